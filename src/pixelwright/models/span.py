@@ -1,0 +1,82 @@
+"""SPAN: plain 3x3 convolutions gated by their own output, for image super-resolution.
+
+Source: Wan, Yu, Chen, Wang, Liu, Liu, Tang, "Swift Parameter-free Attention Network for Efficient
+Super-Resolution", CVPRW 2024 (NTIRE), https://arxiv.org/abs/2311.12770 (the authors' code is Apache-2.0).
+Written from the paper; no code was copied.
+
+Where ours differs:
+- plain convolutions already at training time (no re-parameterized branches), fewer blocks;
+- the network predicts what to add to the replicated input, so it starts as nearest-neighbor enlargement;
+- values are 0..1 and no data-set mean is subtracted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Config:
+    """Enlargement, width and depth."""
+
+    scale: int = 2
+    channels: int = 32
+    blocks: int = 5
+    image_channels: int = 3
+
+    def __post_init__(self) -> None:
+        if self.scale < 2:
+            raise ValueError(f"scale: expected an integer of 2 or more, got {self.scale!r}")
+        if self.blocks < 3:
+            raise ValueError(f"blocks: expected 3 or more (three are merged at the end), got {self.blocks!r}")
+
+
+class AttentionBlock(nn.Module):
+    """Three convolutions whose output, through an odd function, also weighs the sum (paper, eq. 3 to 6)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.third = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        change = self.third(functional.silu(self.second(functional.silu(self.first(features)))))
+        return (features + change) * (torch.sigmoid(change) - 0.5)
+
+
+class Span(nn.Module):
+    """Maps an image `(N, C, H, W)`, 0..1, to `(N, C, scale * H, scale * W)`; any H and W."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        width = config.channels
+        self.scale = config.scale
+        self.head = nn.Conv2d(config.image_channels, width, 3, padding=1)
+        self.body = nn.ModuleList(AttentionBlock(width) for _ in range(config.blocks))
+        self.close = nn.Conv2d(width, width, 3, padding=1)
+        self.merge = nn.Conv2d(4 * width, width, 1)
+        self.tail = nn.Conv2d(width, config.image_channels * config.scale**2, 3, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        head = self.head(image)
+        kept = [features := self.body[0](head)]
+        for block in self.body[1:]:
+            kept.append(features := block(features))
+        # As in the paper: the shallow features, the first block, the last but one and the (closed) last.
+        merged = self.merge(torch.cat((head, self.close(kept[-1]), kept[0], kept[-2]), dim=1))
+        # Replication as a channel repeat before the shuffle: one cheap operation that every runtime has.
+        replicated = image.repeat_interleave(self.scale**2, dim=1)
+        return functional.pixel_shuffle(self.tail(merged) + replicated, self.scale)
+
+
+VARIANTS: Mapping[str, Config] = MappingProxyType({"x2-small": Config()})
+
+
+def build(config: Config) -> nn.Module:
+    """A freshly initialized network of this configuration."""
+    return Span(config)

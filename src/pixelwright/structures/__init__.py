@@ -1,0 +1,1 @@
+"""The nouns: images, rasters, results and what a bundle says. NumPy only."""
