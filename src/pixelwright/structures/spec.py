@@ -1,0 +1,244 @@
+"""What a bundle says of its model: the contract as typed data.
+
+These types are the one definition of `bundle.json`. Reading is strict (`msgspec`: unknown fields, wrong types and
+numbers out of range are refused with the path of the fault), and `schemas/bundle.schema.json` is generated from
+them. Nothing here opens a file.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+SCHEMA_ID = "pixelwright-bundle/1"
+
+# Far above every real model, far below what would exhaust memory: a contract that asks for more is refused.
+MAX_SIDE_PX = 65_536
+MAX_LABELS = 1_000_000
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+Text = Annotated[str, Meta(max_length=4_000)]
+RelativePath = Annotated[str, Meta(min_length=1, max_length=1_000)]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Side = Annotated[int, Meta(ge=1, le=MAX_SIDE_PX)]
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0, le=1e12)]
+Finite = Annotated[float, Meta(ge=-1e12, le=1e12)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+Precision = Literal["f32", "f16", "bf16", "int8"]
+
+
+class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What all parts of a contract share: immutable, nothing unknown, and defaults are written out in full."""
+
+
+class FileSpec(Spec):
+    """One file of an artifact, relative to the bundle's folder."""
+
+    path: RelativePath
+    bytes: Count
+    sha256: Sha256
+
+
+class Artifact(Spec):
+    """The files that play one role: `model`, `probe` (inputs with the reference's outputs), ..."""
+
+    role: Name
+    format: Literal["onnx", "npz", "safetensors", "hf"]
+    files: Annotated[list[FileSpec], Meta(min_length=1, max_length=10_000)]
+
+
+class TensorSpec(Spec):
+    """A graph's input or output: dimensions are sizes, or names where they vary."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=500)]
+    dtype: Literal["uint8", "int8", "int32", "int64", "float16", "float32"]
+    dims: Annotated[list[Annotated[str, Meta(min_length=1, max_length=100)] | Side], Meta(max_length=8)]
+    layout: Annotated[str, Meta(max_length=8)] = ""
+
+
+class GraphSpec(Spec):
+    """One network: inputs, outputs, and states (output fed back to input, by name)."""
+
+    inputs: Annotated[list[TensorSpec], Meta(min_length=1)]
+    outputs: Annotated[list[TensorSpec], Meta(min_length=1)]
+    states: dict[str, str] = {}
+
+
+class Resize(Spec):
+    """To which size, by which rule, with which kernel.
+
+    `stretch` makes the size exactly; `shorter` keeps the aspect ratio and makes the shorter side equal to the
+    smaller of the two. Without antialiasing a kernel samples at its own width, as deep-learning frameworks do.
+    """
+
+    rule: Literal["stretch", "shorter"]
+    size_hw: tuple[Side, Side]
+    kernel: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] = "bilinear"
+    antialias: bool = True
+
+
+class InputSpec(Spec):
+    """From a decoded image to the tensor a graph takes, in this order:
+
+    color conversion, bit depth, channels, resize, center crop, `(value / white_in * white - mean) / std`, layout.
+    `white` is the value that full white has in the tensor before normalization: 1.0 or 255.
+
+    `color`: `srgb` converts through the file's profile; `as-is` keeps the file's own gamut and curve (restoration).
+    `depth`: `keep` the file's, or squeeze to `8-bit` with rounding (what a network trained on 8 bit has seen).
+    `gray`: a gray file for a color network is `expand`ed; `refuse` stops. The reverse, a color file for a gray
+    network, is always reduced by the BT.601 luma weights.
+    `alpha`: `flatten` over white, `keep` as it is beside the result, or `refuse`.
+    `extra_channels`: an image that is neither gray nor RGB: `refuse`, or run `each` channel on its own as gray.
+    `reduced_decode`: 0 decodes every pixel; r > 0 lets a JPEG be decoded at n/8 scale as long as no side gets smaller
+    than r times what the resize makes. Whoever sets it has measured with it.
+    `multiple_of`: sides are padded at the bottom and right, by repeating the edge, up to a multiple.
+    """
+
+    color: Literal["as-is", "srgb"] = "srgb"
+    channels: Literal["rgb", "bgr", "gray"] = "rgb"
+    white: Positive = 1.0
+    orientation: Literal["upright", "as-stored"] = "upright"
+    depth: Literal["keep", "8-bit"] = "8-bit"
+    gray: Literal["expand", "refuse"] = "expand"
+    alpha: Literal["flatten", "keep", "refuse"] = "flatten"
+    extra_channels: Literal["refuse", "each"] = "refuse"
+    reduced_decode: Annotated[float, Meta(ge=0, le=16)] = 0.0
+    resize: Resize | None = None
+    crop_hw: tuple[Side, Side] | None = None
+    multiple_of: Side = 1
+    mean: Annotated[list[Finite], Meta(max_length=3)] = []
+    std: Annotated[list[Positive], Meta(max_length=3)] = []
+    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    dtype: Literal["uint8", "float32"] = "float32"
+
+
+class Tiling(Spec):
+    """How an image may be cut: each tile needs `halo_px` of context, and starts at a multiple of `multiple`."""
+
+    halo_px: Annotated[int, Meta(ge=0, le=4_096)]
+    multiple: Annotated[int, Meta(ge=1, le=4_096)] = 1
+
+
+class OutputSpec(Spec):
+    """A decoder from the registry with its parameters, and the names of the classes."""
+
+    decoder: Name
+    parameters: dict[str, Any] = {}
+    labels: Annotated[list[Annotated[str, Meta(max_length=500)]], Meta(max_length=MAX_LABELS)] = []
+
+
+class Decision(Spec):
+    """From scores to an answer; fitted on a calibration split of its own.
+
+    `threshold` holds for every class that `thresholds` (by label) does not name.
+    """
+
+    temperature: Positive = 1.0
+    threshold: Probability | None = None
+    thresholds: dict[str, Probability] = {}
+    conformal_quantile: Probability | None = None
+
+
+class Data(Spec):
+    """Which pictures a number was measured on: the fingerprint is the SHA-256 of their sorted digests."""
+
+    name: Text
+    fingerprint: Sha256
+    split: Text = ""
+
+
+class Measured(Spec):
+    """One score, with its 95 % interval; `definition` names exactly how it is computed."""
+
+    metric: Name
+    definition: Text
+    value: Finite
+    n: Annotated[int, Meta(ge=1)]
+    data: Data
+    runtime: Name
+    date: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    ci95: tuple[Finite, Finite] | None = None
+    condition: Text = ""
+
+
+class Parity(Spec):
+    """How a runtime and precision compares with the reference on `n` real inputs.
+
+    `largest_difference` is over all outputs, relative to the largest absolute value of the reference's output.
+    """
+
+    runtime: Name
+    precision: Precision
+    n: Annotated[int, Meta(ge=1)]
+    largest_difference: Annotated[float, Meta(ge=0, le=1e12)]
+    tolerance: Positive
+    metric: Text = ""
+    metric_delta: Finite = 0.0
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference is within the tolerance."""
+        return self.largest_difference <= self.tolerance
+
+
+class Terms(Spec):
+    """The terms of one thing: an SPDX expression or a name, where it stands, and whether commerce is allowed."""
+
+    license: Text
+    commercial: Literal["yes", "no", "unknown"]
+    url: Text = ""
+    note: Text = ""
+    name: Text = ""
+
+
+class License(Spec):
+    """The terms of the code, of the weights, and of each data set that trained them."""
+
+    code: Terms
+    weights: Terms
+    data: list[Terms] = []
+
+    @property
+    def commercial(self) -> Literal["yes", "no", "unknown"]:
+        """The strictest of all the terms."""
+        said = {terms.commercial for terms in (self.code, self.weights, *self.data)}
+        return "no" if "no" in said else "unknown" if "unknown" in said else "yes"
+
+
+class Provenance(Spec):
+    """Where the weights come from: a source with its checksum, or the recipe that trained them."""
+
+    toolkit: Text
+    recipe: Text = ""
+    seed: int | None = None
+    parent: Text = ""
+    source_url: Text = ""
+    source_sha256: Sha256 | None = None
+
+
+class BundleSpec(Spec):
+    """The contract: `bundle.json`, whole."""
+
+    schema: Literal["pixelwright-bundle/1"]
+    name: Name
+    version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
+    task: Name
+    architecture: Text
+    summary: Text
+    artifacts: Annotated[list[Artifact], Meta(min_length=1, max_length=100)]
+    graphs: Annotated[dict[str, GraphSpec], Meta(min_length=1, max_length=100)]
+    input: InputSpec
+    output: OutputSpec
+    license: License
+    provenance: Provenance
+    tiling: Tiling | None = None
+    decision: Decision = Decision()
+    measured: list[Measured] = []
+    parity: list[Parity] = []
+
+    def allows(self, runtime: str, precision: str) -> bool:
+        """Whether the parity record vouches for a runtime at a precision."""
+        return any(row.runtime == runtime and row.precision == precision and row.holds for row in self.parity)
