@@ -100,7 +100,7 @@ class InputSpec(Spec):
     color: Literal["as-is", "srgb"] = "srgb"
     channels: Literal["rgb", "bgr", "gray"] = "rgb"
     white: Positive = 1.0
-    orientation: Literal["upright", "as-stored"] = "upright"
+    orientation: Literal["upright"] = "upright"
     depth: Literal["keep", "8-bit"] = "8-bit"
     gray: Literal["expand", "refuse"] = "expand"
     alpha: Literal["flatten", "keep", "refuse"] = "flatten"

@@ -1,0 +1,128 @@
+"""From images to the tensors a graph takes: the only place where the input contract is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwright.errors import ShapeError
+from pixelwright.ops import color, resample, tiles
+from pixelwright.structures.image import Image
+from pixelwright.structures.spec import InputSpec
+
+Points = npt.NDArray[np.float32]  # (N, 2): x, y
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a prepared tensor lies in the original image: `original = prepared * scale_xy + offset_xy`."""
+
+    scale_xy: tuple[float, float]
+    offset_xy: tuple[float, float]
+
+    def to_original(self, points_xy: Points) -> Points:
+        """Points (N, 2) of the tensor in pixels of the upright full-resolution image."""
+        return (points_xy * np.float32(self.scale_xy) + np.float32(self.offset_xy)).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """One image as a graph wants it, without the batch axis."""
+
+    tensor: npt.NDArray[Any]
+    placement: Placement
+    original_hw: tuple[int, int]
+
+
+def decode_hw(full_hw: tuple[int, int], spec: InputSpec) -> tuple[int, int] | None:
+    """The least size a JPEG may be decoded at under the contract; None where every pixel counts."""
+    if not spec.reduced_decode or spec.resize is None:
+        return None
+    height, width = resample.resized_hw(full_hw, spec.resize)
+    return ceil(height * spec.reduced_decode), ceil(width * spec.reduced_decode)
+
+
+def prepare(image: Image, spec: InputSpec) -> Prepared:
+    """An image as the tensor its contract describes.
+
+    Args:
+        image: In sRGB already, where the contract says `srgb`.
+        spec: The input contract.
+
+    Raises:
+        ShapeError: The contract refuses this kind of image; the sentence says why.
+    """
+    original_hw = image.source.upright_size_hw
+    fitting = _channels(_alpha(image, spec), spec)
+    if spec.depth == "8-bit":
+        fitting = color.to_8_bit(fitting)
+    scale_xy = np.divide(original_hw[::-1], fitting.size_hw[::-1])
+    offset_xy = np.zeros(2)
+    if spec.resize is not None:
+        before_hw = fitting.size_hw
+        size_hw = resample.resized_hw(original_hw, spec.resize)
+        pixels = resample.resize(
+            fitting.pixels, size_hw, kernel=spec.resize.kernel, antialias=spec.resize.antialias
+        )
+        fitting = fitting.replace(pixels=pixels)
+        scale_xy = scale_xy * np.divide(before_hw[::-1], size_hw[::-1])
+    if spec.crop_hw is not None:
+        top, left = _center(fitting, spec.crop_hw)
+        height, width = spec.crop_hw
+        fitting = fitting.replace(pixels=fitting.pixels[top : top + height, left : left + width])
+        offset_xy = np.array([left, top]) * scale_xy
+    placement = Placement((float(scale_xy[0]), float(scale_xy[1])), (float(offset_xy[0]), float(offset_xy[1])))
+    return Prepared(tensor(color.to_float(fitting), spec), placement, original_hw)
+
+
+def tensor(values: npt.NDArray[np.float32], spec: InputSpec) -> npt.NDArray[Any]:
+    """Float values (H, W, C), full white at 1.0, RGB or gray, as one entry of a batch: padded, scaled, laid out."""
+    values = tiles.pad_to_multiple(values, spec.multiple_of)
+    if spec.channels == "bgr":
+        values = values[:, :, ::-1]
+    if spec.white != 1.0:
+        values = values * np.float32(spec.white)
+    if spec.mean:
+        values = values - np.float32(spec.mean)
+    if spec.std:
+        values = values / np.float32(spec.std)
+    if spec.dtype == "uint8":
+        values = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(values.transpose(2, 0, 1) if spec.layout == "NCHW" else values)
+
+
+def stack(prepared: Sequence[Prepared]) -> npt.NDArray[Any]:
+    """Tensors of one shape as a batch."""
+    if len(prepared) == 1:
+        return prepared[0].tensor[None]
+    return np.stack([one.tensor for one in prepared])
+
+
+def _alpha(image: Image, spec: InputSpec) -> Image:
+    if image.alpha is None or spec.alpha == "keep":
+        return image
+    if spec.alpha == "refuse":
+        raise ShapeError(f"{image.source.path}: has an alpha channel, which this model refuses. Flatten it first.")
+    return color.flatten_alpha(image)
+
+
+def _channels(image: Image, spec: InputSpec) -> Image:
+    if spec.channels == "gray":
+        return color.to_gray(image)
+    if image.color.is_gray and spec.gray == "refuse":
+        raise ShapeError(f"{image.source.path}: is gray, and this model takes color only. Choose another model.")
+    return color.to_rgb(image)
+
+
+def _center(image: Image, crop_hw: tuple[int, int]) -> tuple[int, int]:
+    height, width = image.size_hw
+    if height < crop_hw[0] or width < crop_hw[1]:
+        raise ShapeError(
+            f"{image.source.path}: {width}x{height} is smaller than the crop of {crop_hw[1]}x{crop_hw[0]} this model takes."
+        )
+    return (height - crop_hw[0]) // 2, (width - crop_hw[1]) // 2

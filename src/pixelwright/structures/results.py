@@ -1,0 +1,83 @@
+"""What a task answers about an image, as columns: one row per thing, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwright.errors import ShapeError
+
+
+class ClassScore(NamedTuple):
+    """One row of `ClassScores`."""
+
+    label: str
+    score: float
+    class_id: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassScores:
+    """Classes with their scores, best first.
+
+    Attributes:
+        class_ids: (N,) int32, position in the bundle's labels.
+        scores: (N,) float32, 0..1, descending.
+        labels: N texts.
+
+    Raises:
+        ShapeError: The columns differ in length, or the scores do not descend.
+
+    Example:
+        >>> import numpy as np
+        >>> answer = ClassScores(np.array([7, 1], np.int32), np.array([0.9, 0.1], np.float32), ("7", "1"))
+        >>> answer[0].label, len(answer)
+        ('7', 2)
+    """
+
+    class_ids: npt.NDArray[np.int32]
+    scores: npt.NDArray[np.float32]
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.class_ids) == len(self.scores) == len(self.labels):
+            raise ShapeError(
+                f"columns differ: {len(self.class_ids)} ids, {len(self.scores)} scores, {len(self.labels)} labels."
+            )
+        if np.any(np.diff(self.scores) > 0):
+            raise ShapeError("scores: expected them descending. Sort the rows, best first.")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, row: int) -> ClassScore:
+        return ClassScore(self.labels[row], float(self.scores[row]), int(self.class_ids[row]))
+
+    def __iter__(self) -> Iterator[ClassScore]:
+        return (self[row] for row in range(len(self)))
+
+    def __str__(self) -> str:
+        return ", ".join(f"{row.label} {row.score:.1%}" for row in self) or "no class above the threshold"
+
+    @property
+    def top(self) -> ClassScore | None:
+        """The best row; None where nothing passed the threshold."""
+        return self[0] if len(self) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as written to JSON lines."""
+        return {"classes": [{"label": row.label, "score": round(row.score, 6), "id": row.class_id} for row in self]}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> ClassScores:
+        """The result that `to_dict` wrote."""
+        rows = record["classes"]
+        return cls(
+            class_ids=np.array([row["id"] for row in rows], np.int32),
+            scores=np.array([row["score"] for row in rows], np.float32),
+            labels=tuple(row["label"] for row in rows),
+        )

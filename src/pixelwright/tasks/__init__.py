@@ -1,0 +1,1 @@
+"""Tasks: each a folder with what it needs of `task`, `predict`, `train`, `evaluate` and `draw`."""

@@ -1,0 +1,1 @@
+"""What is in the picture: one label, or several."""

@@ -1,0 +1,79 @@
+"""Classification from an image to class scores, by the bundle's contract."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwright import registry
+from pixelwright.bundle import ModelBundle
+from pixelwright.contract import Graphs, PredictOptions
+from pixelwright.errors import UnknownName
+from pixelwright.io.icc import to_srgb
+from pixelwright.ops import batch
+from pixelwright.structures.raster import Raster
+from pixelwright.structures.results import ClassScores
+from pixelwright.structures.spec import Decision
+
+DEFAULT_TOP_K = 5
+
+
+def check(bundle: ModelBundle, options: PredictOptions) -> None:
+    """Refuse labels the model does not have.
+
+    Raises:
+        UnknownName: With the nearest labels.
+    """
+    known = set(bundle.spec.output.labels)
+    for label in options.classes:
+        if label not in known:
+            raise UnknownName("class", label, known)
+
+
+def prepare(raster: Raster, bundle: ModelBundle) -> batch.Prepared:
+    """The tensor the graph takes; a JPEG is decoded no larger than the contract needs."""
+    spec = bundle.spec.input
+    image = raster.read(at_least_hw=batch.decode_hw(raster.size_hw, spec))
+    return batch.prepare(to_srgb(image) if spec.color == "srgb" else image, spec)
+
+
+def key(prepared: batch.Prepared) -> Hashable:
+    """Tensors of one shape share a batch."""
+    return prepared.tensor.shape
+
+
+def predict(
+    prepared: Sequence[batch.Prepared], graphs: Graphs, bundle: ModelBundle, options: PredictOptions
+) -> list[ClassScores]:
+    """Class scores for each prepared image."""
+    spec = bundle.spec
+    outputs = graphs["model"].run({spec.graphs["model"].inputs[0].name: batch.stack(prepared)})
+    decode = registry.get("decoder", spec.output.decoder)
+    scores = decode(outputs, **spec.output.parameters, temperature=spec.decision.temperature)
+    wanted = _wanted(spec.output.labels, options)
+    thresholds = _thresholds(spec.output.labels, spec.decision, options)
+    top_k = options.top_k or DEFAULT_TOP_K
+    return [_rank(row, spec.output.labels, wanted & (row >= thresholds), top_k) for row in scores]
+
+
+def _wanted(labels: list[str], options: PredictOptions) -> npt.NDArray[np.bool_]:
+    if not options.classes:
+        return np.ones(len(labels), bool)
+    return np.isin(labels, options.classes)
+
+
+def _thresholds(labels: list[str], decision: Decision, options: PredictOptions) -> npt.NDArray[np.float32]:
+    if options.threshold is not None:
+        return np.full(len(labels), options.threshold, np.float32)
+    default = decision.threshold or 0.0
+    return np.array([decision.thresholds.get(label, default) for label in labels], np.float32)
+
+
+def _rank(
+    scores: npt.NDArray[np.float32], labels: list[str], keep: npt.NDArray[np.bool_], top_k: int
+) -> ClassScores:
+    order = np.argsort(-scores, kind="stable")
+    order = order[keep[order]][:top_k]
+    return ClassScores(order.astype(np.int32), scores[order], tuple(labels[i] for i in order))

@@ -1,0 +1,1 @@
+"""A better picture: denoised, larger, repaired."""

@@ -1,0 +1,19 @@
+"""The record that makes enhancement a task."""
+
+from pixelwright.contract import Task
+from pixelwright.tasks.enhance.draw import columns, draw
+from pixelwright.tasks.enhance.predict import check, predict, prepare
+
+TASK = Task(
+    name="enhance",
+    summary="Make each picture better: denoise or enlarge it, keeping bit depth, gamut, alpha and metadata.",
+    example="pixelwright enhance photo.jpg --model denoise -o better.png",
+    default_model="denoise",
+    options=frozenset({"tile_px"}),
+    check=check,
+    prepare=prepare,
+    key=None,
+    predict=predict,
+    draw=draw,
+    columns=columns,
+)
