@@ -76,6 +76,10 @@ class BundleError(PixelwrightError, ValueError):
         self.path = str(path)
 
 
+class DamagedModel(PixelwrightError, ValueError):
+    """A model file is not of the format it should be, or cut off."""
+
+
 class ParityError(PixelwrightError, ArithmeticError):
     """A runtime's answer differs from the reference by more than the bundle's tolerance."""
 

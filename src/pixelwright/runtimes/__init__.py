@@ -1,0 +1,1 @@
+"""Runtimes: a small protocol and its implementations, the choice among them, and parity."""

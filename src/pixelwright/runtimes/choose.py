@@ -1,0 +1,118 @@
+"""Open a bundle's graphs in the runtime that suits: asked for, or vouched for by the bundle's parity record."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import cast, get_args
+
+from pixelwright import registry
+from pixelwright.bundle import ModelBundle
+from pixelwright.errors import BundleError, RuntimeFailure, UsageError
+from pixelwright.runtimes.protocol import Graph, Runtime, shape_text
+from pixelwright.structures.spec import Precision, TensorSpec
+
+log = logging.getLogger(__name__)
+
+REFERENCE = "onnxruntime"
+PREFERRED = ("openvino", REFERENCE)  # openvino runs the same float32 graph faster on x86
+
+
+def open_graphs(
+    bundle: ModelBundle,
+    *,
+    runtime: str = "auto",
+    precision: str = "auto",
+    threads: int = 0,
+    device: str = "auto",
+) -> Mapping[str, Graph]:
+    """The bundle's graphs by role, opened, and checked to be what its contract says.
+
+    Args:
+        bundle: A bundle as read.
+        runtime: A registry name. `auto`: OpenVINO where it is installed and the parity record vouches for it, else
+            ONNX Runtime.
+        precision: `auto` is f32; another one is used only if asked for.
+        threads: Cores that one run uses; 0 for all.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        UsageError: There is no such precision.
+        UnknownName: There is no such runtime.
+        RuntimeFailure: The runtime, precision or device cannot be used here (`MissingExtra` where an extra helps).
+        BundleError: A graph is not what the contract says.
+    """
+    chosen, exact = choose(bundle, runtime=runtime, precision=precision, device=device)
+    graphs = {}
+    for role in bundle.spec.graphs:
+        graph = chosen.open(bundle.file(role), precision=exact, threads=threads, device=device)
+        _check(bundle, role, graph)
+        graphs[role] = graph
+    return MappingProxyType(graphs)
+
+
+def choose(
+    bundle: ModelBundle, *, runtime: str = "auto", precision: str = "auto", device: str = "auto"
+) -> tuple[Runtime, Precision]:
+    """The runtime and precision that `open_graphs` takes; warns where the parity record does not vouch for them."""
+    if precision != "auto" and precision not in get_args(Precision):
+        raise UsageError(f"precision {precision!r} is not known. Use auto, {', '.join(get_args(Precision))}.")
+    exact = cast(Precision, "f32" if precision == "auto" else precision)
+    chosen = _automatic(bundle, exact, device) if runtime == "auto" else registry.get("runtime", runtime)
+    if exact not in chosen.precisions:
+        raise RuntimeFailure(f"runtime {chosen.name} has no precision {exact}; it has {', '.join(chosen.precisions)}.")
+    is_reference = chosen.name == REFERENCE and exact == "f32"
+    if not is_reference and not bundle.spec.allows(chosen.name, exact):
+        log.warning(
+            "%s: its parity record does not vouch for %s at %s; results may differ. Check: pixelwright models verify",
+            bundle.spec.name,
+            chosen.name,
+            exact,
+        )
+    return chosen, exact
+
+
+def _automatic(bundle: ModelBundle, precision: Precision, device: str) -> Runtime:
+    reference: Runtime = registry.get("runtime", REFERENCE)
+    if device.startswith("cuda"):
+        return reference
+    able = [found for name in PREFERRED if precision in (found := registry.get("runtime", name)).precisions]
+    usable = [found for found in able if found.available() is None]
+    for found in usable:
+        if bundle.spec.allows(found.name, precision):
+            return found
+    # Nothing vouched for: at f32 the reference; else the one that can do what was asked, or says what it needs.
+    return reference if reference in usable else (usable or able or [reference])[0]
+
+
+def _check(bundle: ModelBundle, role: str, graph: Graph) -> None:
+    stated = bundle.spec.graphs[role]
+    faults = [
+        *_tensor_faults("input", stated.inputs, graph.inputs),
+        *_tensor_faults("output", stated.outputs, graph.outputs),
+    ]
+    if faults:
+        raise BundleError(bundle.path, f"graph {role!r} is not what the contract says: {'; '.join(faults)}.")
+
+
+def _tensor_faults(side: str, stated: list[TensorSpec], real: tuple[TensorSpec, ...]) -> list[str]:
+    found = {tensor.name: tensor for tensor in real}
+    names = [tensor.name for tensor in stated]
+    if sorted(names) != sorted(found):
+        return [f"{side}s are {sorted(found)}, stated {sorted(names)}"]
+    faults = []
+    for tensor in stated:
+        other = found[tensor.name]
+        if tensor.dtype != other.dtype:
+            faults.append(f"{side} {tensor.name!r} is {other.dtype}, stated {tensor.dtype}")
+        if not _agree(tensor, other):
+            faults.append(f"{side} {tensor.name!r} is {shape_text(other)}, stated {shape_text(tensor)}")
+    return faults
+
+
+def _agree(stated: TensorSpec, real: TensorSpec) -> bool:
+    return len(stated.dims) == len(real.dims) and all(
+        isinstance(left, str) or isinstance(right, str) or left == right
+        for left, right in zip(stated.dims, real.dims, strict=True)
+    )
