@@ -41,13 +41,15 @@ class Task:
         example: A command line that runs.
         default_model: Used where the user names none.
         options: Which fields of `PredictOptions` the task reads.
+        makes_images: Whether a result is a `Raster`, to be written as a picture.
         check: `(bundle, options)`: refuse what cannot work before anything is read.
         prepare: `(raster, bundle)` to whatever `predict` takes; this is where an image is decoded.
         key: Prepared inputs of one key may share a batch; None where each goes alone.
         predict: `(batch, graphs, bundle, options)` to one result each: the whole of a task's inference.
             A result has `to_dict`, or is a `Raster` (an image, computed as it is read).
         draw: `(image, result)` to a picture of the result.
-        columns: `result` to one flat row for a table.
+        columns: Headings of the task's table.
+        row: A result's plain data (`to_dict`, or `output_size_hw` of an image) to one row under these headings.
     """
 
     name: str
@@ -55,9 +57,11 @@ class Task:
     example: str
     default_model: str
     options: frozenset[str]
+    makes_images: bool
     check: Callable[[ModelBundle, PredictOptions], None]
     prepare: Callable[[Raster, ModelBundle], Any]
     key: Callable[[Any], Hashable] | None
     predict: Callable[[Sequence[Any], Graphs, ModelBundle, PredictOptions], Sequence[Any]]
     draw: Callable[[Image, Any], Image]
-    columns: Callable[[Any], dict[str, Any]]
+    columns: tuple[str, ...]
+    row: Callable[[dict[str, Any]], dict[str, Any]]

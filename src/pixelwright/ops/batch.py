@@ -66,9 +66,7 @@ def prepare(image: Image, spec: InputSpec) -> Prepared:
     if spec.resize is not None:
         before_hw = fitting.size_hw
         size_hw = resample.resized_hw(original_hw, spec.resize)
-        pixels = resample.resize(
-            fitting.pixels, size_hw, kernel=spec.resize.kernel, antialias=spec.resize.antialias
-        )
+        pixels = resample.resize(fitting.pixels, size_hw, kernel=spec.resize.kernel, antialias=spec.resize.antialias)
         fitting = fitting.replace(pixels=pixels)
         scale_xy = scale_xy * np.divide(before_hw[::-1], size_hw[::-1])
     if spec.crop_hw is not None:

@@ -14,7 +14,7 @@ def draw(image: Image, result: ClassScores) -> Image:
     return caption(image, [f"{row.label}  {row.score:.1%}" for row in result][:3] or [str(result)])
 
 
-def columns(result: ClassScores) -> dict[str, Any]:
-    """One row: the best class and its score."""
-    best = result.top
-    return {"label": best.label if best else "", "score": round(best.score, 6) if best else ""}
+def row(record: dict[str, Any]) -> dict[str, Any]:
+    """The best class and its score; empty where no class passed the threshold."""
+    best = (record["classes"] or [{"label": "", "score": ""}])[0]
+    return {"label": best["label"], "score": best["score"]}

@@ -71,9 +71,7 @@ def _thresholds(labels: list[str], decision: Decision, options: PredictOptions) 
     return np.array([decision.thresholds.get(label, default) for label in labels], np.float32)
 
 
-def _rank(
-    scores: npt.NDArray[np.float32], labels: list[str], keep: npt.NDArray[np.bool_], top_k: int
-) -> ClassScores:
+def _rank(scores: npt.NDArray[np.float32], labels: list[str], keep: npt.NDArray[np.bool_], top_k: int) -> ClassScores:
     order = np.argsort(-scores, kind="stable")
     order = order[keep[order]][:top_k]
     return ClassScores(order.astype(np.int32), scores[order], tuple(labels[i] for i in order))

@@ -1,7 +1,7 @@
 """The record that makes classification a task."""
 
 from pixelwright.contract import Task
-from pixelwright.tasks.classify.draw import columns, draw
+from pixelwright.tasks.classify.draw import draw, row
 from pixelwright.tasks.classify.predict import check, key, predict, prepare
 
 TASK = Task(
@@ -10,10 +10,12 @@ TASK = Task(
     example="pixelwright classify scans/ --model digits --json",
     default_model="digits",
     options=frozenset({"threshold", "classes", "top_k"}),
+    makes_images=False,
     check=check,
     prepare=prepare,
     key=key,
     predict=predict,
     draw=draw,
-    columns=columns,
+    columns=("label", "score"),
+    row=row,
 )

@@ -14,6 +14,7 @@ def draw(image: Image, result: Raster) -> Image:
     return result.read()
 
 
-def columns(result: Raster) -> dict[str, Any]:
-    """One row: the size of the result."""
-    return {"width": result.size_hw[1], "height": result.size_hw[0]}
+def row(record: dict[str, Any]) -> dict[str, Any]:
+    """The size of the result, and where it is."""
+    height, width = record["output_size_hw"]
+    return {"width": width, "height": height, "output": record.get("output", "")}

@@ -38,7 +38,9 @@ def prepare(raster: Raster, bundle: ModelBundle) -> Raster:
     spec, path = bundle.spec.input, raster.source.path
     known = raster.color.is_gray or raster.color.is_rgb
     if not known and spec.extra_channels == "refuse":
-        raise ShapeError(f"{path}: channels {raster.color.channels} are neither gray nor RGB, which this model refuses.")
+        raise ShapeError(
+            f"{path}: channels {raster.color.channels} are neither gray nor RGB, which this model refuses."
+        )
     if raster.color.is_gray and spec.gray == "refuse" and spec.channels != "gray":
         raise ShapeError(f"{path}: is gray, and this model takes color only. Choose another model.")
     if raster.has_alpha and spec.alpha == "refuse":

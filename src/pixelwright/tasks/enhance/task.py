@@ -1,7 +1,7 @@
 """The record that makes enhancement a task."""
 
 from pixelwright.contract import Task
-from pixelwright.tasks.enhance.draw import columns, draw
+from pixelwright.tasks.enhance.draw import draw, row
 from pixelwright.tasks.enhance.predict import check, predict, prepare
 
 TASK = Task(
@@ -10,10 +10,12 @@ TASK = Task(
     example="pixelwright enhance photo.jpg --model denoise -o better.png",
     default_model="denoise",
     options=frozenset({"tile_px"}),
+    makes_images=True,
     check=check,
     prepare=prepare,
     key=None,
     predict=predict,
     draw=draw,
-    columns=columns,
+    columns=("width", "height", "output"),
+    row=row,
 )

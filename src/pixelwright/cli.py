@@ -1,0 +1,289 @@
+"""The command line: one thin command per verb and one per task. Only this module prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pixelwright import __version__, registry
+from pixelwright.cli_progress import show_progress
+from pixelwright.contract import PredictOptions, Task
+from pixelwright.errors import ImageError, PixelwrightError, UsageError
+
+DONE, FAILURES, WRONG_USE, UNREADABLE = 0, 1, 2, 3
+INTERRUPTED = 130  # what a shell reports of a program ended by Ctrl-C
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code: 0 done, 1 done with failures, 2 wrong use, 3 nothing could be read."""
+    logging.basicConfig(format="pixelwright: %(message)s", stream=sys.stderr)
+    try:
+        options = _parser().parse_args(arguments)
+        code = options.command(options)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`); without this Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURES
+    except KeyboardInterrupt:
+        _say("stopped. What was finished is kept; the same command continues where it stopped.")
+        return INTERRUPTED
+    except ImageError as err:
+        _say(str(err))
+        return UNREADABLE
+    except PixelwrightError as err:
+        _say(str(err))
+        return WRONG_USE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pixelwright", description="From pixels to decisions: models that carry their contract, offline."
+    )
+    parser.add_argument("--version", action="version", version=f"pixelwright {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_inspect(commands)
+    for name in registry.names("task"):
+        _add_task(commands, registry.get("task", name))
+    _add_models(commands)
+    _add_plugins(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, summary: str, example: str, command: Any) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=command)
+    return parser
+
+
+def _add_inspect(commands: Any) -> None:
+    parser = _add(
+        commands,
+        "inspect",
+        "Show what the reader understood of each file: size, depth, color, orientation, profile, pages, metadata.",
+        "pixelwright inspect photo.jpg --upright upright.png",
+        _inspect,
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--upright", type=Path, metavar="OUT.png", help="write the 8-bit sRGB picture a model sees")
+    _add_max_pixels(parser)
+
+
+def _add_task(commands: Any, task: Task) -> None:
+    def command(options: argparse.Namespace) -> int:
+        return _run(task, options)
+
+    parser = _add(commands, task.name, task.summary, task.example, command)
+    parser.add_argument("sources", nargs="+", metavar="SOURCE", help="files, folders, globs, or - for a list on stdin")
+    parser.add_argument("--model", default=task.default_model, help="zoo name or bundle folder (default: %(default)s)")
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR|FILE", help="a job folder, or one picture file")
+    parser.add_argument("--json", action="store_true", help="result records as JSON lines on stdout")
+    parser.add_argument("--csv", action="store_true", help="also write results.csv into the job folder")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done, read no picture")
+    if not task.makes_images:
+        parser.add_argument("--draw", action="store_true", help="also write each picture with its result painted on")
+    parser.add_argument("--suffix", metavar=".EXT", help="format of written pictures (default: the source's own)")
+    parser.add_argument("--quality", type=int, metavar="1..100", help="of lossy formats (default: the format's own)")
+    _add_predict_options(parser, task)
+    _add_execution(parser)
+
+
+def _add_predict_options(parser: argparse.ArgumentParser, task: Task) -> None:
+    if "threshold" in task.options:
+        parser.add_argument("--threshold", type=_fraction, metavar="0..1", help="least score (default: the bundle's)")
+    if "classes" in task.options:
+        parser.add_argument("--classes", metavar="A,B", help="only these labels")
+    if "top_k" in task.options:
+        parser.add_argument("--top-k", type=_positive, metavar="N", help="so many answers at the most")
+    if "tile_px" in task.options:
+        parser.add_argument("--tile", dest="tile_px", type=_positive, metavar="PX", help="side of tiles of large images")
+
+
+def _add_execution(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("execution")
+    group.add_argument("--runtime", default="auto", help="auto, " + ", ".join(registry.names("runtime")))
+    group.add_argument("--precision", default="auto", help="auto (f32), f32, f16, bf16, int8")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    group.add_argument("--threads", type=_positive, default=0, metavar="N", help="cores to use (default: all)")
+    group.add_argument("--workers", type=_positive, default=0, metavar="N", help="pictures at once (default: one a core)")
+    group.add_argument("--batch", type=_positive, default=0, metavar="N", help="pictures in one call of the network")
+    _add_max_pixels(group)
+
+
+def _add_max_pixels(parser: Any) -> None:
+    parser.add_argument("--max-pixels", type=_positive, metavar="N", help="refuse larger pictures (default: 2**28)")
+
+
+def _add_models(commands: Any) -> None:
+    parser = _add(
+        commands,
+        "models",
+        "List, show and verify the models at hand, and their licenses.",
+        "pixelwright models verify denoise",
+        lambda options: options.models_command(options),
+    )
+    verbs = parser.add_subparsers(metavar="list|show|licenses|verify", required=True)
+    for name, summary in (
+        ("list", "every model with its task, size and headline score"),
+        ("show", "a model's whole contract, scores and parity"),
+        ("licenses", "the terms of code, weights and training data"),
+        ("verify", "checksums in full, and parity of every installed runtime, here and now"),
+    ):
+        sub = verbs.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(models_command=globals()[f"_models_{name}"])
+        sub.add_argument("--json", action="store_true")
+        if name in ("show", "verify"):
+            sub.add_argument("names", nargs="+" if name == "show" else "*", metavar="MODEL")
+        if name == "licenses":
+            sub.add_argument("--commercial", action="store_true", help="fail if any model forbids commercial use")
+
+
+def _add_plugins(commands: Any) -> None:
+    parser = _add(
+        commands,
+        "plugins",
+        "List what other packages have added, and what of it does not work.",
+        "pixelwright plugins",
+        _plugins,
+    )
+    parser.add_argument("--json", action="store_true")
+
+
+def _add_demo(commands: Any) -> None:
+    parser = _add(
+        commands,
+        "demo",
+        "Do the main job on real pictures, offline, and write an HTML page about it.",
+        "pixelwright demo --photos holiday/ -o demo",
+        _demo,
+    )
+    parser.add_argument("--photos", type=Path, metavar="DIR", help="your own photos instead of the sample ones")
+    parser.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="DIR")
+
+
+def _run(task: Task, options: argparse.Namespace) -> int:
+    from pixelwright.model import Execution, load
+    from pixelwright.verbs.run import RunRequest, plan, run
+
+    chosen = {name: value for name in task.options if (value := getattr(options, name)) is not None}
+    if "classes" in chosen:
+        chosen["classes"] = tuple(label.strip() for label in chosen["classes"].split(","))
+    execution = Execution(
+        runtime=options.runtime,
+        precision=options.precision,
+        device=options.device,
+        threads=options.threads,
+        workers=options.workers,
+        batch_size=options.batch,
+        **({"max_pixels": options.max_pixels} if options.max_pixels else {}),
+    )
+    model = load(options.model, task=task.name, options=PredictOptions(**chosen), execution=execution)
+    request = RunRequest(
+        sources=tuple(options.sources),
+        output=options.output,
+        draw=getattr(options, "draw", False),
+        suffix=options.suffix,
+        quality=options.quality,
+        table=options.csv,
+    )
+    if options.dry_run:
+        print(json.dumps(plan(model, request), indent=2))
+        return DONE
+
+    def print_record(record: dict[str, Any]) -> None:
+        if options.json:
+            print(json.dumps(record, ensure_ascii=False), flush=True)
+        elif options.output is None and not task.makes_images and "error" not in record:
+            print(f"{record['path']}\t{task.text(record)}", flush=True)
+
+    with show_progress(sys.stderr, quiet_below=2) as progress:
+        summary = run(model, request, on_record=print_record, on_progress=progress)
+    spec = model.bundle.spec
+    for path, reason in summary.failures:
+        _say(reason if reason.startswith(path) else f"{path}: {reason}")
+    rest = summary.failed - len(summary.failures)
+    if rest > 0:
+        _say(f"... and {rest} more; all are in failed.jsonl")
+    done = summary.done - summary.failed
+    where = f" -> {summary.output}" if summary.output else ""
+    earlier = f", {summary.earlier} of them earlier" if summary.earlier else ""
+    _say(
+        f"{task.name} with {spec.name} {spec.version}: {done} done{earlier}, {summary.failed} failed "
+        f"in {summary.seconds:.1f} s{where}"
+    )
+    return summary.exit_code
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from pixelwright.io.images import MAX_PIXELS, write_image
+    from pixelwright.verbs.inspect import inspect, report_dict, report_text, upright
+
+    if options.upright and len(options.files) > 1:
+        raise UsageError(f"--upright writes one picture, but there are {len(options.files)} files. Name one.")
+    failed = 0
+    for path in options.files:
+        try:
+            report = inspect(path, max_pixels=options.max_pixels or MAX_PIXELS)
+            print(json.dumps(report_dict(report)) if options.json else report_text(report))
+            if options.upright:
+                write_image(upright(path), options.upright)
+        except ImageError as err:
+            failed += 1
+            if options.json:
+                print(json.dumps({"path": path, "error": str(err)}))
+            _say(str(err))
+    return DONE if not failed else UNREADABLE if failed == len(options.files) else FAILURES
+
+
+def _plugins(options: argparse.Namespace) -> int:
+    found = registry.plugins()
+    if options.json:
+        print(json.dumps([{name: getattr(one, name) for name in one.__slots__} for one in found]))
+        return DONE
+    for one in found:
+        print(f"{one.kind}\t{one.name}\t{one.target}\t{one.package}\t{one.fault or 'works'}")
+    if not found:
+        print("no plugins are installed")
+    return FAILURES if any(one.fault for one in found) else DONE
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from pixelwright.verbs.demo import demo
+
+    with show_progress(sys.stderr) as progress:
+        page = demo(options.output, photos=options.photos, on_progress=progress)
+    print(f"Open {page}")
+    return DONE
+
+
+def _say(sentence: str) -> None:
+    print(f"pixelwright: {sentence}", file=sys.stderr)
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected 0..1, got {text}")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return value

@@ -1,0 +1,246 @@
+"""Model: a bundle, its task and a runtime, loaded and ready for pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from threading import Lock
+from typing import Any
+
+from pixelwright import hub, registry
+from pixelwright.bundle import ModelBundle, read_bundle
+from pixelwright.contract import Graphs, PredictOptions, Task
+from pixelwright.errors import UsageError
+from pixelwright.io.exchange import from_numpy, from_pillow
+from pixelwright.io.images import MAX_PIXELS, open_raster
+from pixelwright.io.sources import list_images
+from pixelwright.pipeline import Done, flow
+from pixelwright.runtimes.choose import open_graphs
+from pixelwright.structures.image import Image
+from pixelwright.structures.raster import Raster
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """Where and how graphs run.
+
+    Attributes:
+        runtime: Registry name, or `auto`: the fastest installed one that the bundle's parity record vouches for.
+        precision: `f32`, `f16`, `bf16`, `int8`, or `auto` (f32).
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        threads: Cores to use; 0 for all this process may use.
+        workers: Pictures under way at once; 0 for one a core, as far as there are pictures.
+        batch_size: Pictures in one call of the graph; 0 for the task's best.
+        max_pixels: Pictures with more are refused, unless they can be read in windows.
+    """
+
+    runtime: str = "auto"
+    precision: str = "auto"
+    device: str = "auto"
+    threads: int = 0
+    workers: int = 0
+    batch_size: int = 0
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A source whose header was read and whose input is prepared."""
+
+    source: Any
+    raster: Raster
+    prepared: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A model, ready to be called.
+
+    Attributes:
+        bundle: The contract and its files.
+        task: What it does.
+        options: Defaults for every call.
+        execution: Runtime, precision, threads.
+    """
+
+    bundle: ModelBundle
+    task: Task
+    options: PredictOptions = PredictOptions()
+    execution: Execution = Execution()
+    _graphs: dict[int, Graphs] = field(default_factory=dict, repr=False)
+    _lock: Any = field(default_factory=Lock, repr=False)
+
+    def __call__(self, source: Any, **options: Any) -> Any:
+        """The result for one picture, computed now with all cores.
+
+        Args:
+            source: A file name, an `Image`, a `Raster`, a NumPy array (RGB) or a Pillow image.
+            options: Fields of `PredictOptions` that differ from the model's own.
+
+        Returns:
+            What the task makes: `ClassScores`, or an `Image`.
+        """
+        chosen = self._options(options)
+        raster = as_raster(source, max_pixels=self.execution.max_pixels)
+        with raster:
+            prepared = self.task.prepare(raster, self.bundle)
+            result = self.task.predict([prepared], self.graphs(self._cores()), self.bundle, chosen)[0]
+            return result.read() if isinstance(result, Raster) else result
+
+    def stream(self, sources: Any, **options: Any) -> Iterator[Done[Any, Any]]:
+        """Results of many pictures in their order, with bounded memory, whatever ran in parallel.
+
+        Args:
+            sources: A file, a folder, a glob, or any iterable of what `model(...)` takes.
+            options: Fields of `PredictOptions` that differ from the model's own.
+
+        Yields:
+            `Done` with `item`, and either `result` or `error`: a bad picture stops nobody.
+        """
+        if isinstance(sources, str | os.PathLike):
+            sources = (item.path for item in list_images([os.fspath(sources)]))
+        yield from self.apply(sources, _materialize, options=self._options(options))
+
+    def apply(
+        self,
+        sources: Iterable[Any],
+        then: Callable[[Opened, Any], Any],
+        *,
+        options: PredictOptions | None = None,
+        open_source: Callable[[Any], Any] | None = None,
+        many: bool = True,
+    ) -> Iterator[Done[Any, Any]]:
+        """Like `stream`, with a last step `then(opened, result)` that runs beside the network on the same threads.
+
+        A result that is a `Raster` is computed while `then` reads it. `open_source` turns an item into something to
+        open; `many=False` says that there is one item, which then gets all cores.
+        """
+        chosen = options or self.options
+        workers = (self.execution.workers or self._cores()) if many else 1
+        graphs = self.graphs(max(1, self._cores() // workers))
+
+        def prepare(item: Any) -> Opened:
+            source = open_source(item) if open_source else item
+            raster = as_raster(source, max_pixels=self.execution.max_pixels)
+            try:
+                return Opened(item, raster, self.task.prepare(raster, self.bundle))
+            except BaseException:
+                raster.close()
+                raise
+
+        def predict(batch: Sequence[Opened]) -> list[Any]:
+            results = self.task.predict([one.prepared for one in batch], graphs, self.bundle, chosen)
+            answers = []
+            for opened, result in zip(batch, results, strict=True):
+                with opened.raster:
+                    answers.append(then(opened, result))
+            return answers
+
+        key = self.task.key
+        return flow(
+            sources,
+            prepare,
+            predict,
+            key=(lambda opened: key(opened.prepared)) if key else id,
+            workers=workers,
+            batch_size=(self.execution.batch_size or 1) if key else 1,
+        )
+
+    def graphs(self, threads: int) -> Graphs:
+        """The bundle's graphs, opened once for a number of threads."""
+        with self._lock:
+            if threads not in self._graphs:
+                self._graphs[threads] = open_graphs(
+                    self.bundle,
+                    runtime=self.execution.runtime,
+                    precision=self.execution.precision,
+                    threads=threads,
+                    device=self.execution.device,
+                )
+            return self._graphs[threads]
+
+    def _cores(self) -> int:
+        return self.execution.threads or usable_cores()
+
+    def _options(self, changes: dict[str, Any]) -> PredictOptions:
+        unread = sorted(set(changes) - self.task.options)
+        if unread:
+            raise UsageError(
+                f"{self.task.name} does not read {', '.join(unread)}; it reads {', '.join(sorted(self.task.options))}."
+            )
+        options = replace(self.options, **changes)
+        self.task.check(self.bundle, options)
+        return options
+
+
+def load(
+    name: str | os.PathLike[str],
+    *,
+    task: str | None = None,
+    options: PredictOptions = PredictOptions(),
+    execution: Execution = Execution(),
+) -> Model:
+    """A model by zoo name or bundle folder.
+
+    Args:
+        name: A name that `pixelwright models list` shows, or a folder with a `bundle.json`.
+        task: Refuse a model of another task.
+        options: Defaults for every call.
+        execution: Runtime, precision, device, threads.
+
+    Raises:
+        UnknownName: No such model; the message proposes the nearest names.
+        BundleError: The bundle is damaged or altered.
+        UsageError: The model is for another task.
+
+    Example:
+        >>> import pixelwright as pw
+        >>> model = pw.load("digits")
+        >>> model.task.name
+        'classify'
+    """
+    bundle = read_bundle(hub.locate(name))
+    if task is not None and bundle.spec.task != task:
+        raise UsageError(
+            f"model {bundle.spec.name!r} is for {bundle.spec.task}, not for {task}. "
+            f"Use: pixelwright {bundle.spec.task} ... --model {os.fspath(name)}"
+        )
+    model = Model(bundle, registry.get("task", bundle.spec.task), options, execution)
+    model.task.check(bundle, options)
+    return model
+
+
+def usable_cores() -> int:
+    """Cores this process may run on: fewer than the machine's where a container or `taskset` says so."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def as_raster(source: Any, *, max_pixels: int = MAX_PIXELS) -> Raster:
+    """Anything that stands for a picture as a raster: path, bytes, `Raster`, `Image`, NumPy (RGB), Pillow.
+
+    Raises:
+        UsageError: It is none of these.
+        UnreadableImage: The file is no sound image.
+    """
+    if isinstance(source, Raster):
+        return source
+    if isinstance(source, Image):
+        return Raster.of(source)
+    if isinstance(source, str | bytes | os.PathLike):
+        return open_raster(source, max_pixels=max_pixels)
+    module = type(source).__module__.partition(".")[0]
+    if module == "numpy":
+        return Raster.of(from_numpy(source))
+    if module == "PIL":
+        return Raster.of(from_pillow(source))
+    raise UsageError(
+        f"a {type(source).__name__} is no picture. Give a path, an Image, a NumPy array or a Pillow image."
+    )
+
+
+def _materialize(opened: Opened, result: Any) -> Any:
+    del opened
+    return result.read() if isinstance(result, Raster) else result

@@ -1,0 +1,226 @@
+"""A job on disk: it can be killed at any moment and continued, and every result is written exactly once.
+
+```
+DIR/job.json              what was asked: written last at the start, never changed
+DIR/items.jsonl           the pictures, as listed when the job began
+DIR/results/000000000.jsonl, ...   shards of result records in order, named by the index of their first record
+DIR/images/...            pictures, where the task makes them
+DIR/results.jsonl, failed.jsonl    all records, and those of failures; written when the job is complete
+```
+
+A shard is written aside and renamed, so it is there whole or not at all, and the shards that are there say how far
+the job is. Nothing is appended to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pixelwright.errors import JobError
+from pixelwright.io.sources import Item
+
+FORMAT = 1
+PARTIAL = ".partial"  # pictures being written; emptied when a job continues
+
+
+@dataclass(eq=False)
+class Job:
+    """An open job folder.
+
+    Attributes:
+        folder: Where it lies.
+        total: How many items it has.
+        done: How many have their record in a shard.
+        failed: How many of these are failures.
+    """
+
+    folder: Path
+    total: int
+    done: int = 0
+    failed: int = 0
+    _pending: list[dict[str, Any]] = field(default_factory=list)
+
+    def items(self) -> Iterator[tuple[int, Item]]:
+        """The items that have no record yet, with their index."""
+        first = self.done
+        with (self.folder / "items.jsonl").open("rb") as lines:
+            for index, line in enumerate(islice(lines, first, None), first):
+                yield index, Item(**json.loads(line))
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Take the next record; it is kept once `commit` returns."""
+        self._pending.append(record)
+
+    @property
+    def pending(self) -> int:
+        """Records taken and not yet committed."""
+        return len(self._pending)
+
+    def commit(self) -> None:
+        """Write the taken records as one shard."""
+        if not self._pending:
+            return
+        write_lines(self.folder / "results" / f"{self.done:09d}.jsonl", self._pending)
+        self.done += len(self._pending)
+        self.failed += sum("error" in record for record in self._pending)
+        self._pending.clear()
+
+    def finish(self) -> None:
+        """Put all shards together in `results.jsonl` and the failures in `failed.jsonl`."""
+        write_lines(self.folder / "results.jsonl", self.records())
+        failures = (record for record in self.records() if "error" in record)
+        write_lines(self.folder / "failed.jsonl", failures)
+        shutil.rmtree(self.folder / PARTIAL, ignore_errors=True)
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """All committed records in order."""
+        for shard in sorted((self.folder / "results").glob("*.jsonl")):
+            with shard.open("rb") as lines:
+                yield from map(json.loads, lines)
+
+
+@contextmanager
+def open_job(folder: Path, request: dict[str, Any], list_items: Callable[[], Iterable[Item]]) -> Iterator[Job]:
+    """Start a job in a folder, or continue the one that is there.
+
+    Args:
+        folder: Made where it is missing.
+        request: What decides the results; the job continues only if it is the same.
+        list_items: Called when the job is new.
+
+    Raises:
+        JobError: The folder holds another job, or something that is not a job, or another process runs it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        if not (folder / "job.json").exists():
+            _begin(folder, request, list_items())
+        total = _check(folder, request)
+        for name in ("results", PARTIAL):
+            (folder / name).mkdir(exist_ok=True)
+        for stale in (folder / PARTIAL).iterdir():
+            stale.unlink()
+        for stale in (folder / "results").glob("*.tmp"):
+            stale.unlink()
+        job = Job(folder, total)
+        for record in job.records():
+            if record["index"] != job.done:
+                raise JobError(
+                    f"{folder}: record {job.done} is missing from results/. Remove the folder and start again."
+                )
+            job.done += 1
+            job.failed += "error" in record
+        yield job
+
+
+def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> int:
+    """Records as JSON lines in a file that is there whole or not at all; how many there were.
+
+    Raises:
+        JobError: The disk is full or not writable.
+    """
+    aside = path.with_name(path.name + ".tmp")
+    try:
+        with aside.open("wb") as out:
+            count = _write(out, records)
+            out.flush()
+            os.fsync(out.fileno())
+        aside.replace(path)
+    except OSError as err:
+        aside.unlink(missing_ok=True)
+        raise JobError(
+            f"cannot write {path}: {err.strerror}. What was finished is kept; make room and run the same command again."
+        ) from err
+    return count
+
+
+def to_line(record: dict[str, Any]) -> bytes:
+    """A record as one line of JSON; names that are no valid Unicode stay readable as escapes."""
+    try:
+        return json.dumps(record, ensure_ascii=False, separators=(", ", ": ")).encode() + b"\n"
+    except UnicodeEncodeError:
+        return json.dumps(record, separators=(", ", ": ")).encode() + b"\n"
+
+
+def _write(out: BinaryIO, records: Iterable[dict[str, Any]]) -> int:
+    count = 0
+    for record in records:
+        out.write(to_line(record))
+        count += 1
+    return count
+
+
+def _begin(folder: Path, request: dict[str, Any], items: Iterable[Item]) -> None:
+    # Without job.json whatever else is there is not ours, except what a start cut short has left behind.
+    foreign = {entry.name for entry in folder.iterdir()} - {
+        "items.jsonl",
+        "items.jsonl.tmp",
+        "job.json.tmp",
+        "job.lock",
+    }
+    taken = foreign & {"images", "results", "results.jsonl", "failed.jsonl", PARTIAL}
+    if taken:
+        raise JobError(f"{folder} already has {', '.join(sorted(taken))} but no job.json. Choose another -o.")
+    digest = hashlib.sha256()
+
+    def listed() -> Iterator[dict[str, Any]]:
+        for item in items:
+            record = {"path": item.path, "name": item.name}
+            digest.update(to_line(record))
+            yield record
+
+    total = write_lines(folder / "items.jsonl", listed())
+    job = {"format": FORMAT, "request": request, "items": total, "items_sha256": digest.hexdigest()}
+    aside = folder / "job.json.tmp"
+    aside.write_text(json.dumps(job, indent=2) + "\n")
+    aside.replace(folder / "job.json")
+
+
+def _check(folder: Path, request: dict[str, Any]) -> int:
+    try:
+        job = json.loads((folder / "job.json").read_bytes())
+        was, total = job["request"], int(job["items"])
+    except (ValueError, KeyError, TypeError) as err:
+        raise JobError(f"{folder / 'job.json'} is damaged ({err}). Remove the folder and start again.") from err
+    if job.get("format") != FORMAT:
+        raise JobError(f"{folder}: job format {job.get('format')}, this version writes {FORMAT}. Choose another -o.")
+    # Through JSON, so that tuples and lists are alike.
+    now = json.loads(json.dumps(request))
+    differing = [key for key in sorted({*was, *now}) if was.get(key) != now.get(key)]
+    if differing:
+        said = "; ".join(f"{key}: {was.get(key)!r} there, {now.get(key)!r} now" for key in differing[:3])
+        raise JobError(f"{folder} holds another job ({said}). Choose another -o, or remove the folder.")
+    return total
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    path = folder / "job.lock"
+    with path.open("a+b") as lock:
+        try:
+            _lock(lock)
+        except OSError as err:
+            raise JobError(f"{folder}: another process is running this job.") from err
+        yield
+
+
+def _lock(lock: BinaryIO) -> None:
+    # The system lets go of these locks when the process ends, however it ends.
+    if os.name == "nt":
+        import msvcrt
+
+        lock.seek(0)
+        msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    else:
+        import fcntl
+
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
