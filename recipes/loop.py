@@ -1,8 +1,8 @@
 """What the recipes share: their command line and a training loop that runs for a stated number of minutes.
 
-The learning rate follows the used-up fraction of the minutes, not a step count, so a recipe ends well trained on a
-slow machine as on a fast one (with fewer steps). Minutes add up over restarts: a killed run continues from its last
-checkpoint. Because time decides, two runs are alike but never equal to the bit.
+The learning rate follows the used-up fraction of the minutes, not a step count, so a recipe ends with small
+steps on a slow machine as on a fast one (after fewer of them). Minutes add up over restarts: a killed run
+continues from its last checkpoint. Because time decides, two runs are alike but never equal to the bit.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -78,7 +77,7 @@ class State:
             torch.save(content, file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        partial.replace(path)
 
     def restore(self, path: Path) -> None:
         """Takes over what `save` wrote."""
@@ -96,16 +95,16 @@ class State:
 def arguments(description: str, *, minutes: float) -> argparse.Namespace:
     """The command line of a recipe; sets the number of torch threads and starts logging to stdout."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data", help="folder of data sets")
-    parser.add_argument("--run", type=Path, required=True, help="folder for checkpoints, model.onnx and scores.json")
-    parser.add_argument("--minutes", type=float, default=minutes, help="training time, restarts included")
-    parser.add_argument("--threads", type=int, default=1, help="processor threads")
-    parser.add_argument("--export", action="store_true", help="write RUN/model.onnx from the checkpoint, do not train")
-    parser.add_argument("--evaluate", action="store_true", help="write RUN/scores.json for RUN/model.onnx, do not train")
+    add = parser.add_argument
+    add("--data", type=Path, default=REPOSITORY.parent / "shared" / "data", help="folder of data sets")
+    add("--run", type=Path, required=True, help="folder for the checkpoint, model.onnx and scores.json")
+    add("--minutes", type=float, default=minutes, help="training time, restarts included")
+    add("--threads", type=int, default=1, help="processor threads")
+    add("--export", action="store_true", help="do not train: write RUN/model.onnx from the checkpoint")
+    add("--evaluate", action="store_true", help="do not train: write RUN/scores.json for RUN/model.onnx")
     parsed = parser.parse_args()
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", force=True
-    )
+    logging.basicConfig(stream=sys.stdout, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    log.setLevel(logging.INFO)  # only ours: torch's exporter tells its whole life at this level
     torch.set_num_threads(parsed.threads)
     parsed.run.mkdir(parents=True, exist_ok=True)
     return parsed
@@ -133,9 +132,10 @@ def rate_at(fraction: float, config: LoopConfig) -> float:
 
 @torch.no_grad()
 def update_average(ema: nn.Module, net: nn.Module, step: int, decay: float) -> None:
-    """Moves the averaged weights toward the present ones; faster in the first steps, which are soon out of date."""
+    """Moves the averaged weights toward the present ones, faster in the first steps, soon out of date."""
     decay = min(decay, (1 + step) / (10 + step))
-    torch._foreach_lerp_(list(ema.parameters()), list(net.parameters()), 1 - decay)
+    for kept, new in zip(ema.parameters(), net.parameters(), strict=True):
+        kept.lerp_(new, 1 - decay)
     for kept, new in zip(ema.buffers(), net.buffers(), strict=True):
         kept.copy_(new)
 
@@ -155,14 +155,23 @@ def one_step(state: State, make_batch: MakeBatch, loss: Loss, fraction: float, c
     return value.item()
 
 
+def in_channels_last(net: nn.Module) -> nn.Module:
+    """The network with its weights in the order in which CPU convolutions train fastest."""
+    return net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
 def new_state(build: Callable[[], nn.Module], config: LoopConfig) -> State:
     """Fresh weights, their average, optimizer and generators, all seeded."""
     torch.manual_seed(config.seed)
-    net = build().to(memory_format=torch.channels_last)
-    ema = build().to(memory_format=torch.channels_last).requires_grad_(False).eval()
+    net = in_channels_last(build())
+    ema = in_channels_last(build()).requires_grad_(False).eval()
     ema.load_state_dict(net.state_dict())
     optimizer = torch.optim.AdamW(
-        net.parameters(), lr=config.learning_rate, betas=(0.9, 0.99), weight_decay=config.weight_decay, foreach=True
+        net.parameters(),
+        lr=config.learning_rate,
+        betas=(0.9, 0.99),
+        weight_decay=config.weight_decay,
+        foreach=True,  # one call for all tensors: the default on GPUs only
     )
     return State(net, ema, optimizer, np.random.default_rng(config.seed))
 
@@ -205,5 +214,6 @@ def save_and_validate(state: State, validate: Validate, path: Path) -> None:
     """Writes the checkpoint, then logs the scores of the averaged weights."""
     state.save(path)
     with torch.no_grad():
-        scores: dict[str, Any] = validate(state.ema)
-    log.info("step %d validation %s", state.step, " ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+        scores = validate(state.ema)
+    listed = " ".join(f"{name} {value:.3f}" for name, value in scores.items())
+    log.info("step %d validation %s", state.step, listed)

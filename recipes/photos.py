@@ -1,7 +1,7 @@
-"""Training images for restoration: openly licensed photographs, straight out of photos-train.zip, and generated ones.
+"""Images to train restoration on: openly licensed photos, straight out of photos-train.zip, and generated.
 
-Only photos of the license classes cc0-pd, cc-by and cc-by-sa are read (`stock` is left out). Whole photos, chosen by
-a hash of their file name, are kept for validation.
+Only photos of the license classes cc0-pd, cc-by and cc-by-sa are read (`stock` is left out). Whole photos,
+chosen by a hash of their file name, are kept for validation.
 """
 
 import csv
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Pixels = NDArray[np.uint8]  # (H, W, 3), sRGB
+Floats = NDArray[np.float32]  # the same, 0..1
 
 LICENSE_CLASSES = frozenset({"cc0-pd", "cc-by", "cc-by-sa"})
 SCALES = (1.0, 0.85, 0.72, 0.6)
@@ -57,6 +58,11 @@ def read_folder(archive: Path, folder: str) -> dict[str, Pixels]:
     return found
 
 
+def to_float(pixels: Pixels) -> Floats:
+    """8-bit values on a scale where white is 1."""
+    return np.divide(pixels, 255, dtype=np.float32)
+
+
 def downscale(pixels: Pixels, scale: float) -> Pixels:
     """The photo made smaller by Pillow's antialiased Lanczos filter."""
     if scale == 1.0:
@@ -67,7 +73,7 @@ def downscale(pixels: Pixels, scale: float) -> Pixels:
 
 
 def pink_noise(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
-    """A random field `(size, size, 3)` of mean 0 and deviation 1 with a power law spectrum, as surfaces have."""
+    """A random field `(size, size, 3)`, mean 0, deviation 1, with a power law spectrum as surfaces have."""
     frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None])
     frequency[0, 0] = 1.0
     slope = rng.uniform(0.4, 1.6)
@@ -89,7 +95,11 @@ def gratings(rng: np.random.Generator, size: int) -> NDArray[np.float32]:
     return wave[..., None].astype(np.float32)
 
 
-def paint_leaves(rng: np.random.Generator, size: int, palette: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+def paint_leaves(
+    rng: np.random.Generator,
+    size: int,
+    palette: NDArray[np.float64],
+) -> tuple[NDArray, NDArray]:
     """Colors and strengths of texture `(size, size, 3)`, uint8, of shapes that cover each other."""
     colors = np.empty((size, size, 3), np.uint8)
     colors[:] = palette[0]
@@ -104,7 +114,8 @@ def paint_leaves(rng: np.random.Generator, size: int, palette: NDArray[np.float6
         strength = [float(v) for v in rng.integers(0, 256, 3) * (rng.random(3) < 0.5)]
         if rng.random() < 0.5:
             axes = (int(radius) + 1, int(radius * rng.uniform(0.3, 1)) + 1)
-            shape = cv2.ellipse2Poly((int(center[0]), int(center[1])), axes, int(rng.integers(360)), 0, 360, 8)
+            middle, tilt = (int(center[0]), int(center[1])), int(rng.integers(360))
+            shape = np.array(cv2.ellipse2Poly(middle, axes, tilt, 0, 360, 8), np.int32)
         else:
             angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 8))))
             shape = (center + radius * np.stack((np.cos(angles), np.sin(angles)), 1)).astype(np.int32)
@@ -126,7 +137,7 @@ def write_words(rng: np.random.Generator, colors: Pixels) -> None:
 
 
 def draw_texture(rng: np.random.Generator, photo: Pixels) -> Pixels:
-    """A generated image of side `TEXTURE_PX` in the colors of a photo: dead leaves with texture, at times text."""
+    """A generated image of side `TEXTURE_PX` in a photo's colors: dead leaves with texture, at times text."""
     size = 2 * TEXTURE_PX  # twice as large, then averaged down: antialiased edges
     palette = photo.reshape(-1, 3)[rng.integers(photo.shape[0] * photo.shape[1], size=64)].astype(np.float64)
     colors, strengths = paint_leaves(rng, size, palette)
@@ -152,10 +163,10 @@ class Crops:
     def draw(self, rng: np.random.Generator, size: int) -> Pixels:
         """One crop `(size, size, 3)`, turned and mirrored at random."""
         if rng.random() < TEXTURE_SHARE:
-            source = self.textures[rng.integers(len(self.textures))]
+            source = self.textures[int(rng.integers(len(self.textures)))]
         else:
-            scales = self.photos[rng.integers(len(self.photos))]
-            source = scales[rng.integers(len(scales))]
+            scales = self.photos[int(rng.integers(len(self.photos)))]
+            source = scales[int(rng.integers(len(scales)))]
         top = int(rng.integers(source.shape[0] - size + 1))
         left = int(rng.integers(source.shape[1] - size + 1))
         crop = np.rot90(source[top : top + size, left : left + size], int(rng.integers(4)))
@@ -165,5 +176,5 @@ class Crops:
 def open_crops(training: dict[str, Pixels], rng: np.random.Generator) -> Crops:
     """All scales of the training photos and freshly generated textures, in memory (about 250 MB)."""
     photos = list(training.values())
-    textures = [draw_texture(rng, photos[rng.integers(len(photos))]) for _ in range(TEXTURES)]
+    textures = [draw_texture(rng, photos[int(rng.integers(len(photos)))]) for _ in range(TEXTURES)]
     return Crops([[downscale(photo, scale) for scale in SCALES] for photo in photos], textures)

@@ -1,21 +1,20 @@
-"""What the image-to-image recipes share around training: PSNR, ONNX export with a parity check, the score file."""
+"""What the image-to-image recipes share: tensors, PSNR, export and running of an image model."""
 
-import json
-import logging
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import torch
 from numpy.typing import NDArray
-from photos import Pixels
 from torch import Tensor, nn
 
-log = logging.getLogger("recipe")
+from artifacts import answer, write_onnx
+from photos import Floats, Pixels
 
 
-def to_batch(pixels: NDArray[np.float32]) -> Tensor:
-    """`(N, H, W, C)` as a tensor `(N, C, H, W)`; the memory stays as it is, which torch calls channels_last."""
+def to_batch(pixels: Floats) -> Tensor:
+    """`(N, H, W, C)` as a tensor `(N, C, H, W)`; the memory stays, which torch calls channels_last."""
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
 
@@ -24,34 +23,39 @@ def psnr(reference: NDArray, image: NDArray) -> float:
     return float(-10 * np.log10(np.mean(np.square(reference - image, dtype=np.float64))))
 
 
-def mean_scores(scores: dict[str, dict[str, float]]) -> dict[str, float]:
-    """The mean over images of each list of scores."""
-    return {name: float(np.mean(list(values.values()))) for name, values in scores.items()}
+def run_image(
+    session: onnxruntime.InferenceSession,
+    image: Floats,
+    *,
+    scale: int = 1,
+    multiple_px: int = 1,
+) -> Floats:
+    """The model's answer to one image `(H, W, 3)`, 0..1, clipped to 0..1; `scale` times as large.
+
+    Sides that are no multiple of `multiple_px` are extended by reflection, and the answer is cut back.
+    """
+    height, width = image.shape[:2]
+    below, right = -height % multiple_px, -width % multiple_px
+    padded = np.pad(image, ((0, below), (0, right), (0, 0)), mode="reflect")
+    restored = answer(session, padded.transpose(2, 0, 1)[None])
+    return np.clip(restored[0, :, : height * scale, : width * scale].transpose(1, 2, 0), 0, 1)
 
 
-def write_scores(
-    run: Path, recipe: str, protocol: str, scores: dict[str, dict[str, float]], means: dict[str, float]
+def export_image_model(
+    net: nn.Module, path: Path, photos: Sequence[Pixels], *, scale: int = 1, multiple_px: int = 1
 ) -> None:
-    """Writes RUN/scores.json: protocol, means, and every single value, so that intervals can be computed."""
-    content = {
-        "recipe": recipe,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "protocol": protocol,
-        "mean": means,
-        "per_image": scores,
-    }
-    (run / "scores.json").write_text(json.dumps(content, indent=1) + "\n")
-    for name, value in means.items():
-        log.info("%s %.4f", name, value)
-
-
-def image_session(path: Path):
-    raise NotImplementedError
-
-
-def run_image():
-    raise NotImplementedError
-
-
-def export_image_model():
-    raise NotImplementedError
+    """Writes an image-to-image network as ONNX, checked on real photos of two sizes and batches."""
+    first, second, third = (torch.from_numpy(pixels.copy()) for pixels in photos[:3])
+    height, width = (side // multiple_px * multiple_px for side in first.shape[:2])
+    part = slice(8 * multiple_px), slice(12 * multiple_px)
+    batches = first[None, :height, :width], torch.stack((second[part], third[part]))
+    examples = [batch.permute(0, 3, 1, 2).contiguous().float() / 255 for batch in batches]
+    factor = f"{scale}*" if scale > 1 else ""
+    write_onnx(
+        net,
+        path,
+        examples,
+        output="restored",
+        axes={0: "batch", 2: "height", 3: "width"},
+        output_axes={0: "batch", 2: f"{factor}height", 3: f"{factor}width"},
+    )

@@ -1,8 +1,8 @@
-"""Trains the x2 super-resolver: `python recipes/super_resolve_x2.py --data DIR --run DIR --minutes 60 --threads 1`.
+"""Trains the x2 enlarger: `python recipes/super_resolve_x2.py --data DIR --run DIR --minutes 60 --threads 1`.
 
-Needs PyTorch and pixelwright (installed, or PYTHONPATH=src). A second call continues a killed run; `--export` then
-writes RUN/model.onnx and `--evaluate` RUN/scores.json. Recipe: QUALITY.md G2, trained for one core-hour: the small
-image is Pillow's antialiased bicubic reduction, rounded to 8 bit; absolute error first, squared error last.
+Needs PyTorch and pixelwright (installed, or PYTHONPATH=src). A second call continues a killed run; `--export`
+then writes RUN/model.onnx and `--evaluate` RUN/scores.json. The small image is Pillow's antialiased bicubic
+reduction, rounded to 8 bit; absolute error first, squared error on larger crops last.
 """
 
 from functools import partial
@@ -11,15 +11,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from loop import LoopConfig, arguments, load_ema, train
 from numpy.typing import NDArray
-from photos import Crops, Pixels, open_crops, read_folder, read_photos
 from PIL import Image
-from restoration import export_image_model, image_session, mean_scores, psnr, run_image, to_batch, write_scores
 from torch import Tensor, nn
 from torch.nn import functional
 
+from artifacts import open_session, write_scores
+from loop import LoopConfig, arguments, load_ema, train
+from photos import Crops, Pixels, open_crops, read_folder, read_photos, to_float
 from pixelwright.models import span
+from restoration import export_image_model, psnr, run_image, to_batch
 
 MINUTES = 60
 CONFIG = span.VARIANTS["x2-small"]
@@ -51,7 +52,8 @@ def make_batch(crops: Crops, rng: np.random.Generator, fraction: float) -> tuple
         margin = MARGIN_PX // SCALE
         small.append(reduce(pixels)[margin:-margin, margin:-margin])
         large.append(pixels[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX])
-    return to_batch(np.stack(small).astype(np.float32) / 255), to_batch(np.stack(large).astype(np.float32) / 255)
+    inputs, targets = (to_float(np.stack(images)) for images in (small, large))
+    return to_batch(inputs), to_batch(targets)
 
 
 def loss(net: nn.Module, batch: tuple[Tensor, ...], fraction: float) -> Tensor:
@@ -71,7 +73,7 @@ def even(pixels: Pixels) -> Pixels:
 
 
 def luma(image: NDArray) -> NDArray:
-    """ITU-R BT.601 luma in studio range, of RGB 0..1, on the same scale: (65.481 R + 128.553 G + 24.966 B + 16) / 255."""
+    """ITU-R BT.601 luma in studio range (16 to 235 of 255) on a scale of 1, from RGB 0..1."""
     return image @ (np.array((65.481, 128.553, 24.966)) / 255) + 16 / 255
 
 
@@ -87,15 +89,15 @@ def validate(photos: dict[str, Pixels], net: nn.Module) -> dict[str, float]:
     values = []
     for pixels in photos.values():
         large = even(pixels)
-        enlarged = net(to_batch(reduce(large)[None].astype(np.float32) / 255))[0].permute(1, 2, 0).numpy()
+        enlarged = net(to_batch(to_float(reduce(large)[None])))[0].permute(1, 2, 0).numpy()
         values.append(score(large, np.clip(enlarged, 0, 1)))
     luma_db, rgb_db = np.mean(values, axis=0)
     return {"psnr_y": float(luma_db), "psnr_rgb": float(rgb_db)}
 
 
 def evaluate(data: Path, run: Path) -> None:
-    """Writes scores.json: PSNR-Y and PSNR-RGB per image of the validation photos and of bsd130's test images."""
-    session = image_session(run / "model.onnx")
+    """Writes scores.json: PSNR-Y and PSNR-RGB per image of the validation photos and bsd130's test images."""
+    session = open_session(run / "model.onnx")
     _, validation = read_photos(data / "photos-train" / "photos-train.zip")
     sets = {"validation": validation, "bsd130-test": read_folder(data / "bsd130" / "bsd130.zip", "test")}
     scores: dict[str, dict[str, float]] = {}
@@ -103,21 +105,21 @@ def evaluate(data: Path, run: Path) -> None:
         for name, pixels in images.items():
             large = even(pixels)
             small = reduce(large)
-            restored = run_image(session, small.astype(np.float32) / 255, scale=SCALE)
+            restored = run_image(session, to_float(small), scale=SCALE)
             for method, image in (("bicubic", enlarge(small) / 255.0), ("model", restored)):
                 for metric, value in zip(("psnr_y", "psnr_rgb"), score(large, image), strict=True):
                     scores.setdefault(f"{set_name}/{metric}/{method}", {})[name] = value
     protocol = (
-        "PSNR in dB: of BT.601 studio-range luma and of RGB, 2 px of border left out. Images cut to even size; small "
-        "image: Pillow BICUBIC (antialiased) by 2, 8 bit. model: float output clipped to 0..1. bicubic: Pillow "
-        "BICUBIC enlargement, 8 bit. Pillow's reduction is not MATLAB's, so published tables do not compare to the digit."
+        "PSNR of BT.601 studio-range luma and of RGB, 2 px of border left out. Images cut to even size; "
+        "small image: Pillow BICUBIC (antialiased) by 2, 8 bit. model: float output, clipped. bicubic: "
+        "Pillow BICUBIC, 8 bit. Pillow's reduction is not MATLAB's: published tables differ slightly."
     )
-    write_scores(run, "super-resolve-x2", protocol, scores, mean_scores(scores))
+    write_scores(run, "super-resolve-x2", protocol, scores)
 
 
 def main() -> None:
     """Trains, exports or evaluates."""
-    options = arguments(__doc__, minutes=MINUTES)
+    options = arguments(__doc__ or "", minutes=MINUTES)
     archive = options.data / "photos-train" / "photos-train.zip"
     if options.export:
         net = load_ema(span.build(CONFIG), options.run)

@@ -111,7 +111,9 @@ def _add_predict_options(parser: argparse.ArgumentParser, task: Task) -> None:
     if "top_k" in task.options:
         parser.add_argument("--top-k", type=_positive, metavar="N", help="so many answers at the most")
     if "tile_px" in task.options:
-        parser.add_argument("--tile", dest="tile_px", type=_positive, metavar="PX", help="side of tiles of large images")
+        parser.add_argument(
+            "--tile", dest="tile_px", type=_positive, metavar="PX", help="side of tiles of large images"
+        )
 
 
 def _add_execution(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +122,9 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--precision", default="auto", help="auto (f32), f32, f16, bf16, int8")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
     group.add_argument("--threads", type=_positive, default=0, metavar="N", help="cores to use (default: all)")
-    group.add_argument("--workers", type=_positive, default=0, metavar="N", help="pictures at once (default: one a core)")
+    group.add_argument(
+        "--workers", type=_positive, default=0, metavar="N", help="pictures at once (default: one a core)"
+    )
     group.add_argument("--batch", type=_positive, default=0, metavar="N", help="pictures in one call of the network")
     _add_max_pixels(group)
 

@@ -49,6 +49,7 @@ class Task:
             A result has `to_dict`, or is a `Raster` (an image, computed as it is read).
         draw: `(image, result)` to a picture of the result.
         columns: Headings of the task's table.
+        text: A record to what a terminal shows of it.
         row: A result's plain data (`to_dict`, or `output_size_hw` of an image) to one row under these headings.
     """
 
@@ -65,3 +66,4 @@ class Task:
     draw: Callable[[Image, Any], Image]
     columns: tuple[str, ...]
     row: Callable[[dict[str, Any]], dict[str, Any]]
+    text: Callable[[dict[str, Any]], str]

@@ -68,7 +68,7 @@ def flow(
                 for place, slot in enumerate(batch):
                     slot.stage, slot.place, slot.ready = running, place, None
             if slots[0].outcome is None:
-                # Also those that finished since they were last looked at: waiting only for the rest would sleep on work.
+                # Also those that finished since they were looked at: waiting only for the rest would sleep on work.
                 wait({slot.stage for slot in slots if slot.stage is not None}, return_when=FIRST_COMPLETED)
             while slots and slots[0].outcome is not None:
                 yield slots.popleft().outcome

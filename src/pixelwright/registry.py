@@ -1,8 +1,8 @@
 """Names to objects: built-ins are a literal table, plugins come from entry points, both load on first use.
 
 A registry row is `"module:object"`; nothing is imported until the name is asked for. Plugins declare entry points in
-the groups `pixelwright.tasks`, `pixelwright.runtimes`, `pixelwright.formats`, `pixelwright.decoders` and
-`pixelwright.models`, and see the same contracts as the built-ins. This is the only module that reads entry points.
+the groups `pixelwright.tasks`, `pixelwright.runtimes`, `pixelwright.formats` and `pixelwright.decoders`, and see the
+same contracts as the built-ins. This is the only module that reads entry points.
 """
 
 from __future__ import annotations
@@ -39,11 +39,6 @@ BUILTIN: dict[str, dict[str, str]] = {
         "jpeg2000": "pixelwright.io.formats.jpeg2000:FORMAT",
         "jpegxl": "pixelwright.io.formats.jpegxl:FORMAT",
         "heif": "pixelwright.io.formats.heif:FORMAT",
-    },
-    "model": {
-        "lenet": "pixelwright.models.lenet:MODEL",
-        "nafunet": "pixelwright.models.nafunet:MODEL",
-        "span": "pixelwright.models.span:MODEL",
     },
 }
 

@@ -70,7 +70,7 @@ def _expand(argument: str, leave_out: Path | None, stdin: TextIO) -> Iterator[tu
     elif Path(argument).exists() or not glob.has_magic(argument):
         yield argument, Path(argument).name
     else:
-        matches = sorted(glob.glob(argument, recursive=True))
+        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute pattern)
         if not matches:
             raise UsageError(f"nothing matches {argument!r}. Check the pattern; quote it so that the shell leaves it.")
         for match in matches:

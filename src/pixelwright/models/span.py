@@ -32,7 +32,7 @@ class Config:
         if self.scale < 2:
             raise ValueError(f"scale: expected an integer of 2 or more, got {self.scale!r}")
         if self.blocks < 3:
-            raise ValueError(f"blocks: expected 3 or more (three are merged at the end), got {self.blocks!r}")
+            raise ValueError(f"blocks: expected 3 or more (three results are merged), got {self.blocks!r}")
 
 
 class AttentionBlock(nn.Module):
@@ -74,7 +74,12 @@ class Span(nn.Module):
         return functional.pixel_shuffle(self.tail(merged) + replicated, self.scale)
 
 
+# 156,460 parameters, 39.0 kMAC per pixel of the output.
 VARIANTS: Mapping[str, Config] = MappingProxyType({"x2-small": Config()})
+
+# Farthest pixel of the small image that can change an output pixel, counted from the small pixel in which the
+# output pixel lies; found by the support of the gradient with positive weights, so that nothing cancels.
+RECEPTIVE_RADIUS_PX: Mapping[str, int] = MappingProxyType({"x2-small": 18})
 
 
 def build(config: Config) -> nn.Module:

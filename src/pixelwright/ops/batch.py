@@ -120,7 +120,6 @@ def _channels(image: Image, spec: InputSpec) -> Image:
 def _center(image: Image, crop_hw: tuple[int, int]) -> tuple[int, int]:
     height, width = image.size_hw
     if height < crop_hw[0] or width < crop_hw[1]:
-        raise ShapeError(
-            f"{image.source.path}: {width}x{height} is smaller than the crop of {crop_hw[1]}x{crop_hw[0]} this model takes."
-        )
+        crop = f"{crop_hw[1]}x{crop_hw[0]}"
+        raise ShapeError(f"{image.source.path}: {width}x{height} is smaller than the {crop} this model crops.")
     return (height - crop_hw[0]) // 2, (width - crop_hw[1]) // 2

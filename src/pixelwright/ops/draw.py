@@ -16,17 +16,17 @@ LEAST_WIDTH_PX = 240  # a picture of 28 pixels is enlarged, or its caption could
 
 def caption(image: Image, lines: Sequence[str]) -> Image:
     """The picture as 8-bit RGB with a dark strip of text below it, a line each; small pictures are enlarged."""
-    from PIL import Image as pillow
+    from PIL import Image as PillowImage
     from PIL import ImageDraw, ImageFont
 
-    picture = pillow.fromarray(color.to_rgb(color.to_8_bit(color.flatten_alpha(image))).pixels)
+    picture = PillowImage.fromarray(color.to_rgb(color.to_8_bit(color.flatten_alpha(image))).pixels)
     factor = -(-LEAST_WIDTH_PX // picture.width) if picture.width < LEAST_WIDTH_PX else 1
-    picture = picture.resize((picture.width * factor, picture.height * factor), pillow.Resampling.NEAREST)
+    picture = picture.resize((picture.width * factor, picture.height * factor), PillowImage.Resampling.NEAREST)
     text_px = max(14, picture.width // 32)
     font = ImageFont.load_default(text_px)
     margin = text_px // 2
     strip = margin + len(lines) * (text_px + margin)
-    canvas = pillow.new("RGB", (picture.width, picture.height + strip), PAPER)
+    canvas = PillowImage.new("RGB", (picture.width, picture.height + strip), PAPER)
     canvas.paste(picture, (0, 0))
     pen = ImageDraw.Draw(canvas)
     for row, line in enumerate(lines):

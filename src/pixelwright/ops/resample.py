@@ -58,10 +58,10 @@ def resize_image(image: Image, size_hw: tuple[int, int], *, kernel: Kernel = "bi
 
 
 def _resize_pillow(pixels: npt.NDArray[Any], size_hw: tuple[int, int], kernel: Kernel) -> npt.NDArray[Any]:
-    from PIL import Image as pillow
+    from PIL import Image as PillowImage
 
     flat = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
-    resized = pillow.fromarray(flat).resize(size_hw[::-1], pillow.Resampling[kernel.upper()])
+    resized = PillowImage.fromarray(flat).resize(size_hw[::-1], PillowImage.Resampling[kernel.upper()])
     return np.asarray(resized).reshape(*size_hw, pixels.shape[2])
 
 

@@ -30,6 +30,7 @@ from pixelwright.io.sources import Item
 
 FORMAT = 1
 PARTIAL = ".partial"  # pictures being written; emptied when a job continues
+OURS = frozenset({"images", "results", "results.jsonl", "failed.jsonl", PARTIAL})
 
 
 @dataclass(eq=False)
@@ -161,13 +162,7 @@ def _write(out: BinaryIO, records: Iterable[dict[str, Any]]) -> int:
 
 def _begin(folder: Path, request: dict[str, Any], items: Iterable[Item]) -> None:
     # Without job.json whatever else is there is not ours, except what a start cut short has left behind.
-    foreign = {entry.name for entry in folder.iterdir()} - {
-        "items.jsonl",
-        "items.jsonl.tmp",
-        "job.json.tmp",
-        "job.lock",
-    }
-    taken = foreign & {"images", "results", "results.jsonl", "failed.jsonl", PARTIAL}
+    taken = OURS & {entry.name for entry in folder.iterdir()}
     if taken:
         raise JobError(f"{folder} already has {', '.join(sorted(taken))} but no job.json. Choose another -o.")
     digest = hashlib.sha256()

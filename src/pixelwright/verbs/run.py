@@ -235,9 +235,8 @@ def _check_request(model: Model, request: RunRequest) -> None:
         raise UsageError("nothing to run on. Name files, folders, globs, or - for a list on standard input.")
     if request.suffix is not None and request.suffix not in image_suffixes():
         raise UsageError(f"no format has the ending {request.suffix!r}. Known: {' '.join(sorted(image_suffixes()))}")
-    if request.output is None and (request.draw or request.table):
-        if not model.task.makes_images:
-            raise UsageError("pictures and tables need a folder to go to. Name one with -o.")
+    if request.output is None and (request.draw or request.table) and not model.task.makes_images:
+        raise UsageError("pictures and tables need a folder to go to. Name one with -o.")
 
 
 def _is_picture(path: Path) -> bool:

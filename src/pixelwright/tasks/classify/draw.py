@@ -18,3 +18,8 @@ def row(record: dict[str, Any]) -> dict[str, Any]:
     """The best class and its score; empty where no class passed the threshold."""
     best = (record["classes"] or [{"label": "", "score": ""}])[0]
     return {"label": best["label"], "score": best["score"]}
+
+
+def text(record: dict[str, Any]) -> str:
+    """The classes with their scores, best first."""
+    return str(ClassScores.from_dict(record))

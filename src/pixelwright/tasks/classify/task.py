@@ -1,7 +1,7 @@
 """The record that makes classification a task."""
 
 from pixelwright.contract import Task
-from pixelwright.tasks.classify.draw import draw, row
+from pixelwright.tasks.classify.draw import draw, row, text
 from pixelwright.tasks.classify.predict import check, key, predict, prepare
 
 TASK = Task(
@@ -18,4 +18,5 @@ TASK = Task(
     draw=draw,
     columns=("label", "score"),
     row=row,
+    text=text,
 )

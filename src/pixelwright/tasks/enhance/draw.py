@@ -18,3 +18,8 @@ def row(record: dict[str, Any]) -> dict[str, Any]:
     """The size of the result, and where it is."""
     height, width = record["output_size_hw"]
     return {"width": width, "height": height, "output": record.get("output", "")}
+
+
+def text(record: dict[str, Any]) -> str:
+    """Where the picture is."""
+    return str(record.get("output", ""))

@@ -1,7 +1,7 @@
 """The record that makes enhancement a task."""
 
 from pixelwright.contract import Task
-from pixelwright.tasks.enhance.draw import draw, row
+from pixelwright.tasks.enhance.draw import draw, row, text
 from pixelwright.tasks.enhance.predict import check, predict, prepare
 
 TASK = Task(
@@ -18,4 +18,5 @@ TASK = Task(
     draw=draw,
     columns=("width", "height", "output"),
     row=row,
+    text=text,
 )

@@ -1,0 +1,135 @@
+"""Small bundles with known arithmetic, for tests of everything that runs one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from pixelwright.bundle import ModelBundle, write_bundle
+from pixelwright.structures.spec import (
+    SCHEMA_ID,
+    BundleSpec,
+    GraphSpec,
+    InputSpec,
+    License,
+    OutputSpec,
+    Provenance,
+    Resize,
+    TensorSpec,
+    Terms,
+    Tiling,
+)
+
+FREE = Terms(license="CC0-1.0", commercial="yes")
+
+
+def spec(**changes: Any) -> BundleSpec:
+    """A contract to start from; `artifacts` are filled in by `write_bundle`."""
+    start = BundleSpec(
+        schema=SCHEMA_ID,
+        name="small",
+        version="1.0.0",
+        task="enhance",
+        architecture="one convolution",
+        summary="A network made for a test.",
+        artifacts=[],
+        graphs={},
+        input=InputSpec(),
+        output=OutputSpec(decoder="image", parameters={"output": "out"}),
+        license=License(code=FREE, weights=FREE),
+        provenance=Provenance(toolkit="test"),
+    )
+    return msgspec.structs.replace(start, **changes)
+
+
+def blur(folder: Path, *, name: str = "blur", scale: int = 1, stride: int = 1, **changes: Any) -> ModelBundle:
+    """An enhancer: a 5x5 box blur with zero padding, enlarged by repeating pixels.
+
+    With `stride` 2 the blurred image is halved and enlarged again, so that tiles must start at even pixels.
+    """
+    kernel = np.zeros((3, 3, 5, 5), np.float32)
+    for channel in range(3):
+        kernel[channel, channel] = 1 / 25
+    nodes = [helper.make_node("Conv", ["in", "kernel"], ["blurred"], pads=[2] * 4, strides=[stride] * 2)]
+    factor = scale * stride
+    nodes.append(
+        helper.make_node(
+            "Resize", ["blurred", "", "scales"], ["out"], mode="nearest", coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor",
+        )
+    )  # fmt: skip
+    scales = np.array([1, 1, factor, factor], np.float32)
+    path = _save(
+        folder.parent / f"{name}.onnx",
+        nodes,
+        {"kernel": kernel, "scales": scales},
+        ["batch", 3, "height", "width"],
+        ["batch", 3, "height_out", "width_out"],
+    )
+    tensors = GraphSpec(
+        inputs=[TensorSpec("in", "float32", ["batch", 3, "height", "width"], "NCHW")],
+        outputs=[TensorSpec("out", "float32", ["batch", 3, "height_out", "width_out"], "NCHW")],
+    )
+    contract = spec(
+        name=name,
+        graphs={"model": tensors},
+        input=InputSpec(
+            color="as-is", depth="keep", alpha="keep", extra_channels="each", multiple_of=stride
+        ),
+        output=OutputSpec(decoder="image", parameters={"output": "out", "scale": scale}),
+        tiling=Tiling(halo_px=4, multiple=stride),
+    )  # fmt: skip
+    return write_bundle(folder, msgspec.structs.replace(contract, **changes), {"model": path})
+
+
+def brightness(folder: Path, *, name: str = "brightness", **changes: Any) -> ModelBundle:
+    """A classifier: `dark` or `bright`, with logits (0, 8 * (mean - 0.5)) of an 8x8 gray picture."""
+    nodes = [
+        helper.make_node("ReduceMean", ["in", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["mean", "half"], ["centered"]),
+        helper.make_node("Mul", ["centered", "eight"], ["logit"]),
+        helper.make_node("Sub", ["logit", "logit"], ["zero"]),
+        helper.make_node("Concat", ["zero", "logit"], ["logits"], axis=1),
+    ]
+    constants = {
+        "axes": np.array([2, 3], np.int64),
+        "half": np.array(0.5, np.float32),
+        "eight": np.array(8, np.float32),
+    }
+    path = _save(folder.parent / f"{name}.onnx", nodes, constants, ["batch", 1, 8, 8], ["batch", 2], output="logits")
+    tensors = GraphSpec(
+        inputs=[TensorSpec("in", "float32", ["batch", 1, 8, 8], "NCHW")],
+        outputs=[TensorSpec("logits", "float32", ["batch", 2], "")],
+    )
+    contract = spec(
+        name=name,
+        task="classify",
+        graphs={"model": tensors},
+        input=InputSpec(channels="gray", resize=Resize(rule="stretch", size_hw=(8, 8))),
+        output=OutputSpec(decoder="softmax", parameters={"output": "logits"}, labels=["dark", "bright"]),
+    )
+    return write_bundle(folder, msgspec.structs.replace(contract, **changes), {"model": path})
+
+
+def _save(
+    path: Path,
+    nodes: list[onnx.NodeProto],
+    constants: dict[str, np.ndarray],
+    input_dims: list[Any],
+    output_dims: list[Any],
+    output: str = "out",
+) -> Path:
+    graph = helper.make_graph(
+        nodes,
+        "test",
+        [helper.make_tensor_value_info("in", TensorProto.FLOAT, input_dims)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, output_dims)],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    return path
