@@ -47,14 +47,14 @@ def spec(**changes: Any) -> BundleSpec:
     return msgspec.structs.replace(start, **changes)
 
 
-def blur(folder: Path, *, name: str = "blur", scale: int = 1, stride: int = 1, **changes: Any) -> ModelBundle:
+def blur(folder: Path, *, name: str = "blur", scale: int = 1, stride: int = 1, gain: float = 1.0, **changes: Any) -> ModelBundle:
     """An enhancer: a 5x5 box blur with zero padding, enlarged by repeating pixels.
 
     With `stride` 2 the blurred image is halved and enlarged again, so that tiles must start at even pixels.
     """
     kernel = np.zeros((3, 3, 5, 5), np.float32)
     for channel in range(3):
-        kernel[channel, channel] = 1 / 25
+        kernel[channel, channel] = gain / 25
     nodes = [helper.make_node("Conv", ["in", "kernel"], ["blurred"], pads=[2] * 4, strides=[stride] * 2)]
     factor = scale * stride
     nodes.append(

@@ -118,7 +118,9 @@ def _run(image: Image, graphs: Graphs, bundle: ModelBundle) -> Image:
     if alpha is not None and scale > 1:
         alpha = resample.resize(alpha[:, :, None], (height, width), kernel="bicubic")[:, :, 0]
         alpha = np.clip(alpha, 0, alpha.dtype.type(image.white))
-    return image.replace(pixels=color.from_float(result, image.pixels.dtype, image.white), alpha=alpha)
+    spacing_mm = image.spacing_mm and (image.spacing_mm[0] / scale, image.spacing_mm[1] / scale)
+    pixels = color.from_float(result, image.pixels.dtype, image.white)
+    return image.replace(pixels=pixels, alpha=alpha, spacing_mm=spacing_mm)
 
 
 def _shrunk(window: Window, scale: int) -> Window:

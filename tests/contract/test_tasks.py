@@ -1,0 +1,97 @@
+"""Every registered task fulfils the contract, and a stranger's task joins as one folder and one entry point."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bundles import blur
+
+from pixelwright import registry
+from pixelwright.contract import PredictOptions, Task
+from pixelwright.io.images import read_image, write_image
+from pixelwright.structures.image import Image
+
+
+@pytest.mark.parametrize("name", registry.names("task"))
+def test_a_task_says_all_that_a_verb_needs(name: str) -> None:
+    task = registry.get("task", name)
+    assert isinstance(task, Task) and task.name == name
+    assert task.summary.endswith(".") and task.example.startswith(f"pixelwright {name} ")
+    assert task.options <= {field.name for field in fields(PredictOptions)}
+    assert task.columns
+
+
+INVERT = '''
+from dataclasses import replace
+from pixelwright.contract import Task
+from pixelwright.structures.raster import Raster
+
+def predict(batch, graphs, bundle, options):
+    def negative(image):
+        return Raster.of(image.replace(pixels=(image.white - image.pixels).astype(image.pixels.dtype)))
+    return [negative(image) for image in batch]
+
+TASK = Task(
+    name="invert",
+    summary="Make a negative of each picture.",
+    example="pixelwright invert photo.jpg --model small",
+    default_model="small",
+    options=frozenset(),
+    makes_images=True,
+    check=lambda bundle, options: None,
+    prepare=lambda raster, bundle: raster.read(),
+    key=None,
+    predict=predict,
+    draw=lambda image, result: result.read(),
+    columns=("output",),
+    row=lambda record: {"output": record["output"]},
+    text=lambda record: record["output"],
+)
+'''
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> dict[str, str]:
+    """An installed package, as pip leaves it: a folder and its metadata with an entry point."""
+    site = tmp_path / "site"
+    (site / "invert_task").mkdir(parents=True)
+    (site / "invert_task" / "__init__.py").write_text("")
+    (site / "invert_task" / "task.py").write_text(INVERT)
+    info = site / "invert_task-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: invert-task\nVersion: 1.0\n")
+    points = "[pixelwright.tasks]\ninvert = invert_task.task:TASK\n[pixelwright.decoders]\nbroken = absent_module:x\n"
+    (info / "entry_points.txt").write_text(points)
+    return {**os.environ, "PYTHONPATH": str(site)}
+
+
+def pixelwright(*arguments: object, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pixelwright", *map(str, arguments)]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_third_task_joins_from_outside(stranger: dict[str, str], tmp_path: Path) -> None:
+    bundle = blur(tmp_path / "small", name="small", task="invert")
+    write_image(Image(np.full((5, 6, 3), 55, np.uint8)), tmp_path / "a.png")
+    shown = pixelwright("--help", env=stranger)
+    assert "invert" in shown.stdout and "Make a negative" in shown.stdout
+    done = pixelwright(
+        "invert", tmp_path / "a.png", "--model", bundle.path, "-o", tmp_path / "out", "--json", "--csv", env=stranger
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["output"] == "images/a.png"
+    assert (read_image(tmp_path / "out" / "images" / "a.png").pixels == 200).all()
+
+
+def test_a_broken_plugin_is_listed_with_its_reason_and_stops_nobody(stranger: dict[str, str]) -> None:
+    listed = pixelwright("plugins", "--json", env=stranger)
+    found = {one["name"]: one["fault"] for one in json.loads(listed.stdout)}
+    assert found["invert"] is None
+    assert "absent_module" in found["broken"] and listed.returncode == 1

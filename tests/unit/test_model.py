@@ -1,0 +1,73 @@
+"""Loading by name, calling on anything that is a picture, and streaming with bounded look-ahead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bundles import blur, brightness
+from PIL import Image as PillowImage
+
+from pixelwright.errors import UnknownName, UnreadableImage, UsageError
+from pixelwright.io.images import write_image
+from pixelwright.model import Model, load
+from pixelwright.structures.image import Image
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return load(brightness(tmp_path_factory.mktemp("models") / "c").path)
+
+
+def test_every_stand_in_for_a_picture_gives_the_same_answer(model: Model, tmp_path: Path) -> None:
+    pixels = np.full((9, 11, 3), 130, np.uint8)
+    write_image(Image(pixels), tmp_path / "ö.png")
+    path = tmp_path / "ö.png"
+    stand_ins = [path, str(path), path.read_bytes(), pixels, Image(pixels), PillowImage.fromarray(pixels)]
+    answers = [model(one) for one in stand_ins]
+    assert len({answer[0] for answer in answers}) == 1
+
+
+def test_what_is_no_picture_is_refused(model: Model) -> None:
+    with pytest.raises(UsageError, match="a dict is no picture"):
+        model({})
+
+
+def test_a_model_of_another_task_names_the_right_command(tmp_path: Path) -> None:
+    folder = blur(tmp_path / "b").path
+    with pytest.raises(UsageError, match=r"is for enhance, not for classify. Use: pixelwright enhance"):
+        load(folder, task="classify")
+
+
+def test_a_wrong_name_gets_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="digits"):
+        load("digit")
+
+
+def test_a_stream_yields_in_order_and_carries_errors(model: Model) -> None:
+    dark, bright = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 255, np.uint8)
+    done = list(model.stream([dark, b"not a picture", bright]))
+    assert [one.result[0].label if one.result else None for one in done] == ["dark", None, "bright"]
+    assert isinstance(done[1].error, UnreadableImage)
+
+
+def test_a_stream_of_a_folder_reads_its_pictures(model: Model, tmp_path: Path) -> None:
+    for name in ("b.png", "a.png"):
+        write_image(Image(np.zeros((4, 4, 3), np.uint8)), tmp_path / name)
+    assert [Path(one.item).name for one in model.stream(tmp_path)] == ["a.png", "b.png"]
+
+
+def test_a_stream_is_lazy(model: Model) -> None:
+    taken = []
+
+    def endless():  # type: ignore[no-untyped-def]
+        while True:
+            taken.append(1)
+            yield np.zeros((4, 4, 3), np.uint8)
+
+    stream = model.stream(endless())
+    for _ in range(5):
+        next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert len(taken) < 200
