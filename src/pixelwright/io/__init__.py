@@ -1,0 +1,1 @@
+"""Files to images and back: the one place that decodes and encodes."""

@@ -1,0 +1,115 @@
+"""What the formats share that are decoded whole: one header record, one raster made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwright.errors import UnreadableImage
+from pixelwright.io import exif, icc, xmp
+from pixelwright.io.stored import Stored
+from pixelwright.structures.image import GRAY_CHANNELS, RGB_CHANNELS, Capture, Color, Image, Source
+from pixelwright.structures.raster import Raster, Window, crop
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """What a header says.
+
+    Attributes:
+        size_hw: As the decoder delivers it, before `orientation`.
+        format: Registry name.
+        bits: 8, or more for uint16.
+        gray: Whether there is one channel of color.
+        alpha: Whether there is alpha.
+        orientation: How to turn what the decoder delivers; None to follow the EXIF block.
+        white: None for the dtype's own.
+        color: None to derive it from `profile`.
+        profile: ICC profile.
+        exif: EXIF block.
+        xmp: XMP packet.
+        dpi: Resolution where not in the EXIF block.
+        stored_color: As in `Source`.
+        page: Which frame.
+        pages: How many.
+        warnings: What was overlooked.
+    """
+
+    size_hw: tuple[int, int]
+    format: str
+    bits: int = 8
+    gray: bool = False
+    alpha: bool = False
+    orientation: int | None = None
+    white: float | None = None
+    color: Color | None = None
+    profile: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    stored_color: str | None = None
+    page: int = 0
+    pages: int = 1
+    warnings: tuple[str, ...] = ()
+
+
+def raster_of(stored: Stored, still: Still, samples: Callable[[], npt.NDArray[np.generic]]) -> Raster:
+    """A raster as stored.
+
+    Args:
+        stored: The file.
+        still: Its header.
+        samples: Decodes everything to (H, W) or (H, W, C), alpha last; gray may come spread over three channels.
+    """
+    if still.page >= still.pages:
+        what = f"has {still.pages} page{'s' * (still.pages > 1)}; page {still.page} was asked for (they count from 0)."
+        raise UnreadableImage(stored.name, what)
+    block = exif.read(still.exif)
+    channels = GRAY_CHANNELS if still.gray else RGB_CHANNELS
+    color, faults = (still.color, ()) if still.color else icc.color_of(channels, still.profile)
+    dtype = np.dtype(np.uint8 if still.bits <= 8 else np.uint16)
+    white = still.white or float(np.iinfo(dtype).max)
+    capture = Capture(block.block, xmp.reset(still.xmp), still.dpi or block.dpi)
+    warnings = (*still.warnings, *faults)
+    source = Source(
+        path=stored.name,
+        format=still.format,
+        stored_size_hw=still.size_hw,
+        orientation=block.orientation if still.orientation is None else still.orientation,
+        bits=still.bits,
+        page=still.page,
+        pages=still.pages,
+        stored_color=still.stored_color,
+    )
+
+    def decode(window: Window | None, _at_least_hw: tuple[int, int] | None) -> Image:
+        pixels, alpha = split(samples(), still, dtype, stored.name)
+        image = Image(pixels, color, white, alpha, capture, source, warnings=warnings)
+        return image if window is None else crop(image, window)
+
+    return Raster(
+        still.size_hw, dtype, color, white, decode, still.alpha, capture=capture, source=source, warnings=warnings
+    )
+
+
+def split(
+    samples: npt.NDArray[np.generic], still: Still, dtype: np.dtype[np.generic], name: str
+) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.generic] | None]:
+    """Pixels (H, W, 1 or 3) and alpha, exactly as the header promised.
+
+    Raises:
+        UnreadableImage: The decoder delivered something else.
+    """
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    count = samples.shape[2]
+    if samples.dtype != dtype or count not in ((1, 2, 3, 4) if still.gray else (3, 4)):
+        raise UnreadableImage(name, f"is damaged: the header and the {samples.dtype} samples {samples.shape} disagree.")
+    alpha = np.ascontiguousarray(samples[..., -1]) if count in (2, 4) else None
+    pixels = np.ascontiguousarray(samples[..., : 1 if still.gray else 3])
+    if still.alpha and alpha is None:
+        alpha = np.full(samples.shape[:2], np.iinfo(dtype).max if still.white is None else int(still.white), dtype)
+    return pixels, alpha if still.alpha else None
