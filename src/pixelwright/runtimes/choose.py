@@ -61,7 +61,7 @@ def choose(
     exact = cast(Precision, "f32" if precision == "auto" else precision)
     chosen = _automatic(bundle, exact, device) if runtime == "auto" else registry.get("runtime", runtime)
     if exact not in chosen.precisions:
-        raise RuntimeFailure(f"runtime {chosen.name} has no precision {exact}; it has {', '.join(chosen.precisions)}.")
+        raise RuntimeFailure(f"{chosen.available(exact)}.")
     is_reference = chosen.name == REFERENCE and exact == "f32"
     if not is_reference and not bundle.spec.allows(chosen.name, exact):
         log.warning(
@@ -78,7 +78,7 @@ def _automatic(bundle: ModelBundle, precision: Precision, device: str) -> Runtim
     if device.startswith("cuda"):
         return reference
     able = [found for name in PREFERRED if precision in (found := registry.get("runtime", name)).precisions]
-    usable = [found for found in able if found.available() is None]
+    usable = [found for found in able if found.available(precision) is None]
     for found in usable:
         if bundle.spec.allows(found.name, precision):
             return found

@@ -36,8 +36,10 @@ class OnnxRuntime:
     name: str = "onnxruntime"
     precisions: tuple[Precision, ...] = ("f32",)
 
-    def available(self) -> str | None:
-        """None where onnxruntime can be imported, else what to install."""
+    def available(self, precision: Precision = "f32") -> str | None:
+        """None where onnxruntime can be used, else why not (see `protocol.Runtime.available`)."""
+        if precision not in self.precisions:
+            return f"runtime {self.name} has no precision {precision}; it has {', '.join(self.precisions)}"
         return None if find_spec("onnxruntime") else "onnxruntime is not installed: pip install onnxruntime"
 
     def version(self) -> str:
@@ -51,12 +53,8 @@ class OnnxRuntime:
 
     def open(self, path: Path, *, precision: Precision = "f32", threads: int = 0, device: str = "auto") -> OnnxGraph:
         """The graph of an ONNX file (see `protocol.Runtime.open`)."""
-        if reason := self.available():
+        if reason := self.available(precision):
             raise RuntimeFailure(f"{reason}.")
-        if precision not in self.precisions:
-            raise RuntimeFailure(
-                f"runtime onnxruntime has no precision {precision}; it has {', '.join(self.precisions)}."
-            )
         import onnxruntime
 
         providers = _providers(onnxruntime, device)
@@ -100,8 +98,11 @@ def _options(onnxruntime: Any, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 4  # nothing on stderr: failures come as exceptions
-    options.enable_cpu_mem_arena = False
+    # Arena on, patterns off: after 20, 80, 320 shapes of a U-Net the process held 110, 111, 120 MB. With patterns, which
+    # keep a plan per shape, 110, 117, 148; without the arena the peak was higher (145) and runs up to twice as slow.
+    options.enable_cpu_mem_arena = True
     options.enable_mem_pattern = False
+    # Idle threads sleep: the cores they would spin on decode the next images.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Only ONNX: without this a file that begins like ONNX Runtime's own format would be read as such.
     options.add_session_config_entry("session.load_model_format", "ONNX")

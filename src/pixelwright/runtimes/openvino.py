@@ -18,7 +18,9 @@ from pixelwright.errors import MissingExtra, RuntimeFailure
 from pixelwright.runtimes.protocol import Array, check_feeds
 from pixelwright.structures.spec import Precision, TensorSpec
 
-HINTS: Mapping[str, str] = MappingProxyType({"f32": "f32", "bf16": "bf16", "f16": "f16"})
+# How OpenVINO calls a precision among what the processor can do; with a hint it cannot follow it silently takes f32.
+CAPABILITIES: Mapping[str, str] = MappingProxyType({"f32": "FP32", "bf16": "BF16", "f16": "FP16"})
+SHAPES_KEPT = "20"  # compiled kernels for the last shapes; the default, 5000, grew by 1.4 MB with every new size
 DTYPE_OF: Mapping[str, str] = MappingProxyType(
     {"u8": "uint8", "i8": "int8", "i32": "int32", "i64": "int64", "f16": "float16", "f32": "float32"}
 )
@@ -31,9 +33,18 @@ class OpenVino:
     name: str = "openvino"
     precisions: tuple[Precision, ...] = ("f32", "bf16", "f16")
 
-    def available(self) -> str | None:
-        """None where openvino can be imported, else what to install."""
-        return None if find_spec("openvino") else "openvino is not installed: pip install 'pixelwright[openvino]'"
+    def available(self, precision: Precision = "f32") -> str | None:
+        """None where openvino can be used, else why not (see `protocol.Runtime.available`)."""
+        if precision not in self.precisions:
+            return f"runtime {self.name} has no precision {precision}; it has {', '.join(self.precisions)}"
+        if find_spec("openvino") is None:
+            return "openvino is not installed: pip install 'pixelwright[openvino]'"
+        if precision == "f32":
+            return None
+        import openvino
+
+        usable = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return None if CAPABILITIES[precision] in usable else f"this processor cannot compute in {precision}; use f32"
 
     def version(self) -> str:
         """The version of OpenVINO."""
@@ -43,18 +54,15 @@ class OpenVino:
         self, path: Path, *, precision: Precision = "f32", threads: int = 0, device: str = "auto"
     ) -> OpenVinoGraph:
         """The graph of an ONNX file (see `protocol.Runtime.open`)."""
-        if self.available():
+        if find_spec("openvino") is None:
             raise MissingExtra("the runtime openvino", "openvino")
-        if precision not in self.precisions:
-            raise RuntimeFailure(f"runtime openvino has no precision {precision}; it has {', '.join(self.precisions)}.")
+        if reason := self.available(precision):
+            raise RuntimeFailure(f"{reason}.")
         if device not in ("auto", "cpu"):
             raise RuntimeFailure(f"device {device}: openvino runs on the CPU here. Use --runtime onnxruntime.")
         import openvino
 
         core = openvino.Core()
-        usable = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if precision != "f32" and precision.upper().replace("F", "FP", 1).replace("BFP", "BF") not in usable:
-            raise RuntimeFailure(f"precision {precision}: this processor has {', '.join(usable)}. Use f32.")
         try:
             model = core.read_model(path)
             compiled = core.compile_model(model, "CPU", _options(precision, threads))
@@ -98,10 +106,10 @@ def _options(precision: str, threads: int) -> dict[str, Any]:
     streams = max(1, cores // threads) if threads else 1
     options = {
         # Always stated: the default is bf16 where the processor has it.
-        "INFERENCE_PRECISION_HINT": HINTS[precision],
+        "INFERENCE_PRECISION_HINT": precision,
         "NUM_STREAMS": str(streams),
         "ENABLE_CPU_PINNING": "NO",  # pinned threads of two processes fight for the same cores
-        "ENABLE_HYPER_THREADING": "YES",
+        "CPU_RUNTIME_CACHE_CAPACITY": SHAPES_KEPT,
     }
     if threads:
         options["INFERENCE_NUM_THREADS"] = str(threads * streams)

@@ -52,8 +52,8 @@ class Runtime(Protocol):
         """In which arithmetic it can run a float32 graph, the most exact first."""
         ...
 
-    def available(self) -> str | None:
-        """None where it can be used here, else the reason why not and what to install."""
+    def available(self, precision: Precision = "f32") -> str | None:
+        """None where it can be used here at a precision, else why not and what to install, without a full stop."""
         ...
 
     def version(self) -> str:

@@ -18,10 +18,11 @@ SCHEMA_ID = "pixelwright-bundle/1"
 MAX_SIDE_PX = 65_536
 MAX_LABELS = 1_000_000
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
+# `$` alone would let a trailing line break pass in Python, and `\d` the digits of other scripts.
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$(?!\n)")]
 Text = Annotated[str, Meta(max_length=4_000)]
 RelativePath = Annotated[str, Meta(min_length=1, max_length=1_000)]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 Side = Annotated[int, Meta(ge=1, le=MAX_SIDE_PX)]
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0, le=1e12)]
@@ -159,7 +160,7 @@ class Measured(Spec):
     n: Annotated[int, Meta(ge=1)]
     data: Data
     runtime: Name
-    date: Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    date: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)")]
     ci95: tuple[Finite, Finite] | None = None
     condition: Text = ""
 
@@ -224,7 +225,7 @@ class BundleSpec(Spec):
 
     schema: Literal["pixelwright-bundle/1"]
     name: Name
-    version: Annotated[str, Meta(pattern=r"^\d+\.\d+\.\d+$")]
+    version: Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$(?!\n)")]
     task: Name
     architecture: Text
     summary: Text
