@@ -1,3 +1,53 @@
-"""Pixelwright: from pixels to decisions."""
+"""Pixelwright: from pixels to decisions.
+
+Public names load on first use, so that importing the package stays cheap. `__init__.pyi` beside this file says the
+same to type checkers.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
 
 __version__ = "0.1.0"
+
+_HOMES: Mapping[str, str] = MappingProxyType(
+    {
+        "ClassScores": "pixelwright.structures.results",
+        "Color": "pixelwright.structures.image",
+        "Execution": "pixelwright.model",
+        "Image": "pixelwright.structures.image",
+        "Model": "pixelwright.model",
+        "ModelBundle": "pixelwright.bundle",
+        "PixelwrightError": "pixelwright.errors",
+        "PredictOptions": "pixelwright.contract",
+        "Raster": "pixelwright.structures.raster",
+        "Window": "pixelwright.structures.raster",
+        "from_numpy": "pixelwright.io.exchange",
+        "from_opencv": "pixelwright.io.exchange",
+        "from_pillow": "pixelwright.io.exchange",
+        "load": "pixelwright.model",
+        "open_raster": "pixelwright.io.images",
+        "read_bundle": "pixelwright.bundle",
+        "read_image": "pixelwright.io.images",
+        "read_pages": "pixelwright.io.images",
+        "to_numpy": "pixelwright.io.exchange",
+        "to_opencv": "pixelwright.io.exchange",
+        "to_pillow": "pixelwright.io.exchange",
+        "write_bundle": "pixelwright.bundle",
+        "write_image": "pixelwright.io.images",
+    }
+)
+
+__all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value  # found directly from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,80 @@
+# The commands of the house. Each works in a fresh clone with make and Python 3.11 or newer, and nothing else.
+# Only the installs go to the package index; everything after them is offline.
+
+PYTHON ?= python3
+# Your own photos for the demo: make demo PHOTOS=DIR
+PHOTOS ?=
+# More arguments for pytest: make test ARGS="-k orientation"
+ARGS ?=
+
+DEMO_ENV := .venv-demo
+# CI names another place, so that its environment is fresh and a developer's stays.
+TEST_ENV ?= .venv-test
+
+PINS := pyproject.toml constraints.txt
+SOURCES := $(shell find src -type f -not -path '*/__pycache__/*')
+# OpenVINO and the format plug-ins belong to the tests: every registered runtime and format is held to one contract
+# suite, and one that is not installed would go untested.
+TEST_EXTRAS := dev,formats,openvino
+
+# The build backend is pinned too. Which of the two names is read depends on the version of pip.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format bench clean
+
+help:
+	@echo "make demo [PHOTOS=DIR]   the main job on real photos: writes demo/index.html"
+	@echo "make test [ARGS=...]     the tests"
+	@echo "make check               style, types and layers"
+	@echo "make format              put the style right where a tool can"
+	@echo "make bench               the benchmarks, one JSON line each"
+	@echo "make clean               remove what these commands made, environments included"
+
+demo: $(DEMO_ENV)/.installed $(if $(PHOTOS),,$(DEMO_ENV)/.photos)
+	$(DEMO_ENV)/bin/pixelwright demo $(if $(PHOTOS),--photos "$(PHOTOS)") -o demo
+
+test: $(TEST_ENV)/.installed
+	$(TEST_ENV)/bin/python -m pytest $(ARGS)
+
+check: $(TEST_ENV)/.installed
+	$(TEST_ENV)/bin/ruff check .
+	$(TEST_ENV)/bin/ruff format --check .
+	$(TEST_ENV)/bin/pyright --pythonpath $(TEST_ENV)/bin/python
+	$(TEST_ENV)/bin/lint-imports
+
+format: $(TEST_ENV)/.installed
+	$(TEST_ENV)/bin/ruff check --fix .
+	$(TEST_ENV)/bin/ruff format .
+
+bench: $(TEST_ENV)/.installed
+	@set -e; for script in $(sort $(wildcard benchmarks/bench_*.py)); do \
+		echo "$$script" >&2; $(TEST_ENV)/bin/python "$$script"; \
+	done
+
+clean:
+	rm -rf $(DEMO_ENV) .venv-test build dist demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests recipes benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# The light core, as a user gets it: from the built package, without extras.
+$(DEMO_ENV)/.installed: $(DEMO_ENV)/.created $(SOURCES) README.md LICENSE
+	$(DEMO_ENV)/bin/pip install --quiet -c constraints.txt .
+	@touch $@
+
+# Sample photos: scikit-image's wheel carries real ones that are free to use, and the demo reads them as files,
+# without importing it. Its dependencies stay out: 150 MB that nothing here would use.
+$(DEMO_ENV)/.photos: $(DEMO_ENV)/.installed
+	$(DEMO_ENV)/bin/pip install --quiet --no-deps -c constraints.txt scikit-image
+	@touch $@
+
+$(TEST_ENV)/.installed: $(TEST_ENV)/.created
+	$(TEST_ENV)/bin/pip install --quiet -c constraints.txt -e ".[$(TEST_EXTRAS)]"
+	@touch $@
+
+# Made anew whenever a pin or a dependency changes, so that nothing old stays behind.
+$(DEMO_ENV)/.created $(TEST_ENV)/.created: %/.created: $(PINS)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	$(PYTHON) -m venv --clear $*
+	@touch $@
