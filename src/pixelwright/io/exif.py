@@ -126,7 +126,7 @@ def _below(block: bytes, order: str, pointer: Entry | None) -> dict[int, Entry]:
 
 
 def _reset(block: bytes, order: str, entries: dict[int, Entry]) -> bytes:
-    """The block with orientation 1 and no second directory: a thumbnail would show the picture before it was changed."""
+    """The block with orientation 1 and no second directory, whose thumbnail would show the picture as it was."""
     changed = bytearray(block)
     orientation = entries.get(ORIENTATION)
     if orientation is not None and orientation.kind in (_SHORT, _LONG):
@@ -147,7 +147,7 @@ def _without_thumbnail(block: bytes, order: str, second: int) -> bytes:
         return block
     entries = {entry.tag: entry for entry in directory(block, order, second)}
     at, size = (_integer(block, order, entries.get(tag)) for tag in (513, 514))
-    if not (8 <= at and 0 < size <= len(block) - at):
+    if not (at >= 8 and 0 < size <= len(block) - at):
         return block
     if at + size >= len(block) - 2 and at > second:
         return block[:at]

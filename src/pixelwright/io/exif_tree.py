@@ -55,7 +55,7 @@ class Directory:
 
 
 def gather(read: Read, place: Place, at: int, depth: int = 0) -> Directory:
-    """The directory at an offset and the EXIF, GPS and interoperability directories below it; damaged parts left out."""
+    """The directory at an offset with the EXIF, GPS and interoperability directories below it, as far as undamaged."""
     found = Directory()
     count_bytes, entry_bytes, offset_bytes = place.sizes
     head = read(at, count_bytes)

@@ -1,272 +1,178 @@
-"""ICC profiles: is it one, what does it look like, and what are its curves and matrix.
+"""To sRGB: what a model or a screen sees.
 
-Only matrix and gray profiles are taken apart here, so that 16-bit values go through in float; table-based ones go
-through Little CMS (`pixelwright.io.lcms`). Source: ICC.1:2022 (profile version 4.4), sections 7, 9 and 10.
+Matrix profiles are applied in float, so that 16 bits stay 16; those that work through tables go through Little CMS.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.structures.image import GRAY_CHANNELS, RGB_CHANNELS, Color
+from pixelwright.errors import UsageError
+from pixelwright.io import lcms, profiles
+from pixelwright.io.profiles import GAMMA, SRGB_CURVE, TO_XYZ_D50, Curve, Floats, Profile
+from pixelwright.structures.image import GRAY_CHANNELS, RGB_CHANNELS, Color, Image, white_of
 
-Floats = npt.NDArray[np.floating]
+BACKGROUND = 255  # white: what to_srgb8 shows behind transparent pixels
+HDR_WHITE_NITS = 203.0  # diffuse white of PQ and HLG pictures, ITU-R BT.2408
+_STRIP_PIXELS = 2**18  # floats are made of this many pixels at a time
+_FINE = 65535  # steps of the table that encodes light as sRGB; its error at black is 0.05 of an 8-bit step
 
-MAX_ICC_BYTES = 2**24  # the largest press profiles have 4 MiB; a compressed chunk could unfold to anything
-TRANSFER_TOLERANCE = 0.004  # one 8-bit step: curves closer than this are the same
-PRIMARIES_TOLERANCE = 0.003  # in XYZ; sRGB profiles in the wild differ by up to 0.0015
-
-# Linear RGB to XYZ under D50, columns red, green, blue. Source: http://www.brucelindbloom.com, Bradford-adapted
-TO_XYZ_D50: dict[str, Floats] = {
-    "srgb": np.array(
-        [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
-    ),
-    "adobe-rgb": np.array(
-        [[0.6097559, 0.2052401, 0.1492240], [0.3111242, 0.6256560, 0.0632197], [0.0194811, 0.0608902, 0.7448387]]
-    ),
-    "display-p3": np.array(
-        [[0.5151187, 0.2919778, 0.1571035], [0.2411892, 0.6922441, 0.0665668], [-0.0010505, 0.0418791, 0.7840713]]
-    ),
-    "bt2020": np.array(
-        [[0.6734241, 0.1656411, 0.1251286], [0.2790177, 0.6753402, 0.0456377], [-0.0019300, 0.0299784, 0.7973330]]
-    ),
-}
-GAMMA = {"adobe-rgb": 563 / 256, "display-p3": 2.2, "srgb": 2.2, "bt2020": 2.2}  # what "gamma" means without a profile
+_NOT_PICTURES = "Choose one of them as gray or three as RGB first (Image.replace)."
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """From a stored value 0..1 to light 0..1: a parametric function or a table."""
+def to_srgb(image: Image) -> Image:
+    """The image in sRGB (gray: on the sRGB curve) at its own dtype and white; alpha untouched.
 
-    parameters: tuple[float, ...] = (1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)  # g a b c d e f of ICC's function type 4
-    table: npt.NDArray[np.float32] | None = None
+    HDR pictures (PQ, HLG) are brought to light with diffuse white at full white; what is brighter is clipped, and a
+    warning says so. Profiles that work through tables go through Little CMS in 8 bits; a warning says so where the
+    image has more.
 
-    def __call__(self, value: Floats) -> npt.NDArray[np.float32]:
-        """Light for stored values, same shape."""
-        if self.table is not None:
-            return np.interp(value, np.linspace(0, 1, len(self.table)), self.table).astype(np.float32)
-        g, a, b, c, d, e, f = self.parameters
-        upper = np.power(np.maximum(a * value + b, 0), g) + e
-        return np.where(value >= d, upper, c * value + f).astype(np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """A profile, as far as it is understood.
-
-    Attributes:
-        space: `RGB `, `GRAY`, `CMYK` or another signature.
-        curves: One for each channel; empty where the profile works through tables.
-        to_xyz: Linear RGB to XYZ (D50); None for gray and table profiles.
+    Raises:
+        UsageError: The channels are neither gray nor RGB.
     """
-
-    space: str
-    curves: tuple[Curve, ...] = ()
-    to_xyz: Floats | None = None
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is nothing but curves and a matrix."""
-        return bool(self.curves)
-
-
-def unfold(packed: bytes, limit_bytes: int = MAX_ICC_BYTES) -> bytes | None:
-    """Inflates a compressed block of metadata; None where it is damaged or longer than the limit."""
-    inflater = zlib.decompressobj()
-    try:
-        plain = inflater.decompress(packed, limit_bytes)
-    except zlib.error:
-        return None
-    return plain if inflater.eof else None
+    color = image.color
+    if color.is_srgb or (color.transfer == "srgb" and (color.is_gray or color.primaries == "srgb")):
+        return image if color.is_srgb else image.replace(color=Color(color.channels))
+    if not (color.is_rgb or color.is_gray):
+        names = ", ".join(color.channels)
+        raise UsageError(f"{image.source.path}: the channels {names} are no picture to convert. {_NOT_PICTURES}")
+    parsed = profiles.parse(color.icc) if color.icc else None
+    if parsed is not None and not parsed.is_plain:
+        return _through_tables(image)
+    profile, warnings = _profile(color, parsed)
+    pixels = _through_float(image, profile) if profile else image.pixels
+    return image.replace(pixels=pixels, color=Color(color.channels), warnings=image.warnings + warnings)
 
 
-@lru_cache(maxsize=16)
-def parse(profile: bytes) -> Profile | None:
-    """What a profile says; None where it is cut off or none at all."""
-    if len(profile) < 132 or profile[36:40] != b"acsp":
-        return None
-    size, count = struct.unpack_from(">I", profile)[0], struct.unpack_from(">I", profile, 128)[0]
-    if size > len(profile) or count > 200 or 132 + 12 * count > len(profile):
-        return None
-    tags = {}
-    for index in range(count):
-        name, at, length = struct.unpack_from(">4sII", profile, 132 + 12 * index)
-        if at + length > len(profile):
-            return None
-        tags[name] = profile[at : at + length]
-    space = profile[16:20].decode("latin-1")
-    try:
-        return Profile(space, *_plain_parts(space, tags))
-    except (struct.error, ValueError, IndexError, KeyError):
-        return None
+def to_srgb8(image: Image, *, background: int = BACKGROUND) -> Image:
+    """The picture a model sees: 8-bit sRGB, three channels, no alpha.
 
+    Values are scaled by 255 / white with rounding, NaN becomes black, gray is repeated over three channels, and
+    alpha is flattened over a background of `background` (0 black .. 255 white).
 
-def _plain_parts(space: str, tags: dict[bytes, bytes]) -> tuple[tuple[Curve, ...], Floats | None]:
-    if b"A2B0" in tags:  # the standard puts tables before the matrix
-        return (), None
-    if space == "GRAY":
-        return (_curve(tags[b"kTRC"]),), None
-    if space != "RGB ":
-        return (), None
-    columns = [np.array(struct.unpack_from(">3i", tags[name], 8)) / 65536 for name in (b"rXYZ", b"gXYZ", b"bXYZ")]
-    curves = tuple(_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC"))
-    return curves, np.stack(columns, axis=1)
-
-
-def _curve(tag: bytes) -> Curve:
-    """`curv` and `para`, ICC.1:2022 sections 10.6 and 10.18."""
-    if tag[:4] == b"para":
-        (kind,) = struct.unpack_from(">H", tag, 8)
-        v = [x / 65536 for x in struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)]
-        if kind == 0:
-            return Curve((v[0], 1.0, 0.0, 0.0, -1.0, 0.0, 0.0))
-        if kind in (1, 2):
-            lowest = -v[2] / v[1] if v[1] else 0.0
-            offset = v[3] if kind == 2 else 0.0
-            return Curve((v[0], v[1], v[2], 0.0, lowest, offset, offset))
-        return Curve((*v, 0.0, 0.0)) if kind == 3 else Curve(tuple(v))
-    (count,) = struct.unpack_from(">I", tag, 8)
-    if count == 0:
-        return Curve()
-    if count == 1:
-        return Curve((struct.unpack_from(">H", tag, 12)[0] / 256, 1.0, 0.0, 0.0, -1.0, 0.0, 0.0))
-    return Curve(table=(np.frombuffer(tag, ">u2", count, 12) / 65535).astype(np.float32))
-
-
-SRGB_CURVE = Curve((2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045, 0.0, 0.0))  # IEC 61966-2-1
-
-
-@lru_cache(maxsize=16)
-def names_of(profile: bytes) -> tuple[str, str]:
-    """(transfer, primaries) that a profile looks like, `unknown` where it looks like none we name."""
-    parsed = parse(profile)
-    if parsed is None or not parsed.is_plain:
-        return "unknown", "unknown"
-    primaries = "unknown"
-    if parsed.to_xyz is None:
-        primaries = "srgb"  # gray has no gamut to speak of
-    else:
-        for name, matrix in TO_XYZ_D50.items():
-            if np.abs(matrix - parsed.to_xyz).max() < PRIMARIES_TOLERANCE:
-                primaries = name
-    return _transfer(parsed.curves[0]), primaries
-
-
-def _transfer(curve: Curve) -> str:
-    stored = np.linspace(0, 1, 33)
-    seen = np.power(np.clip(curve(stored), 0, 1), 1 / 2.2)  # compared where the eye compares
-    for name, other in (("srgb", SRGB_CURVE), ("linear", Curve())):
-        if np.abs(seen - np.power(np.clip(other(stored), 0, 1), 1 / 2.2))[2:].max() < TRANSFER_TOLERANCE:
-            return name
-    middle = float(curve(np.array([0.5]))[0])
-    if not 0 < middle < 1:
-        return "unknown"
-    gamma = np.log(middle) / np.log(0.5)
-    return "gamma" if np.abs(seen - stored ** (gamma / 2.2)).max() < TRANSFER_TOLERANCE else "unknown"
-
-
-def color_of(channels: tuple[str, ...], icc: bytes | None) -> tuple[Color, tuple[str, ...]]:
-    """The color of a picture with an embedded profile (or none), and a warning where the profile is of no use."""
-    if not icc:
-        return Color(channels), ()
-    parsed = parse(icc)
-    if channels == GRAY_CHANNELS and parsed is not None and parsed.space == "RGB " and parsed.is_plain:
-        if _transfer(parsed.curves[1]) == "srgb":
-            return Color(channels), ()
-        icc = _assemble(None, _coded(parsed.curves[1]))  # gray under an RGB profile: its curve is what is meant
-        parsed = parse(icc)
-    wanted = {RGB_CHANNELS: "RGB ", GRAY_CHANNELS: "GRAY"}.get(channels)
-    if parsed is None:
-        return Color(channels), ("The embedded ICC profile is damaged and was ignored; sRGB is assumed.",)
-    if parsed.space != wanted:
-        sentence = f"The embedded ICC profile is for {parsed.space.strip()} and was ignored; sRGB is assumed."
-        return Color(channels), (sentence,)
-    transfer, primaries = names_of(icc)
-    return Color(channels, transfer, primaries, icc), ()
-
-
-def profile_of(color: Color) -> bytes | None:
-    """What to embed: the picture's own profile, one made from its names where they are not sRGB, or none."""
-    if color.icc is not None or color.is_srgb or not (color.is_rgb or color.is_gray):
-        return color.icc
-    if color.transfer not in ("srgb", "linear", "gamma") or color.primaries not in TO_XYZ_D50:
-        return None
-    gamma = {"srgb": None, "linear": 1.0, "gamma": GAMMA[color.primaries]}[color.transfer]
-    return make(TO_XYZ_D50[color.primaries] if color.is_rgb else None, gamma)
-
-
-def spread(color: Color) -> Color:
-    """The color of a gray picture whose values were copied into three channels: the same curve, the gamut of sRGB."""
-    parsed = parse(color.icc) if color.icc else None
-    if color.icc is None or parsed is None or not parsed.is_plain:
-        return Color(RGB_CHANNELS, color.transfer, color.primaries)
-    profile = _assemble(TO_XYZ_D50["srgb"], _coded(parsed.curves[0]))
-    return Color(RGB_CHANNELS, *names_of(profile), profile)
-
-
-def _coded(curve: Curve) -> bytes:
-    table = np.rint(np.clip(curve(np.linspace(0, 1, 4096)), 0, 1) * 65535).astype(">u2")
-    return b"curv" + bytes(4) + struct.pack(">I", len(table)) + table.tobytes()
-
-
-def make(to_xyz: Floats | None, gamma: float | None) -> bytes:
-    """A version 4 display profile from a matrix (None for gray) and one gamma (None for the sRGB curve)."""
-    if gamma is None:
-        values = SRGB_CURVE.parameters[:5]
-        curve = b"para" + bytes(4) + struct.pack(">HH5i", 3, 0, *(round(v * 65536) for v in values))
-    else:
-        curve = b"para" + bytes(4) + struct.pack(">HHi", 0, 0, round(gamma * 65536))
-    return _assemble(to_xyz, curve)
-
-
-def _assemble(to_xyz: Floats | None, curve: bytes) -> bytes:
-    tags = [(b"desc", _text("Pixelwright")), (b"cprt", _text("CC0")), (b"wtpt", _xyz((0.9642, 1.0, 0.8249)))]
-    if to_xyz is None:
-        tags.append((b"kTRC", curve))
-    else:
-        tags += [(name, _xyz(to_xyz[:, i])) for i, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))]
-        tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
-    table, body, at = b"", b"", 132 + 12 * len(tags)
-    for name, value in tags:
-        table += struct.pack(">4sII", name, at + len(body), len(value))
-        body += value + bytes(-len(value) % 4)
-    head = struct.pack(">I4sI4s4s4s", at + len(body), bytes(4), 0x04400000, b"mntr", b"RGB ", b"XYZ ")
-    if to_xyz is None:
-        head = head[:16] + b"GRAY" + head[20:]
-    head += struct.pack(">6H4s", 2026, 1, 1, 0, 0, 0, b"acsp") + bytes(28)
-    head += struct.pack(">3i", *(round(v * 65536) for v in (0.9642, 1.0, 0.8249)))
-    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
-
-
-def _xyz(values: Floats | tuple[float, ...]) -> bytes:
-    return b"XYZ " + bytes(4) + struct.pack(">3i", *(round(float(v) * 65536) for v in values))
-
-
-def _text(words: str) -> bytes:
-    coded = words.encode("utf-16-be")
-    return b"mluc" + bytes(4) + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(coded), 28) + coded
-
-
-def matrix_of(xy: Sequence[float]) -> Floats | None:
-    """Linear RGB to XYZ (D50) from chromaticities of white, red, green, blue; None where they span no gamut.
-
-    Source: SMPTE RP 177-1993; adaptation to D50 with the Bradford matrix, ICC.1:2022 annex E.
+    Raises:
+        UsageError: The channels are neither gray nor RGB.
     """
-    points = np.array(xy).reshape(4, 2)
-    if (points[:, 1] < 1e-3).any() or (points.sum(axis=1) > 1.0001).any():
+    if image.color.is_rgb and image.color.is_srgb and image.pixels.dtype == np.uint8 and image.alpha is None:
+        return image
+    image = to_srgb(image)
+    if not (image.color.is_rgb or image.color.is_gray):
+        names = ", ".join(image.color.channels)
+        raise UsageError(f"{image.source.path}: the channels {names} are no picture to show. {_NOT_PICTURES}")
+    height, width = image.size_hw
+    out = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        part = np.nan_to_num(image.pixels[top : top + rows].astype(np.float32) * np.float32(255 / image.white))
+        np.clip(part, 0, 255, out=part)
+        if image.alpha is not None:
+            opacity = np.clip(image.alpha[top : top + rows, :, None] / np.float32(image.white), 0, 1)
+            part = part * opacity + background * (1 - opacity)
+        out[top : top + rows] = np.rint(part)
+    return image.replace(pixels=out, color=Color(), white=255.0, alpha=None)
+
+
+def _profile(color: Color, parsed: Profile | None) -> tuple[Profile | None, tuple[str, ...]]:
+    """The curves and matrix of a color, from its profile or else from its names; None where nothing is known."""
+    if parsed is not None:
+        return parsed, ()
+    matrix = TO_XYZ_D50.get(color.primaries)
+    warnings = () if matrix is not None else (f"Unknown primaries ({color.primaries}) were taken for sRGB's.",)
+    if matrix is None:
+        matrix = TO_XYZ_D50["srgb"]
+    if color.transfer == "unknown":
+        curve, warnings = SRGB_CURVE, (*warnings, "The unknown transfer function was taken for sRGB's.")
+    elif color.transfer in ("pq", "hlg"):
+        curve = Curve(table=_hdr_table(color.transfer))
+        named = color.transfer.upper()
+        warnings = (*warnings, f"HDR ({named}) was shown in SDR: brighter than {HDR_WHITE_NITS:g} cd/m2 is clipped.")
+    else:
+        gamma = {"srgb": None, "linear": 1.0, "gamma": GAMMA.get(color.primaries, 2.2)}[color.transfer]
+        curve = SRGB_CURVE if gamma is None else Curve((gamma, 1.0, 0.0, 0.0, -1.0, 0.0, 0.0))
+    if color.is_gray:
+        return Profile("GRAY", (curve,)), warnings
+    return Profile("RGB ", (curve, curve, curve), matrix), warnings
+
+
+@lru_cache(maxsize=2)
+def _hdr_table(transfer: str) -> npt.NDArray[np.float32]:
+    """Light relative to diffuse white. Source: ITU-R BT.2100-3, tables 4 (PQ) and 5 (HLG, 1000 cd/m2 display)."""
+    signal = np.linspace(0, 1, 4096)
+    if transfer == "pq":
+        power = np.power(signal, 1 / 78.84375)
+        light = np.maximum(power - 0.8359375, 0) / (18.8515625 - 18.6875 * power)
+        return (np.power(light, 1 / 0.1593017578125) * 10000 / HDR_WHITE_NITS).astype(np.float32)
+    scene = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - 0.55991073) / 0.17883277) + 0.28466892) / 12)
+    return (np.power(scene, 1.2) * 1000 / HDR_WHITE_NITS).astype(np.float32)
+
+
+def _through_float(image: Image, profile: Profile) -> npt.NDArray[np.generic]:
+    pixels, white = image.pixels, image.white
+    out = np.empty_like(pixels)
+    tables = [_light_table(curve, pixels.dtype, white) for curve in profile.curves]
+    to_srgb_light = None
+    if profile.to_xyz is not None:
+        to_srgb_light = np.linalg.solve(TO_XYZ_D50["srgb"], profile.to_xyz).astype(np.float32)
+    rows = max(1, _STRIP_PIXELS // pixels.shape[1])
+    for top in range(0, len(pixels), rows):
+        part = pixels[top : top + rows]
+        light = np.empty(part.shape, np.float32)
+        for index in range(part.shape[2]):
+            table, curve = tables[index], profile.curves[index]
+            stored = part[..., index]
+            light[..., index] = curve(np.nan_to_num(stored / white)) if table is None else table[stored]
+        if to_srgb_light is not None:
+            light = light @ to_srgb_light.T
+        out[top : top + rows] = _encoded(light, pixels.dtype, white)
+    return out
+
+
+def _light_table(curve: Curve, dtype: np.dtype[np.generic], white: float) -> npt.NDArray[np.float32] | None:
+    """The curve for every stored value there is; None for floats."""
+    if dtype.kind == "f":
         return None
-    columns = np.stack([points[:, 0], points[:, 1], 1 - points.sum(axis=1)]) / points[:, 1]
-    white, primaries = columns[:, 0], columns[:, 1:]
-    if abs(np.linalg.det(primaries)) < 1e-6:
-        return None
-    native = primaries * np.linalg.solve(primaries, white)
-    cone = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-    gains = (cone @ (0.9642, 1.0, 0.8249)) / (cone @ white)
-    return np.linalg.solve(cone, gains[:, None] * cone) @ native
+    return curve(np.minimum(np.arange(int(white_of(dtype)) + 1) / white, 1.0))
+
+
+@lru_cache(maxsize=1)
+def _srgb_table() -> npt.NDArray[np.float32]:
+    return srgb_encode(np.arange(_FINE + 1, dtype=np.float32) / np.float32(_FINE))
+
+
+def srgb_encode(light: Floats) -> npt.NDArray[np.float32]:
+    """sRGB values 0..1 of light 0..1. Source: IEC 61966-2-1."""
+    bright = 1.055 * np.power(np.maximum(light, 0.0031308), 1 / 2.4) - 0.055
+    return np.where(light <= 0.0031308, 12.92 * light, bright).astype(np.float32)
+
+
+def _encoded(light: npt.NDArray[np.float32], dtype: np.dtype[np.generic], white: float) -> npt.NDArray[np.generic]:
+    np.clip(light, 0, 1, out=light)
+    if dtype == np.uint8:  # the table is exact enough for 8 bits and five times as fast
+        stored = _srgb_table()[np.rint(light * np.float32(_FINE)).astype(np.uint16)] * np.float32(white)
+    else:
+        stored = srgb_encode(light) * np.float32(white)
+    return np.rint(stored).astype(dtype) if dtype.kind == "u" else stored.astype(dtype)
+
+
+def _through_tables(image: Image) -> Image:
+    profile, warnings = image.color.icc or b"", ()
+    pixels = image.pixels
+    if pixels.dtype != np.uint8 or image.white != 255:
+        warnings = ("The ICC profile works through tables; it was applied in 8 bits.",)
+        scaled = np.nan_to_num(pixels.astype(np.float32)) * np.float32(255 / image.white)
+        pixels = np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+    gray = image.color.is_gray
+    try:
+        shown = lcms.to_srgb(np.ascontiguousarray(pixels), "L" if gray else "RGB", profile)
+    except ValueError as err:
+        kept = (f"The ICC profile was not applied: {err}.",)
+        return image.replace(color=Color(image.color.channels), warnings=image.warnings + kept)
+    shown = shown[..., :1] if gray else shown
+    if image.pixels.dtype != np.uint8 or image.white != 255:
+        wide = shown.astype(np.float64) * (image.white / 255)
+        shown = (np.rint(wide) if image.pixels.dtype.kind == "u" else wide).astype(image.pixels.dtype)
+    color = Color(GRAY_CHANNELS if gray else RGB_CHANNELS)
+    return image.replace(pixels=np.ascontiguousarray(shown), color=color, warnings=image.warnings + warnings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -115,20 +115,12 @@ def _builtin_formats() -> tuple[Format, ...]:
 
 @cache
 def formats() -> tuple[Format, ...]:
-    """Every format there is, built-ins first; plugins that fail to import are left out (`registry.plugins` lists them)."""
+    """Every format, built-ins first; plugins that fail to import are left out (`registry.plugins` lists them)."""
     found = list(_builtin_formats())
     for name in registry.names("format")[len(found) :]:
-        with _skipping_broken_plugins():
+        with suppress(PixelwrightError):  # one stranger's fault must not stop everybody's pictures
             found.append(registry.get("format", name))
     return tuple(found)
-
-
-@contextmanager
-def _skipping_broken_plugins() -> Iterator[None]:
-    try:
-        yield
-    except PixelwrightError:  # one stranger's fault must not stop everybody's pictures
-        pass
 
 
 def _recognize(stored: Stored) -> Format:
@@ -226,10 +218,11 @@ def _fault(raster: Raster, form: Format) -> str | None:
         return "anything: it is only read here"
     if dtype.name not in holds.dtypes:
         return f"{dtype.name} pixels"
-    odd_white = raster.white != white_of(dtype) and dtype != np.uint16
-    if odd_white and not holds.any_channels or (
-        dtype == np.uint16 and holds.whites is not None and raster.white not in holds.whites
-    ):
+    if dtype == np.uint16:
+        fits = holds.whites is None or raster.white in holds.whites
+    else:
+        fits = holds.any_channels or raster.white == white_of(dtype)
+    if not fits:
         return f"a white value of {raster.white:g}"
     if raster.has_alpha and not holds.alpha:
         return "alpha"

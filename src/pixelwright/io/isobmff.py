@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 MAX_META_BYTES = 2**24  # the box of boxes; a grid of thousands of tiles has below 1 MiB
 MAX_ITEM_BYTES = 2**24
 _MAX_BOXES = 100_000
-_CONTAINERS = {b"iprp", b"ipco"}
 
 
 @dataclass(slots=True)
@@ -39,6 +38,7 @@ class Boxes:
         references: (kind, from, to).
         idat: Body of the `idat` box.
         double_ipma: Byte ranges of property associations where there are several.
+        iprp: Byte range of the box that holds them.
     """
 
     brand: bytes = b""
@@ -49,6 +49,7 @@ class Boxes:
     references: list[tuple[bytes, int, int]] = field(default_factory=list)
     idat: bytes = b""
     double_ipma: list[tuple[int, int]] = field(default_factory=list)
+    iprp: tuple[int, int] = (0, 0)
 
     def of(self, item: int) -> dict[bytes, bytes]:
         """The properties of an item by kind."""
@@ -80,7 +81,7 @@ def walk(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
         at = stop
 
 
-def parse(data: bytes, name_of_file: str = "") -> Boxes:
+def parse(data: bytes) -> Boxes:
     """The boxes of a whole file.
 
     Raises:
@@ -172,6 +173,7 @@ def _properties(boxes: Boxes, data: bytes, body: int, end: int) -> None:
         elif kind == b"ipma":
             associations.append((inner, stop))
             _associate(boxes, data[inner:stop])
+    boxes.iprp = (body, end)
     boxes.double_ipma = associations if len(associations) > 1 else []
 
 

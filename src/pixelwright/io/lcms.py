@@ -7,14 +7,14 @@ import io
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.io import icc
+from pixelwright.io import profiles
 
 Bytes = npt.NDArray[np.uint8]
 
 
 def is_cmyk(profile: bytes | None) -> bool:
     """Whether a profile is a sound one for CMYK."""
-    parsed = icc.parse(profile) if profile else None
+    parsed = profiles.parse(profile) if profile else None
     return parsed is not None and parsed.space == "CMYK"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import struct
 from typing import BinaryIO
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage
-from pixelwright.io import icc, isobmff
+from pixelwright.io import isobmff, profiles
 from pixelwright.io.border import quiet_opencv
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats.heif_still import still_of
@@ -47,12 +48,12 @@ def open_raster(stored: Stored, page: int) -> Raster:
 
     def samples() -> npt.NDArray[np.generic]:
         decoded = _decode_deep(data) if still.bits > 8 else _decode_8(data, boxes)
-        return decoded if decoded.shape[:2] == still.size_hw else _clipped(decoded, still, stored.name)
+        return decoded if decoded.shape[:2] == still.size_hw else _refused(decoded, still, stored.name)
 
     return raster_of(stored, still, samples)
 
 
-def _clipped(decoded: npt.NDArray[np.generic], still: Still, name: str) -> npt.NDArray[np.generic]:
+def _refused(decoded: npt.NDArray[np.generic], still: Still, name: str) -> npt.NDArray[np.generic]:
     what = f"is damaged: the header says {still.size_hw[::-1]} pixels, {decoded.shape[1::-1]} came out."
     raise UnreadableImage(name, what)
 
@@ -91,17 +92,19 @@ def _merged(data: bytes, boxes: isobmff.Boxes) -> bytes:
     Encoders of 2019 wrote one box for each item; decoders take the file for broken since ISO/IEC 14496-12:2020
     forbids it.
     """
-    ranges = boxes.double_ipma
+    ranges, (inside, outside) = boxes.double_ipma, boxes.iprp
     heads = {data[body : body + 4] for body, _ in ranges}
-    adjoining = all(a[1] + 8 == b[0] for a, b in zip(ranges, ranges[1:], strict=False))
-    if len(heads) != 1 or not adjoining:
+    adjoining = all(a[1] + 8 == b[0] for a, b in itertools.pairwise(ranges))
+    if len(heads) != 1 or not adjoining or ranges[-1][1] != outside:
         return data
     entries = b"".join(data[body + 8 : end] for body, end in ranges)
     count = sum(int.from_bytes(data[body + 4 : body + 8], "big") for body, _ in ranges)
     merged = struct.pack(">I4s", 16 + len(entries), b"ipma") + heads.pop() + struct.pack(">I", count) + entries
-    start, end = ranges[0][0] - 8, ranges[-1][1]
-    left = end - start - len(merged)
-    return data[:start] + merged + struct.pack(">I4s", left, b"free") + bytes(left - 8) + data[end:]
+    start = ranges[0][0] - 8
+    left = outside - start - len(merged)
+    holder = struct.pack(">I", outside - inside + 8 - left)  # the box around shrinks by what is blanked behind it
+    blank = struct.pack(">I4s", left, b"free") + bytes(left - 8)
+    return data[: inside - 8] + holder + data[inside - 4 : start] + merged + blank + data[outside:]
 
 
 def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
@@ -122,7 +125,7 @@ def _encode_8(image: Image, options: WriteOptions) -> bytes:
         quality=100 if options.lossless else options.quality or QUALITY,
         subsampling="4:4:4",
         speed=SPEED,
-        icc_profile=icc.profile_of(image.color) or b"",
+        icc_profile=profiles.profile_of(image.color) or b"",
         exif=image.capture.exif or b"",
         xmp=image.capture.xmp or b"",
     )
@@ -138,7 +141,7 @@ def _encode_deep(image: Image, options: WriteOptions) -> bytes:
         known = [
             (cv2.IMAGE_METADATA_EXIF, image.capture.exif),
             (cv2.IMAGE_METADATA_XMP, image.capture.xmp),
-            (cv2.IMAGE_METADATA_ICCP, icc.profile_of(image.color)),
+            (cv2.IMAGE_METADATA_ICCP, profiles.profile_of(image.color)),
         ]
         kept = [(kind, np.frombuffer(body, np.uint8)) for kind, body in known if body]
         settings = [cv2.IMWRITE_AVIF_DEPTH, _DEPTHS[image.white], cv2.IMWRITE_AVIF_SPEED, SPEED]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import MissingExtra, UnreadableImage
-from pixelwright.io import icc, orientation
+from pixelwright.io import orientation, profiles
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats.heif_still import still_of
 from pixelwright.io.formats.png_write import stacked
@@ -63,11 +63,11 @@ def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
     heif = _plugin()
     image = raster.read()
     if image.color.is_gray and image.alpha is not None:
-        image = image.replace(pixels=np.repeat(image.pixels, 3, axis=2), color=icc.spread(image.color))
+        image = image.replace(pixels=np.repeat(image.pixels, 3, axis=2), color=profiles.spread(image.color))
     samples = stacked(image)
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[samples.shape[2]]
     picture = heif.from_bytes(mode=mode, size=(samples.shape[1], samples.shape[0]), data=samples.tobytes())
-    kept = {"exif": image.capture.exif, "xmp": image.capture.xmp, "icc_profile": icc.profile_of(image.color)}
+    kept = {"exif": image.capture.exif, "xmp": image.capture.xmp, "icc_profile": profiles.profile_of(image.color)}
     if kept["icc_profile"]:
         picture[0].info["icc_profile"] = kept["icc_profile"]
         picture[0].info["icc_profile_type"] = "prof"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from pixelwright.errors import UnreadableImage
-from pixelwright.io import icc, isobmff, orientation
+from pixelwright.io import isobmff, orientation, profiles
 from pixelwright.io.formats.still import Still
 from pixelwright.structures.image import GRAY_CHANNELS, RGB_CHANNELS, Color
 
@@ -63,24 +63,22 @@ def _depth(own: dict[bytes, bytes], boxes: isobmff.Boxes) -> tuple[int, bool]:
     return _depth(inner, isobmff.Boxes()) if inner else (8, False)
 
 
-def _color(
-    own: dict[bytes, bytes], boxes: isobmff.Boxes, channels: tuple[str, ...]
-) -> tuple[Color, tuple[str, ...]]:
+def _color(own: dict[bytes, bytes], boxes: isobmff.Boxes, channels: tuple[str, ...]) -> tuple[Color, tuple[str, ...]]:
     profile, code = None, None
     for number in boxes.items[boxes.primary].properties:
         if not 1 <= number <= len(boxes.properties):
             continue
         kind, body = boxes.properties[number - 1]
         if kind == b"colr" and body[:4] in (b"prof", b"rICC"):
-            profile = body[4 : 4 + icc.MAX_ICC_BYTES]
+            profile = body[4 : 4 + profiles.MAX_ICC_BYTES]
         elif kind == b"colr" and body[:4] == b"nclx" and len(body) >= 8:
             code = struct.unpack_from(">HH", body, 4)
     if profile is not None:
-        return icc.color_of(channels, profile)
+        return profiles.color_of(channels, profile)
     if code is None:
         return Color(channels), ()
     color = Color(channels, _TRANSFER.get(code[1], "unknown"), _PRIMARIES.get(code[0], "unknown"))
-    made = icc.profile_of(color)
+    made = profiles.profile_of(color)
     return (Color(channels, color.transfer, color.primaries, made) if made else color), ()
 
 

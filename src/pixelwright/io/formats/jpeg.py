@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage, UnsupportedImage
-from pixelwright.io import exif, icc, lcms, xmp
+from pixelwright.io import exif, lcms, profiles, xmp
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats import jpeg_markers
 from pixelwright.io.stored import Stored
@@ -43,7 +43,9 @@ def read_header(stored: Stored) -> jpeg_markers.JpegHeader:
         header = jpeg_markers.parse(stored.whole())
     if header.lossless or header.bits != 8:
         kind = "lossless" if header.lossless else f"{header.bits}-bit"
-        raise UnsupportedImage(stored.name, f"is a {kind} JPEG, which no decoder here reads. Convert it to TIFF or PNG.")
+        raise UnsupportedImage(
+            stored.name, f"is a {kind} JPEG, which no decoder here reads. Convert it to TIFF or PNG."
+        )
     if header.components not in (1, 3, 4) or 0 in header.size_hw:
         height, width = header.size_hw
         what = f"has a JPEG header of {width}x{height} pixels with {header.components} components."
@@ -107,7 +109,7 @@ def _color(header: jpeg_markers.JpegHeader, block: exif.Exif) -> tuple[Color, tu
         return Color(channels), ("The embedded ICC profile is incomplete and was ignored; sRGB is assumed.",)
     if not header.icc and block.is_adobe_rgb and header.components == 3:
         return Color(channels, "gamma", "adobe-rgb"), ()
-    return icc.color_of(channels, header.icc)
+    return profiles.color_of(channels, header.icc)
 
 
 def decode_pixels(
@@ -167,7 +169,7 @@ def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
         colorspace=space,
         colorsubsampling="Gray" if image.color.is_gray else CHROMA,
     )
-    metadata, _ = jpeg_markers.segments(image.capture.exif, image.capture.xmp, icc.profile_of(image.color))
+    metadata, _ = jpeg_markers.segments(image.capture.exif, image.capture.xmp, profiles.profile_of(image.color))
     file.write(data[:2] + jpeg_markers.jfif(image.capture.dpi) + metadata)
     file.write(memoryview(data)[2 + _jfif_length(data) :])
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage, UnsupportedImage
-from pixelwright.io import icc, isobmff
+from pixelwright.io import isobmff, profiles
 from pixelwright.io.border import quiet_opencv
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats.png_write import stacked
@@ -79,7 +79,7 @@ def read_header(data: bytes, name: str) -> Still:
         alpha=count in (2, 4),
         orientation=1,
         white=float(2**bits - 1) if bits > 8 else None,
-        profile=color[3 : 3 + icc.MAX_ICC_BYTES] if color[:1] == b"\x02" else None,
+        profile=color[3 : 3 + profiles.MAX_ICC_BYTES] if color[:1] == b"\x02" else None,
         stored_color="palette" if palette else None,
     )
 

@@ -1,4 +1,4 @@
-"""JPEG XL, through pillow-jxl-plugin (the extra `formats`); its decoder is used without its Pillow face, which squeezes."""
+"""JPEG XL, through pillow-jxl-plugin (the extra `formats`): its decoder, without its Pillow face, which squeezes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import MissingExtra, UnreadableImage, UnsupportedImage
-from pixelwright.io import icc, isobmff, orientation
+from pixelwright.io import isobmff, orientation, profiles
 from pixelwright.io.border import reading
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats import jxl_header
@@ -54,7 +54,9 @@ def open_raster(stored: Stored, page: int) -> Raster:
         count = (1 if header.gray else 3) + bool(info.has_alpha_channel)
         values = np.frombuffer(raw, dtype)
         if values.size != info.height * info.width * count:
-            raise UnreadableImage(stored.name, f"is damaged: {values.size} values for {info.width}x{info.height} pixels.")
+            raise UnreadableImage(
+                stored.name, f"is damaged: {values.size} values for {info.width}x{info.height} pixels."
+            )
         return values.reshape(info.height, info.width, count)
 
     return raster_of(stored, still, samples)
@@ -89,7 +91,7 @@ def _still(header: jxl_header.JxlHeader, boxes: dict[bytes, bytes], name: str) -
         warnings.append(f"HDR picture ({header.transfer.upper()} transfer): showing its values as sRGB would be wrong.")
     if header.embedded:
         warnings.append("The embedded ICC profile is applied by the decoder's own conversion to sRGB.")
-    made = icc.profile_of(color)
+    made = profiles.profile_of(color)
     exif = boxes.get(b"Exif", b"")
     skip = 0 if exif[:4] in (b"II*\0", b"MM\0*") else 4  # older writers left out the offset in front
     return Still(

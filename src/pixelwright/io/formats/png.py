@@ -9,14 +9,14 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage
 from pixelwright.io.border import quiet_opencv
-from pixelwright.io.format import Format, Holds, WriteOptions
+from pixelwright.io.format import Format, Holds
 from pixelwright.io.formats import png_chunks, png_write
 from pixelwright.io.formats.png_chunks import PngHeader, chunk
 from pixelwright.io.stored import Stored
@@ -45,7 +45,7 @@ def open_raster(stored: Stored, page: int) -> Raster:
         format="png",
         stored_size_hw=header.size_hw,
         orientation=orientation,
-        bits=8 if header.kind == 3 else min([header.depth, *header.kept.get(b"sBIT", b"")] or [header.depth]),
+        bits=8 if header.kind == 3 else min([header.depth, *header.kept.get(b"sBIT", b"")]),
         stored_color="palette" if header.kind == 3 else None,
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from pixelwright.errors import UnreadableImage
-from pixelwright.io import exif, icc, xmp
+from pixelwright.io import exif, profiles, xmp
 from pixelwright.io.stored import Stored
 from pixelwright.structures.image import Capture, Color
 
@@ -156,7 +156,7 @@ def _xmp(chunk: bytes | None) -> bytes | None:
         return None
     packed, rest = chunk[len(XMP_KEYWORD) + 1], chunk[len(XMP_KEYWORD) + 3 :]
     text = rest.split(b"\x00", 2)[-1]
-    return icc.unfold(text, xmp.MAX_XMP_BYTES) if packed else text
+    return profiles.unfold(text, xmp.MAX_XMP_BYTES) if packed else text
 
 
 _CICP_PRIMARIES = {1: "srgb", 9: "bt2020", 12: "display-p3"}
@@ -172,7 +172,7 @@ def color_of(header: PngHeader, channels: tuple[str, ...]) -> tuple[Color, tuple
         return Color(channels, _CICP_TRANSFER.get(code[1], "unknown"), primaries), ()
     if b"iCCP" in kept:
         _, _, packed = kept[b"iCCP"].partition(b"\x00")
-        return icc.color_of(channels, icc.unfold(packed[1:]) or b"damaged")
+        return profiles.color_of(channels, profiles.unfold(packed[1:]) or b"damaged")
     if b"sRGB" in kept or b"gAMA" not in kept or len(kept[b"gAMA"]) != 4:
         return Color(channels), ()
     gamma = int.from_bytes(kept[b"gAMA"], "big")
@@ -181,10 +181,10 @@ def color_of(header: PngHeader, channels: tuple[str, ...]) -> tuple[Color, tuple
     if not 1000 <= gamma <= 1_000_000 or (plain and abs(gamma - _SRGB_GAMMA) < 500):
         return Color(channels), ()
     exponent = None if abs(gamma - _SRGB_GAMMA) < 500 else 100000 / gamma
-    matrix = icc.matrix_of([value / 100000 for value in xy]) if len(channels) == 3 else None
+    matrix = profiles.matrix_of([value / 100000 for value in xy]) if len(channels) == 3 else None
     if matrix is None and len(channels) == 3:
         return Color(channels), ("The cHRM chunk makes no sense and was ignored; sRGB is assumed.",)
-    return icc.color_of(channels, icc.make(matrix, exponent))
+    return profiles.color_of(channels, profiles.make(matrix, exponent))
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
@@ -195,7 +195,7 @@ def chunk(name: bytes, body: bytes) -> bytes:
 def metadata(color: Color, capture: Capture) -> bytes:
     """The chunks that stand between header and pixels."""
     parts = []
-    profile = icc.profile_of(color)
+    profile = profiles.profile_of(color)
     if profile is not None:
         parts.append(chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(profile)))
     elif color.transfer in ("pq", "hlg") and color.primaries in _CICP_PRIMARIES.values():

@@ -95,9 +95,7 @@ def _stretched(samples: npt.NDArray[np.generic], white: float) -> npt.NDArray[np
     return np.minimum(np.rint(samples.astype(np.float64) * (full / white)), full).astype(samples.dtype)
 
 
-def filter_rows(
-    rows: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8], pixel_bytes: int
-) -> npt.NDArray[np.uint8]:
+def filter_rows(rows: npt.NDArray[np.uint8], above: npt.NDArray[np.uint8], pixel_bytes: int) -> npt.NDArray[np.uint8]:
     """Rows (N, B) with the filter byte in front: for each the filter with the smallest sum of differences.
 
     Source: PNG Specification, third edition, 9.2 and 12.7 (the heuristic libpng uses).

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage
-from pixelwright.io import exif, icc, xmp
+from pixelwright.io import exif, profiles, xmp
 from pixelwright.io.stored import Stored
-from pixelwright.structures.image import GRAY_CHANNELS, RGB_CHANNELS, Capture, Color, Image, Source
+from pixelwright.structures.image import GRAY_CHANNELS, RGB_CHANNELS, Capture, Color, Image, Source, white_of
 from pixelwright.structures.raster import Raster, Window, crop
 
 
@@ -69,9 +69,9 @@ def raster_of(stored: Stored, still: Still, samples: Callable[[], npt.NDArray[np
         raise UnreadableImage(stored.name, what)
     block = exif.read(still.exif)
     channels = GRAY_CHANNELS if still.gray else RGB_CHANNELS
-    color, faults = (still.color, ()) if still.color else icc.color_of(channels, still.profile)
+    color, faults = (still.color, ()) if still.color else profiles.color_of(channels, still.profile)
     dtype = np.dtype(np.uint8 if still.bits <= 8 else np.uint16)
-    white = still.white or float(np.iinfo(dtype).max)
+    white = still.white or white_of(dtype)
     capture = Capture(block.block, xmp.reset(still.xmp), still.dpi or block.dpi)
     warnings = (*still.warnings, *faults)
     source = Source(
@@ -111,5 +111,5 @@ def split(
     alpha = np.ascontiguousarray(samples[..., -1]) if count in (2, 4) else None
     pixels = np.ascontiguousarray(samples[..., : 1 if still.gray else 3])
     if still.alpha and alpha is None:
-        alpha = np.full(samples.shape[:2], np.iinfo(dtype).max if still.white is None else int(still.white), dtype)
+        alpha = np.full(samples.shape[:2], still.white or white_of(dtype), dtype)
     return pixels, alpha if still.alpha else None

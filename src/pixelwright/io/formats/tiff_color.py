@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnsupportedImage
-from pixelwright.io import exif, exif_tree, icc, lcms, xmp
+from pixelwright.io import exif, exif_tree, lcms, profiles, xmp
 from pixelwright.io.formats.tiff_layout import (
     ASSOCIATED,
     MIN_IS_WHITE,
@@ -68,7 +68,9 @@ def meaning_of(page: Any, layout: Layout, stored: Stored) -> Meaning:
         how = "through the embedded profile" if lcms.is_cmyk(profile) else "by the plain formula, for want of a profile"
         warnings += (f"CMYK was converted to sRGB {how}.",)
     else:
-        color, faults = icc.color_of(channels, profile) if channels in (RGB_CHANNELS, GRAY_CHANNELS) else (None, ())
+        color, faults = (
+            profiles.color_of(channels, profile) if channels in (RGB_CHANNELS, GRAY_CHANNELS) else (None, ())
+        )
         color = color or Color(channels, "unknown", "unknown")
         warnings += faults
     dtype, white = _depth(layout)
@@ -111,7 +113,7 @@ def _channels(layout: Layout, alpha_at: int | None, bands: dict[int, str]) -> tu
 
 def _band_names(page: Any) -> dict[int, str]:
     """Names of bands as GDAL stores them."""
-    text = (_bytes(page, 42112) or b"")[:2**20].decode("utf-8", "replace")
+    text = (_bytes(page, 42112) or b"")[: 2**20].decode("utf-8", "replace")
     return {int(number): _plain(name) for number, name in _BAND.findall(text)}
 
 
@@ -162,9 +164,7 @@ def _capture(page: Any, stored: Stored) -> Capture:
     return Capture(exif.read(made).block, xmp.reset(_bytes(page, 700)), dpi)
 
 
-def picture(
-    samples: npt.NDArray[Any], layout: Layout, meaning: Meaning, name: str
-) -> tuple[Pixels, Mask | None]:
+def picture(samples: npt.NDArray[Any], layout: Layout, meaning: Meaning, name: str) -> tuple[Pixels, Mask | None]:
     """Pixels and alpha of samples (H, W, S) as stored.
 
     Raises:
@@ -172,8 +172,10 @@ def picture(
     """
     if layout.photometric == PALETTE:
         return _expand(samples[..., 0], layout), None
-    alpha = None if meaning.alpha_at is None else samples[..., meaning.alpha_at]
-    rest = samples if alpha is None else np.delete(samples, meaning.alpha_at, axis=2)
+    alpha, rest = None, samples
+    if meaning.alpha_at is not None:
+        alpha = samples[..., meaning.alpha_at]
+        rest = np.delete(samples, meaning.alpha_at, axis=2)
     if layout.photometric == SEPARATED:
         return lcms.cmyk_to_rgb(np.ascontiguousarray(rest[..., :4]), meaning.icc), _contiguous(alpha)
     pixels = _as_dtype(rest, layout, meaning, name)
@@ -228,5 +230,3 @@ def _divide(pixels: npt.NDArray[Any], mask: npt.NDArray[Any], white: float) -> n
             color = np.minimum(np.rint(color), white)
         out[top : top + rows] = color
     return out
-
-

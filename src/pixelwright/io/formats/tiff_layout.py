@@ -239,4 +239,6 @@ def _sub_strips(layout: Layout) -> Layout:
             offsets.append(offset + top * layout.row_bytes)
             counts.append(max(0, min(size, count - top * layout.row_bytes)))
     fields = {name: getattr(layout, name) for name in Layout.__dataclass_fields__}
-    return Layout(**{**fields, "tile_hw": (rows, layout.tile_hw[1]), "offsets": tuple(offsets), "counts": tuple(counts)})
+    return Layout(
+        **{**fields, "tile_hw": (rows, layout.tile_hw[1]), "offsets": tuple(offsets), "counts": tuple(counts)}
+    )

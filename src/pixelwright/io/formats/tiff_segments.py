@@ -70,7 +70,7 @@ def decode(data: bytes, layout: Layout, rows: int, name: str) -> npt.NDArray[Any
     width, samples = layout.tile_hw[1], layout.segment_samples
     if layout.predictor == 3:
         return _undo_float_predictor(plain, layout, rows)
-    if layout.bits % 8 or layout.kind == "u" and layout.bits not in (8, 16, 32):
+    if layout.bits % 8 or (layout.kind == "u" and layout.bits not in (8, 16, 32)):
         return _unpack_bits(plain, layout, rows)
     values = np.frombuffer(plain, layout.dtype, rows * width * samples).reshape(rows, width, samples)
     values = values.astype(layout.dtype.newbyteorder("="), copy=False)
@@ -138,10 +138,7 @@ def _unpack_bits(plain: bytes, layout: Layout, rows: int) -> npt.NDArray[Any]:
 
 def _picture(data: bytes, layout: Layout, rows: int, name: str) -> npt.NDArray[Any]:
     """A segment that is a picture of its own."""
-    if layout.compression == JPEG:
-        values = _jpeg(data, layout, name)
-    else:
-        values = _pillow(data, layout)
+    values = _jpeg(data, layout, name) if layout.compression == JPEG else _pillow(data, layout)
     width, samples = layout.tile_hw[1], layout.segment_samples
     if values.shape[0] < rows or values.shape[1] < width or values.shape[2] != samples:
         raise UnreadableImage(name, f"is damaged: a segment decodes to {values.shape}, not {(rows, width, samples)}.")

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.io import exif_tree, icc
+from pixelwright.io import exif_tree, profiles
 from pixelwright.io.format import WriteOptions
 from pixelwright.io.formats.png_write import stacked
 from pixelwright.structures.image import white_of
@@ -47,7 +47,7 @@ def write(raster: Raster, file: BinaryIO, _options: WriteOptions) -> None:
             compression="adobe_deflate",
             compressionargs={"level": LEVEL},
             predictor=2 if np.dtype(raster.dtype).kind == "u" else None,
-            iccprofile=icc.profile_of(raster.color),
+            iccprofile=profiles.profile_of(raster.color),
             metadata=None,
             software=False,
             extratags=_tags(raster, tree and tree[0]),
@@ -119,7 +119,7 @@ def _encode(tile: npt.NDArray[Any]) -> bytes:
         differences = tile.copy()
         differences[:, 1:] -= tile[:, :-1]  # wraps, as predictor 2 wants
         tile = differences
-    return zlib.compress(np.ascontiguousarray(tile.astype(tile.dtype.newbyteorder("<"), copy=False)), LEVEL)
+    return zlib.compress(tile.astype(tile.dtype.newbyteorder("<"), copy=False).tobytes(), LEVEL)
 
 
 def _append_directories(file: BinaryIO, tree: exif_tree.Directory, place: exif_tree.Place, *, big: bool) -> None:

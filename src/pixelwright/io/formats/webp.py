@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage
-from pixelwright.io import icc
+from pixelwright.io import profiles
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats.png_write import stacked
 from pixelwright.io.formats.still import Still, raster_of
@@ -129,7 +129,7 @@ def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
 
     image = raster.read()
     if image.color.is_gray:
-        image = image.replace(pixels=np.repeat(image.pixels, 3, axis=2), color=icc.spread(image.color))
+        image = image.replace(pixels=np.repeat(image.pixels, 3, axis=2), color=profiles.spread(image.color))
     lossless = options.quality is None if options.lossless is None else options.lossless
     target = io.BytesIO()  # Pillow would otherwise seek in and name the user's file
     PillowImage.fromarray(stacked(image)).save(
@@ -139,7 +139,7 @@ def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
         quality=options.quality or 80,
         method=EFFORT,
         exact=True,
-        icc_profile=icc.profile_of(image.color) or b"",
+        icc_profile=profiles.profile_of(image.color) or b"",
         exif=image.capture.exif or b"",
         xmp=image.capture.xmp or b"",
     )
