@@ -23,7 +23,7 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench clean
+.PHONY: help demo test check style types layers format bench clean
 
 help:
 	@echo "make demo [PHOTOS=DIR]   the main job on real photos: writes demo/index.html"
@@ -39,10 +39,16 @@ demo: $(DEMO_ENV)/.installed $(if $(PHOTOS),,$(DEMO_ENV)/.photos)
 test: $(TEST_ENV)/.installed
 	$(TEST_ENV)/bin/python -m pytest $(ARGS)
 
-check: $(TEST_ENV)/.installed
+check: style types layers
+
+style: $(TEST_ENV)/.installed
 	$(TEST_ENV)/bin/ruff check .
 	$(TEST_ENV)/bin/ruff format --check .
+
+types: $(TEST_ENV)/.installed
 	$(TEST_ENV)/bin/pyright --pythonpath $(TEST_ENV)/bin/python
+
+layers: $(TEST_ENV)/.installed
 	$(TEST_ENV)/bin/lint-imports
 
 format: $(TEST_ENV)/.installed
