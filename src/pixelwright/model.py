@@ -15,10 +15,13 @@ from pixelwright.errors import UsageError
 from pixelwright.io.exchange import from_numpy, from_pillow
 from pixelwright.io.images import MAX_PIXELS, open_raster
 from pixelwright.io.sources import list_images
-from pixelwright.pipeline import Done, flow
+from pixelwright.pipeline import Budget, Done, flow
 from pixelwright.runtimes.choose import open_graphs
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster
+
+# Decoded pictures that several threads hold at once; a larger one is worked on alone.
+PICTURE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +122,14 @@ class Model:
         chosen = options or self.options
         workers = (self.execution.workers or self._cores()) if many else 1
         graphs = self.graphs(max(1, self._cores() // workers))
+        budget = Budget(PICTURE_BYTES)
 
         def prepare(item: Any) -> Opened:
             source = open_source(item) if open_source else item
             raster = as_raster(source, max_pixels=self.execution.max_pixels)
             try:
-                return Opened(item, raster, self.task.prepare(raster, self.bundle))
+                with budget.hold(raster.nbytes):
+                    return Opened(item, raster, self.task.prepare(raster, self.bundle))
             except BaseException:
                 raster.close()
                 raise
@@ -133,7 +138,8 @@ class Model:
             results = self.task.predict([one.prepared for one in batch], graphs, self.bundle, chosen)
             answers = []
             for opened, result in zip(batch, results, strict=True):
-                with opened.raster:
+                weight = result.nbytes + opened.raster.nbytes if isinstance(result, Raster) else 0
+                with opened.raster, budget.hold(weight):
                     answers.append(then(opened, result))
             return answers
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from threading import Condition
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -74,6 +76,28 @@ def flow(
                 yield slots.popleft().outcome
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Budget:
+    """Lets work pass while the total of what it holds stays within a limit; what alone exceeds it passes alone."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = 0
+        self._changed = Condition()
+
+    @contextmanager
+    def hold(self, amount: int) -> Iterator[None]:
+        """Wait until the amount fits, and hold it for the block."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._held or self._held + amount <= self._limit)
+            self._held += amount
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held -= amount
+                self._changed.notify_all()
 
 
 @dataclass(eq=False, slots=True)

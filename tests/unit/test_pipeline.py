@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pixelwright.pipeline import flow
+from pixelwright.pipeline import Budget, flow
 
 
 def run(items, prepare=lambda x: x, predict=list, **options):  # type: ignore[no-untyped-def]
@@ -107,3 +107,16 @@ def test_a_source_that_raises_is_not_hidden() -> None:
 
     with pytest.raises(RuntimeError, match="disk gone"):
         run(source())
+
+
+def test_a_budget_lets_the_oversized_pass_alone() -> None:
+    budget, order = Budget(10), []
+
+    def work(amount: int) -> int:
+        with budget.hold(amount):
+            order.append(amount)
+            return budget._held
+
+    held = [one.result for one in run([4, 25, 4, 6, 25, 1], work, workers=3)]
+    assert held[1] == held[4] == 25
+    assert max(held) == 25 and sorted(order) == [1, 4, 4, 6, 25, 25]

@@ -282,9 +282,10 @@ def _facts(opened: Opened) -> dict[str, Any]:
     facts: dict[str, Any] = {"size_hw": list(source.upright_size_hw), "format": source.format}
     if source.orientation != 1:
         facts |= {"orientation": source.orientation, "stored_size_hw": list(source.stored_size_hw)}
-    if opened.raster.warnings:
-        facts["warnings"] = list(opened.raster.warnings)
-    return facts
+    warnings = list(opened.raster.warnings)
+    if source.pages > 1:
+        warnings.append(f"only page {source.page + 1} of {source.pages} was read")
+    return {**facts, "warnings": warnings} if warnings else facts
 
 
 def _answer(result: Any) -> dict[str, Any]:

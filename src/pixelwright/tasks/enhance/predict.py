@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def check(bundle: ModelBundle, options: PredictOptions) -> None:
 
 
 def prepare(raster: Raster, bundle: ModelBundle) -> Raster:
-    """The raster itself, or in memory where windows of it cannot be read.
+    """The raster as it is, still undecoded: what waits for its turn takes no memory.
 
     Raises:
         ShapeError: The contract refuses this kind of image.
@@ -45,10 +46,7 @@ def prepare(raster: Raster, bundle: ModelBundle) -> Raster:
         raise ShapeError(f"{path}: is gray, and this model takes color only. Choose another model.")
     if raster.has_alpha and spec.alpha == "refuse":
         raise ShapeError(f"{path}: has an alpha channel, which this model refuses. Flatten it first.")
-    if raster.windowed and spec.color == "as-is":
-        return raster
-    image = raster.read()
-    return Raster.of(to_srgb(image) if spec.color == "srgb" else image)
+    return raster
 
 
 def predict(prepared: Sequence[Raster], graphs: Graphs, bundle: ModelBundle, options: PredictOptions) -> list[Raster]:
@@ -64,12 +62,19 @@ def _enhanced(source: Raster, graphs: Graphs, bundle: ModelBundle, options: Pred
     grid = tiling or Tiling(halo_px=0)
     tile_px = options.tile_px if tiling else max(height, width)
 
+    @cache
+    def pixels() -> Raster:
+        if source.windowed and spec.input.color == "as-is":
+            return source
+        image = source.read()
+        return Raster.of(to_srgb(image) if spec.input.color == "srgb" else image)
+
     def decode(window: Window | None, _at_least_hw: tuple[int, int] | None) -> Image:
         wanted = window or Window(0, 0, height * scale, width * scale)
         inner = _shrunk(wanted, scale)
         canvas: Image | None = None
         for tile in tiles.tiles(inner, source.size_hw, grid, tile_px=tile_px):
-            piece = crop(_run(source.read(tile.context), graphs, bundle), _within(tile.core, tile.context, scale))
+            piece = crop(_run(pixels().read(tile.context), graphs, bundle), _within(tile.core, tile.context, scale))
             if tile.core == inner:
                 canvas = piece
                 break
