@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pixelwright.structures.spec import BundleSpec, Measured, Parity, TensorSpec, Terms
+from pixelwright.structures.spec import BundleSpec, Measured, Parity, Resize, TensorSpec, Terms
 
 HUB_TASKS: Mapping[str, str] = MappingProxyType(
     {
@@ -26,12 +26,11 @@ HUB_TASKS: Mapping[str, str] = MappingProxyType(
 # The hub's identifiers are SPDX's in lower case, but it knows only some.
 # Source: https://huggingface.co/docs/hub/repositories-licenses
 HUB_LICENSES = frozenset(
-    "agpl-3.0 apache-2.0 bsd-2-clause bsd-3-clause cc-by-4.0 cc-by-nc-4.0 cc-by-nc-sa-4.0 cc-by-sa-3.0 cc-by-sa-4.0 "
-    "cc0-1.0 gpl-2.0 gpl-3.0 isc lgpl-2.1 lgpl-3.0 mit mpl-2.0 unlicense".split()
+    {"apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-sa-4.0", "cc0-1.0", "mit"}
 )
 
 _MARKDOWN = re.compile(r"([\\`*_\[\]|~$#])")
-_LINE_START = re.compile(r"^([-+=>]|\d+[.)])")
+_LINE_START = re.compile(r"^(\d*)([-+=>](?!\d)|[.)](?=\s|$))")
 _MAX_LABELS_SHOWN = 20
 
 
@@ -69,7 +68,6 @@ def score_text(row: Measured) -> str:
 def contract_rows(spec: BundleSpec) -> list[tuple[str, str]]:
     """The contract as pairs of a name and what holds, in words."""
     taken = spec.input
-    resize = taken.resize
     rows = [
         ("task", spec.task),
         ("architecture", spec.architecture),
@@ -79,10 +77,7 @@ def contract_rows(spec: BundleSpec) -> list[tuple[str, str]]:
         ),
         ("color", f"{taken.color}, {taken.channels}, white {taken.white:g}, {taken.orientation}, depth {taken.depth}"),
         ("gray, alpha, other channels", f"{taken.gray}, {taken.alpha}, {taken.extra_channels}"),
-        (
-            "resize",
-            f"{resize.rule} {_by(resize.size_hw)}, {resize.kernel}, antialias {resize.antialias}" if resize else "none",
-        ),
+        ("resize", _resize(taken.resize) if taken.resize else "none"),
         ("crop", _by(taken.crop_hw) if taken.crop_hw else "none"),
         ("sides a multiple of", str(taken.multiple_of)),
         ("mean, std", f"{taken.mean}, {taken.std}" if taken.mean or taken.std else "inside the graph, or none"),
@@ -93,6 +88,10 @@ def contract_rows(spec: BundleSpec) -> list[tuple[str, str]]:
         ("threshold", "none" if spec.decision.threshold is None else f"{spec.decision.threshold:.4g}"),
     ]
     return [(name, plain(value)) for name, value in rows]
+
+
+def _resize(rule: Resize) -> str:
+    return f"{rule.rule} {_by(rule.size_hw)}, {rule.kernel}{', antialiased' if rule.antialias else ''}"
 
 
 def _by(size_hw: Sequence[int]) -> str:
@@ -204,12 +203,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[st
 def _escape(text: object) -> str:
     """Text as Markdown that shows it as it is, on one line."""
     escaped = _MARKDOWN.sub(r"\\\1", plain(text).replace("&", "&amp;").replace("<", "&lt;"))
-    return _LINE_START.sub(r"\\\1", escaped) if not escaped[:1].isdigit() else _escape_ordinal(escaped)
-
-
-def _escape_ordinal(text: str) -> str:
-    """`1. x` at the start of a line would be a list; a number like 1.5 would not."""
-    return re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", text)
+    # At the start of a line: `- x` and `1. x` would be lists, `=` underlines a heading; numbers stay as they are.
+    return _LINE_START.sub(r"\1\\\2", escaped)
 
 
 def _front_matter(spec: BundleSpec) -> str:
@@ -242,7 +237,13 @@ def _yaml(value: Any, indent: str = "") -> Iterator[str]:
             yield start
             yield from _yaml(item, f"{indent}  ")
         else:
-            yield f"{start} {_quote(item) if isinstance(item, str) else repr(item)}"
+            yield f"{start} {_quote(item) if isinstance(item, str) else _number(item)}"
+
+
+def _number(value: float) -> str:
+    """As YAML 1.1 wants it: 1e-07 without a point would be a string there."""
+    said = repr(value)
+    return said.replace("e", ".0e") if "e" in said and "." not in said else said
 
 
 def _quote(text: str) -> str:

@@ -98,8 +98,8 @@ def _options(onnxruntime: Any, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 4  # nothing on stderr: failures come as exceptions
-    # Arena on, patterns off: after 20, 80, 320 shapes of a U-Net the process held 110, 111, 120 MB. With patterns, which
-    # keep a plan per shape, 110, 117, 148; without the arena the peak was higher (145) and runs up to twice as slow.
+    # Arena on, patterns off: after 20, 80, 320 sizes of image a small U-Net held 110, 111, 120 MB. With patterns, which
+    # keep a plan for each, 110, 117, 148; without the arena its peak was higher (145) and runs took up to half longer.
     options.enable_cpu_mem_arena = True
     options.enable_mem_pattern = False
     # Idle threads sleep: the cores they would spin on decode the next images.
