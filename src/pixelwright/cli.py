@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -141,20 +142,26 @@ def _add_models(commands: Any) -> None:
         "pixelwright models verify denoise",
         lambda options: options.models_command(options),
     )
-    verbs = parser.add_subparsers(metavar="list|show|licenses|verify", required=True)
-    for name, summary in (
-        ("list", "every model with its task, size and headline score"),
-        ("show", "a model's whole contract, scores and parity"),
-        ("licenses", "the terms of code, weights and training data"),
-        ("verify", "checksums in full, and parity of every installed runtime, here and now"),
+    verbs = parser.add_subparsers(title="commands", metavar="list|show|licenses|verify", required=True)
+    for name, summary, names, command in (
+        ("list", "every model with its task, size and headline score", None, _models_list),
+        ("show", "a model's whole contract, scores and parity", "+", _models_show),
+        ("licenses", "the terms of code, weights and training data", "*", _models_licenses),
+        ("verify", "checksums in full, and parity of every installed runtime, here and now", "*", _models_verify),
     ):
-        sub = verbs.add_parser(name, help=summary, description=summary)
-        sub.set_defaults(models_command=globals()[f"_models_{name}"])
-        sub.add_argument("--json", action="store_true")
-        if name in ("show", "verify"):
-            sub.add_argument("names", nargs="+" if name == "show" else "*", metavar="MODEL")
+        verb = _add(
+            verbs,
+            name,
+            summary,
+            f"pixelwright models {name}{' denoise' if names else ''}",
+            parser.get_default("command"),
+        )
+        verb.set_defaults(models_command=command)
+        verb.add_argument("--json", action="store_true", help="data on stdout")
+        if names:
+            verb.add_argument("names", nargs=names, metavar="MODEL", help="zoo names or bundle folders (default: all)")
         if name == "licenses":
-            sub.add_argument("--commercial", action="store_true", help="fail if any model forbids commercial use")
+            verb.add_argument("--commercial", action="store_true", help="exit 1 unless everything allows commerce")
 
 
 def _add_plugins(commands: Any) -> None:
@@ -254,15 +261,54 @@ def _inspect(options: argparse.Namespace) -> int:
     return DONE if not failed else UNREADABLE if failed == len(options.files) else FAILURES
 
 
+def _models_list(options: argparse.Namespace) -> int:
+    from pixelwright.verbs import models
+
+    rows = models.list_models()
+    print(json.dumps(models.list_dict(rows)) if options.json else models.list_text(rows))
+    return DONE
+
+
+def _models_show(options: argparse.Namespace) -> int:
+    from pixelwright.verbs import models
+
+    bundles = [models.show_model(name) for name in options.names]
+    if options.json:
+        print(json.dumps([models.show_dict(bundle) for bundle in bundles]))
+    else:
+        print("\n\n".join(map(models.show_text, bundles)))
+    return DONE
+
+
+def _models_licenses(options: argparse.Namespace) -> int:
+    from pixelwright.verbs import models
+
+    rows = models.list_licenses(options.names)
+    closed = models.not_commercial(rows) if options.commercial else []
+    shown = closed if options.commercial else rows
+    print(json.dumps(models.licenses_dict(shown)) if options.json else models.licenses_text(shown))
+    if options.commercial:
+        _say(f"{len(closed)} of {len(rows)} terms do not clearly allow commercial use.")
+    return FAILURES if closed else DONE
+
+
+def _models_verify(options: argparse.Namespace) -> int:
+    from pixelwright.verbs import models
+
+    verdicts = models.verify_models(options.names)
+    print(json.dumps(models.verify_dict(verdicts)) if options.json else models.verify_text(verdicts))
+    return DONE if all(verdict.ok for verdict in verdicts) else FAILURES
+
+
 def _plugins(options: argparse.Namespace) -> int:
     found = registry.plugins()
     if options.json:
-        print(json.dumps([{name: getattr(one, name) for name in one.__slots__} for one in found]))
-        return DONE
-    for one in found:
-        print(f"{one.kind}\t{one.name}\t{one.target}\t{one.package}\t{one.fault or 'works'}")
-    if not found:
-        print("no plugins are installed")
+        print(json.dumps([asdict(one) for one in found]))
+    else:
+        for one in found:
+            print(f"{one.kind}\t{one.name}\t{one.target}\t{one.package}\t{one.fault or 'works'}")
+        if not found:
+            print("no plugins are installed")
     return FAILURES if any(one.fault for one in found) else DONE
 
 
