@@ -1,0 +1,123 @@
+"""The page's tables: what each step took, what the models' contracts say, and how to do it on one's own pictures."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from pixelwright import __version__
+from pixelwright.model import Model, usable_cores
+from pixelwright.runtimes.choose import choose
+from pixelwright.structures.spec import Measured
+from pixelwright.verbs.demo.bench import Bench
+from pixelwright.verbs.demo.html import facts, grid, section, table, text
+
+PACKAGES = ("numpy", "onnxruntime", "openvino", "opencv-python-headless", "pillow", "tifffile", "simplejpeg")
+
+COMMANDS = """\
+<span class="say"># a folder of photos, denoised; the same command continues where it was stopped</span>
+pixelwright enhance photos/ --model {denoise} -o better/
+
+<span class="say"># one picture at twice the size</span>
+pixelwright enhance photo.jpg --model {enlarge} -o large.png
+
+<span class="say"># digits to a table</span>
+pixelwright classify scans/ --model {digits} --csv -o answers/
+
+<span class="say"># what the reader understood of a file: depth, color, orientation, profile</span>
+pixelwright inspect photo.jpg
+
+<span class="say"># this page, from your own photos</span>
+pixelwright demo --photos photos/ -o my-demo/"""
+
+
+def steps(bench: Bench, seconds: float) -> str:
+    """The time table, and the machine it was measured on."""
+    rows = [
+        [
+            text(step.name),
+            f"{step.seconds:.2f}",
+            "" if step.megapixels is None else f"{step.megapixels:.2f}",
+            "" if step.megapixels is None else f"{step.megapixels / step.seconds:.2f}",
+        ]
+        for step in bench.summed()
+    ]
+    rows.append(["<b>All, with spoiling, scoring and writing</b>", f"<b>{seconds:.2f}</b>", "", ""])
+    times = table("Wall time", ["Step", "Seconds", "Megapixels", "Megapixels/s"], rows, numbers=(1, 2, 3))
+    runtime, precision = _runtime(bench.denoise)
+    machine = [
+        ("Cores used", str(usable_cores())),
+        ("Machine", text(f"{platform.system()} {platform.machine()}")),
+        ("Runtime", f"<b>{text(runtime)}</b>, {text(precision)}"),
+        ("Python", platform.python_version()),
+        ("pixelwright", text(__version__)),
+        *((name, text(found)) for name in PACKAGES if (found := _version(name))),
+    ]
+    lead = "Megapixels are of the finished pictures. Nothing else was warmed up or left out."
+    return section("time", "What each step took", lead, grid("pair", times, facts(machine)))
+
+
+def models(bench: Bench) -> str:
+    """What each bundle says about itself."""
+    rows = [_model(model) for model in (bench.denoise, bench.enlarge, bench.digits)]
+    headings = ["Model", "Task", "Weights", "Commercial use", "Measured", "Size"]
+    lead = (
+        "A model is a folder with a contract: what goes in, what comes out, what it scored on which data, and the terms "
+        "of code, weights and training data. The scores are the bundles’ own records, not of the pictures above."
+    )
+    return section("models", "What the models say of themselves", lead, table("Contracts", headings, rows, numbers=(5,)))
+
+
+def commands(bench: Bench) -> str:
+    """Commands to copy."""
+    names = {
+        role: text(model.bundle.spec.name)
+        for role, model in (("denoise", bench.denoise), ("enlarge", bench.enlarge), ("digits", bench.digits))
+    }
+    lead = "Files, folders and globs go in; depth, profile, alpha and camera data come out as they went in."
+    python = (
+        "<pre><code>import pixelwright as pw\n\n"
+        f"model = pw.load(&quot;{names['denoise']}&quot;)\n"
+        "image = model(&quot;photo.jpg&quot;)  "
+        '<span class="say"># image.pixels: (H, W, 3), the file’s own depth</span></code></pre>'
+    )
+    shell = f"<pre><code>{COMMANDS.format(**names)}</code></pre>"
+    return section("use", "On your own pictures", lead, shell, python)
+
+
+def _model(model: Model) -> list[str]:
+    spec = model.bundle.spec
+    bytes_total = sum(file.bytes for artifact in spec.artifacts for file in artifact.files)
+    return [
+        f"{text(spec.name)} {text(spec.version)}",
+        text(spec.task),
+        text(spec.license.weights.license),
+        spec.license.commercial,
+        _score(spec.measured[0]) if spec.measured else "nothing stated",
+        f"{bytes_total / 1e6:.2f} MB",
+    ]
+
+
+def _score(measured: Measured) -> str:
+    interval = "" if measured.ci95 is None else f" [{measured.ci95[0]:.4g}, {measured.ci95[1]:.4g}]"
+    condition = f", {text(measured.condition)}" if measured.condition else ""
+    return (
+        f"{text(measured.metric)} <b>{measured.value:.4g}</b>{interval}{condition}<br>"
+        f'<span class="note">{text(measured.data.name)} {text(measured.data.split)}, n = {measured.n:,}; '
+        "in brackets the 95 % interval</span>"
+    )
+
+
+def _runtime(model: Model) -> tuple[str, str]:
+    asked = model.execution
+    runtime, precision = choose(
+        model.bundle, runtime=asked.runtime, precision=asked.precision, device=asked.device
+    )
+    return f"{runtime.name} {runtime.version()}", precision
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,195 @@
+"""The page's experiments, each as a section: what was done, the pictures, the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pixelwright.verbs.demo.depth import STOPS, Kept
+from pixelwright.verbs.demo.digits import Read
+from pixelwright.verbs.demo.enlarge import DETAIL_PX, Enlarged
+from pixelwright.verbs.demo.html import Layer, compare, facts, figure, gain, grid, picture, section, size, table, text
+from pixelwright.verbs.demo.photos import Album, Photo
+from pixelwright.verbs.demo.restore import Restored
+from pixelwright.verbs.demo.turned import GRAIN, Turned
+
+
+def restored(found: Sequence[Restored], album: Album) -> str:
+    """Noise and its removal: sliders, then the table."""
+    lead = (
+        "Each clean photo was spoiled in two ways and stored; the model got the stored file and no hint how much noise "
+        "it holds. Drag across a picture, or focus it and use the arrow keys. PSNR is measured against the clean photo."
+    )
+    sliders = [_slider(one, f"denoise-{number}") for number, one in enumerate(found)]
+    return section("denoise", "Noise removed", lead, _refused(album), grid("pair", *sliders), *_scores(found))
+
+
+def _slider(one: Restored, key: str) -> str:
+    before = [
+        Layer(one.noisy_link, f"Noisy {one.noisy_db:.1f} dB", "noisy"),
+        Layer(one.opencv.link, f"OpenCV {one.opencv.psnr_db:.1f} dB", "OpenCV"),
+        Layer(one.clean_link, "Clean", "clean"),
+    ]
+    after = Layer(one.ours.link, f"Denoised {one.ours.psnr_db:.1f} dB")
+    caption = f"<b>{text(one.noise)}.</b> {_credited(one.photo)}"
+    return compare(before, after, one.photo.image.size_hw, caption, key=key)
+
+
+def _scores(found: Sequence[Restored]) -> list[str]:
+    values = [score for one in found for score in (one.noisy_db, one.opencv.psnr_db, one.ours.psnr_db)]
+    low, high = min(values) - 0.5, max(values) + 0.5
+    rows = [
+        [
+            f"{text(one.photo.title)}<br><span class=note>{text(one.noise)}</span>",
+            _track(one, low, high),
+            f"{one.noisy_db:.2f}",
+            f"{one.opencv.psnr_db:.2f}",
+            f"<b>{one.ours.psnr_db:.2f}</b>",
+            gain(one.opencv_gain_db),
+            f"<b>{gain(one.gain_db)}</b>",
+            f"{one.opencv.seconds:.2f}",
+            f"{one.ours.seconds:.2f}",
+        ]
+        for one in found
+    ]
+    axis = f'<span class="key"><span>{low:.0f} dB</span><span>{high:.0f} dB</span></span>'
+    headings = ["Picture", axis, "Noisy<br>dB", "OpenCV<br>dB", "Model<br>dB"]
+    headings += ["OpenCV<br>gain", "Model<br>gain", "OpenCV<br>s", "Model<br>s"]
+    note = (
+        '<p class="note">OpenCV is <code>fastNlMeansDenoisingColored</code>, windows 7 and 21. For each picture it got '
+        f"the best of {len(_strengths())} strengths, chosen with the clean photo at hand; its seconds are of that one "
+        "run. The model chooses nothing. Both used all cores, in the same run.</p>"
+    )
+    scores = table("PSNR over all channels, higher is better", headings, rows, numbers=range(2, 9))
+    key = "".join(
+        f'<span><span class="track"><i class="{css}"></i></span>{name}</span>'
+        for css, name in (("", "noisy"), ("opencv", "OpenCV"), ("ours", "model"))
+    )
+    return [scores, f'<p class="key">{key}</p>', note]
+
+
+def _strengths() -> tuple[int, ...]:
+    from pixelwright.verbs.demo.restore import OPENCV_STRENGTHS
+
+    return OPENCV_STRENGTHS
+
+
+def _track(one: Restored, low: float, high: float) -> str:
+    """Three marks on a common axis, the model's gain as a line."""
+
+    def at(score: float) -> str:
+        return f"{100 * (score - low) / (high - low):.1f}%"
+
+    start, width = at(min(one.noisy_db, one.ours.psnr_db)), abs(one.gain_db) * 100 / (high - low)
+    return (
+        f'<span class="track" aria-hidden="true"><i class="gain" style="left:{start};width:{width:.1f}%"></i>'
+        f'<i style="left:{at(one.noisy_db)}"></i><i class="opencv" style="left:{at(one.opencv.psnr_db)}"></i>'
+        f'<i class="ours" style="left:{at(one.ours.psnr_db)}"></i></span>'
+    )
+
+
+def _refused(album: Album) -> str:
+    if not album.refused:
+        return ""
+    rows = "".join(f"<li><b>{text(name)}</b>: {text(reason)}</li>" for name, reason in album.refused)
+    return f'<p class="note">These files could not be used:</p><ul class="refused">{rows}</ul>'
+
+
+def _credited(photo: Photo) -> str:
+    credit = f" ({text(photo.credit)})" if photo.credit else ""
+    part = f"; the middle {size(photo.image.size_hw)} of {size(photo.whole_hw)}" if photo.is_crop else ""
+    return f"{text(photo.title)}{credit}{part}"
+
+
+def enlarged(one: Enlarged) -> str:
+    """Doubling: a slider over the whole, and the busiest part magnified."""
+    lead = (
+        f"The photo was halved to {size(one.small_hw)} with an antialiased bicubic filter and doubled again, by bicubic "
+        "interpolation and by the model. PSNR-Y is taken on BT.601 luma, two pixels of border left out."
+    )
+    size_hw = one.photo.image.size_hw
+    before = [
+        Layer(one.bicubic.link, f"Bicubic {one.bicubic_db:.2f} dB", "bicubic"),
+        Layer(one.original.link, "Original", "original"),
+    ]
+    after = Layer(one.ours.link, f"Model {one.ours_db:.2f} dB")
+    slider = compare(before, after, size_hw, _credited(one.photo), key="enlarge-slider")
+    rows = [
+        ("Bicubic", f"{one.bicubic_db:.2f} dB"),
+        ("Model", f"{one.ours_db:.2f} dB"),
+        ("Gain", f"<b>{gain(one.gain_db)} dB</b>"),
+        ("Time", f"{one.seconds:.2f} s"),
+        ("Magnified", f"{DETAIL_PX} × {DETAIL_PX}, the part of the original with the strongest edges"),
+    ]
+    views = (("Bicubic", one.bicubic), ("Model", one.ours), ("Original", one.original))
+    details = [
+        figure(view.detail_link, f"{name}, magnified", (DETAIL_PX, DETAIL_PX), f"<b>{name}</b>", "detail")
+        for name, view in views
+    ]
+    return section("enlarge", "Enlarged twofold", lead, grid("split", slider, facts(rows)), grid("trio", *details))
+
+
+def kept(one: Kept) -> str:
+    """Depth: the file's facts before and after, and what an 8-bit path leaves, brightened."""
+    lead = (
+        f"The photo was taken {STOPS} stops too dark, so to speak, and stored as a 16-bit TIFF in Display P3. It was "
+        "denoised, written, and read back. Beside it the same file through a reader that returns 8 bit. Both are shown "
+        f"{STOPS} stops brighter, as an editor would do next: what was rounded away cannot be brightened."
+    )
+    before = Layer(one.squeezed_link, f"Through 8 bit {one.squeezed_db:.1f} dB")
+    after = Layer(one.kept_link, f"16 bit kept {one.kept_db:.1f} dB")
+    size_hw = one.photo.image.size_hw
+    slider = compare([before], after, size_hw, f"{_credited(one.photo)}. PSNR against the photo.", key="depth-slider")
+    rows = [
+        ("Pixels read", f"{one.before.pixels.dtype}, white {one.before.white:,.0f}"),
+        ("Pixels read back", f"{one.after.pixels.dtype}, white {one.after.white:,.0f}"),
+        ("Profile", f"{text(one.before.color.primaries)} → {text(one.after.color.primaries)}"),
+        ("Profile bytes", "<b>identical</b>" if one.same_profile else "changed"),
+        ("Distinct values read", f"{one.levels[0]:,}"),
+        ("Distinct values read back", f"<b>{one.levels[1]:,}</b>"),
+        ("Distinct values through 8 bit", f"{one.squeezed_levels:,}"),
+        ("Files", f'<a href="{one.source_link}">stored</a>, <a href="{one.result_link}">denoised</a>'),
+    ]
+    return section("depth", "Sixteen bit stays sixteen bit", lead, grid("split", slider, facts(rows)))
+
+
+def turned(one: Turned) -> str:
+    """Orientation: stored, as meant, and the result."""
+    lead = (
+        f"A JPEG as a phone stores it: rows sideways, orientation {one.tags[0]} in its EXIF, some grain (σ {GRAIN}). "
+        "It has to come out upright, turned exactly once, with the tag reset, or the next program turns it again."
+    )
+    right = one.quarter_turns == 0 and one.tags[1] == 1
+    height, width = one.result_hw
+    pictures = [
+        figure(one.stored_link, "The stored pixels", one.stored_hw, f"<b>As stored</b>, {size(one.stored_hw)}"),
+        figure(one.source_link, "As the tag means it", (height, width), f"<b>As tag {one.tags[0]} means it</b>"),
+        figure(one.result_link, "Denoised, upright", one.result_hw, f"<b>Denoised</b>, {size(one.result_hw)}"),
+    ]
+    rows = [
+        ("Orientation tag", f"{one.tags[0]} → <b>{one.tags[1]}</b>"),
+        ("Fits the upright photo", "<b>as it is</b>" if right else f"after {one.quarter_turns} quarter turns"),
+        ("Camera and time in EXIF", "kept" if one.camera_kept else "lost"),
+        ("PSNR against the photo", f"{one.source_db:.1f} → <b>{one.result_db:.1f} dB</b>"),
+    ]
+    return section("turned", "Sideways files come out upright", lead, grid("trio", *pictures), grid("split", facts(rows)))
+
+
+def read(found: Sequence[Read]) -> str:
+    """Digits with the model's answers, wrong ones marked."""
+    right = sum(one.is_right for one in found)
+    lead = (
+        f"{right} of {len(found)} are right. The digits were drawn by this program, three rows by a shaky pen and one in "
+        "a typeface, 28 to 96 pixels large, slanted, dark on light and light on dark; they are not handwriting. What "
+        "the model does on MNIST’s handwriting stands among its measured scores below."
+    )
+    items = "".join(_digit(one) for one in found)
+    return section("digits", "Digits read", lead, f'<ul class="digits">{items}</ul>')
+
+
+def _digit(one: Read) -> str:
+    answer = f"<b>{text(one.label) or '–'}</b> {one.score:.0%}"
+    truth = "" if one.is_right else f"<em>is {one.digit}</em>"
+    alt = f"A drawn {one.digit}"
+    css = "" if one.is_right else ' class="wrong"'
+    image = picture(one.link, alt, (one.side_px, one.side_px))
+    return f"<li{css}>{image}<p><span>{answer}</span>{truth}</p></li>"
