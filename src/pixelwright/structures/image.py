@@ -155,6 +155,21 @@ class Image:
         """A copy with some fields changed, checked again."""
         return replace(self, **changes)
 
+    def _repr_png_(self) -> bytes | None:
+        """A preview for notebooks, at most 1024 pixels wide: 8 bit, without alpha and profile."""
+        if not (self.color.is_rgb or self.color.is_gray):
+            return None
+        from io import BytesIO
+
+        from PIL import Image as PillowImage
+
+        step = -(-self.pixels.shape[1] // 1024)
+        scaled = self.pixels[::step, ::step].astype(np.float32) * (255 / self.white)
+        small = np.nan_to_num(np.rint(scaled)).clip(0, 255).astype(np.uint8)
+        out = BytesIO()
+        PillowImage.fromarray(small[:, :, 0] if self.color.is_gray else small).save(out, "PNG")
+        return out.getvalue()
+
 
 def white_of(dtype: npt.DTypeLike) -> float:
     """The value of full white that a dtype implies: its maximum for integers, 1.0 for floats."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,6 +63,15 @@ class ClassScores:
 
     def __str__(self) -> str:
         return ", ".join(f"{row.label} {row.score:.1%}" for row in self) or "no class above the threshold"
+
+    def _repr_html_(self) -> str:
+        """A table with a bar for each score, for notebooks."""
+        rows = "".join(
+            f"<tr><td>{escape(row.label)}</td><td>{row.score:.1%}</td>"
+            f"<td><meter min=0 max=1 value={row.score:.4f}></meter></td></tr>"
+            for row in self
+        )
+        return f"<table>{rows}</table>" if rows else escape(str(self))
 
     @property
     def top(self) -> ClassScore | None:
