@@ -47,7 +47,9 @@ def spec(**changes: Any) -> BundleSpec:
     return msgspec.structs.replace(start, **changes)
 
 
-def blur(folder: Path, *, name: str = "blur", scale: int = 1, stride: int = 1, gain: float = 1.0, **changes: Any) -> ModelBundle:
+def blur(
+    folder: Path, *, name: str = "blur", scale: int = 1, stride: int = 1, gain: float = 1.0, **changes: Any
+) -> ModelBundle:
     """An enhancer: a 5x5 box blur with zero padding, enlarged by repeating pixels.
 
     With `stride` 2 the blurred image is halved and enlarged again, so that tiles must start at even pixels.

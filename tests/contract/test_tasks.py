@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundles import blur
 
+from bundles import blur
 from pixelwright import registry
 from pixelwright.contract import PredictOptions, Task
 from pixelwright.io.images import read_image, write_image
@@ -28,7 +28,7 @@ def test_a_task_says_all_that_a_verb_needs(name: str) -> None:
     assert task.columns
 
 
-INVERT = '''
+INVERT = """
 from dataclasses import replace
 from pixelwright.contract import Task
 from pixelwright.structures.raster import Raster
@@ -54,7 +54,7 @@ TASK = Task(
     row=lambda record: {"output": record["output"]},
     text=lambda record: record["output"],
 )
-'''
+"""
 
 
 @pytest.fixture

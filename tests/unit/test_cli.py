@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundles import blur, brightness
 
+from bundles import blur, brightness
 from pixelwright import registry
 from pixelwright.cli import main
 from pixelwright.io.images import read_image, write_image

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundles import blur, brightness
 from PIL import Image as PillowImage
 
+from bundles import blur, brightness
 from pixelwright.errors import UnknownName, UnreadableImage, UsageError
 from pixelwright.io.images import write_image
 from pixelwright.model import Model, load

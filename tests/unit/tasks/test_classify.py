@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundles import brightness
 
+from bundles import brightness
 from pixelwright.errors import UnknownName
 from pixelwright.model import Model, load
 from pixelwright.structures.results import ClassScores

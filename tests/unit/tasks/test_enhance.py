@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bundles import blur
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bundles import blur
 from pixelwright.errors import BundleError, RuntimeFailure, ShapeError, UsageError
 from pixelwright.model import Model, load
 from pixelwright.structures.image import GRAY, Capture, Color, Image

@@ -65,7 +65,7 @@ def test_a_start_cut_short_before_job_json_begins_again(tmp_path: Path) -> None:
 
 def test_a_folder_with_results_of_somebody_else_is_not_written_into(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
-    with pytest.raises(JobError, match="already has images but no job.json"), open_job(tmp_path, REQUEST, items):
+    with pytest.raises(JobError, match=r"already has images but no job\.json"), open_job(tmp_path, REQUEST, items):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "job.lock"]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bundles import blur, brightness
 
+from bundles import blur, brightness
 from pixelwright.errors import JobError, UsageError
 from pixelwright.io import images
 from pixelwright.io.images import read_image, write_image
