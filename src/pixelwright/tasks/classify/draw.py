@@ -8,6 +8,8 @@ from pixelwright.ops.draw import caption
 from pixelwright.structures.image import Image
 from pixelwright.structures.results import ClassScores
 
+SHOWN_FROM = 0.0005
+
 
 def draw(image: Image, result: ClassScores) -> Image:
     """The picture (8-bit sRGB) with a strip below it that names the best classes."""
@@ -21,5 +23,7 @@ def row(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def text(record: dict[str, Any]) -> str:
-    """The classes with their scores, best first."""
-    return str(ClassScores.from_dict(record))
+    """The classes with their scores, best first; those that would read 0.0 % are left out."""
+    scores = ClassScores.from_dict(record)
+    shown = [f"{row.label} {row.score:.1%}" for row in scores if row.score >= SHOWN_FROM]
+    return ", ".join(shown or [str(scores)])
