@@ -122,7 +122,11 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 def _run_console(block: Block, folder: Path) -> None:
     """The commands of a block, each expected to end well and to print what stands below it."""
-    environment = {**os.environ, "COLUMNS": "120", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        "COLUMNS": "120",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
     for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
         command, _, expected = part.partition("\n")
         assert not set(shlex.split(command)) & {"sudo", "rm"}, block.place
