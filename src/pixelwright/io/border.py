@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+import numpy as np
+
 from pixelwright.errors import ImageError, PixelwrightError, UnreadableImage
 
 _quiet_lock = threading.Lock()
@@ -22,7 +24,8 @@ def reading(name: str) -> Iterator[None]:
         ImageError: The operating system failed to deliver the bytes.
     """
     try:
-        yield
+        with np.errstate(all="ignore"):  # nonsense in a file must not become a warning on the terminal
+            yield
     except PixelwrightError:
         raise
     except MemoryError as err:

@@ -23,6 +23,7 @@ _FINE = 65535  # steps of the table that encodes light as sRGB; its error at bla
 _NOT_PICTURES = "Choose one of them as gray or three as RGB first (Image.replace)."
 
 
+@np.errstate(all="ignore")  # profiles may hold any numbers; what comes out is clipped
 def to_srgb(image: Image) -> Image:
     """The image in sRGB (gray: on the sRGB curve) at its own dtype and white; alpha untouched.
 
@@ -47,6 +48,7 @@ def to_srgb(image: Image) -> Image:
     return image.replace(pixels=pixels, color=Color(color.channels), warnings=image.warnings + warnings)
 
 
+@np.errstate(all="ignore")
 def to_srgb8(image: Image, *, background: int = BACKGROUND) -> Image:
     """The picture a model sees: 8-bit sRGB, three channels, no alpha.
 

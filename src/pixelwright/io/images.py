@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -188,9 +189,9 @@ def write_image(
     if quality is not None and not 1 <= quality <= 100:
         raise UsageError(f"quality: expected 1..100, got {quality}.")
     raster = Raster.of(image) if isinstance(image, Image) else image
-    _check(raster, form, target)
+    write = _writer(raster, form, target)
     with atomic.replacing(target) as file, _writing(target):
-        form.write(raster, file, WriteOptions(quality, lossless))
+        write(raster, file, WriteOptions(quality, lossless))
 
 
 def _by_suffix(path: Path) -> Format:
@@ -202,10 +203,11 @@ def _by_suffix(path: Path) -> Format:
     raise UsageError(f"{path}: no format is written under the ending {suffix!r}. Known: {known}")
 
 
-def _check(raster: Raster, form: Format, path: Path) -> None:
+def _writer(raster: Raster, form: Format, path: Path) -> Callable[[Raster, BinaryIO, WriteOptions], None]:
+    """The format's encoder, once it is certain that the format can hold the raster."""
     fault = _fault(raster, form)
-    if fault is None:
-        return
+    if form.write is not None and fault is None:
+        return form.write
     able = [other.title for other in formats() if other.write is not None and _fault(raster, other) is None]
     where = f"Write {', '.join(able)}." if able else "No format here holds it."
     raise UnsupportedImage(path, f"{form.title} cannot hold {fault}. {where}")

@@ -18,11 +18,11 @@ from pixelwright.structures.raster import Raster, Window, crop
 
 QUALITY = 95  # default on writing: PSNR above 40 dB on photographs, where 75 loses visible detail
 CHROMA = "444"  # full-resolution color: 4:2:0 smears red edges, and a model's output should not lose them
+_END = b"\xff\xd9"
 MAX_SIDE_PX = 65500  # libjpeg's limit
 
 # libjpeg's complaints about things that leave every pixel right
 _HARMLESS = re.compile(r"JFIF|Adobe color|SOS parameters|Unsupported marker|progression|extraneous bytes", re.I)
-_EXTRANEOUS = re.compile(r"(\d+) extraneous bytes")
 
 
 def sniff(head: bytes) -> bool:
@@ -126,32 +126,27 @@ def decode_pixels(
     height, width = at_least_hw or (0, 0)
     if at_least_hw and (height >= header.size_hw[0] or width >= header.size_hw[1]):
         height = width = 0
-    sizes = {"min_height": height, "min_width": width}
+    sizes: dict[str, Any] = {"min_height": height, "min_width": width}
     try:
         return simplejpeg.decode_jpeg(data, space, **sizes), ()
     except ValueError as err:
         said = str(err)
         if "Premature end of JPEG file" in said and not header.progressive:
             return _without_end_marker(data, space, sizes, name, err)
-        if not _HARMLESS.search(said) or jpeg_markers_end(data) < 0:
+        if not _HARMLESS.search(said) or data.rfind(_END) < 0:
             raise UnreadableImage(name, f"is damaged or truncated: {said}.") from err
     pixels = simplejpeg.decode_jpeg(data, space, strict=False, **sizes)
     return pixels, (f"The decoder complained, the picture may be damaged: {said}.",)
 
 
-def jpeg_markers_end(data: bytes) -> int:
-    """Where the last end-of-image marker stands, -1 where there is none."""
-    return data.rfind(b"\xff\xd9")
-
-
 def _without_end_marker(
-    data: bytes, space: str, sizes: dict[str, int], name: str, first: ValueError
+    data: bytes, space: str, sizes: dict[str, Any], name: str, first: ValueError
 ) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
     """A picture that lacks nothing but its last two bytes is whole; libjpeg says the same of one cut in the middle."""
     import simplejpeg
 
     try:
-        pixels = simplejpeg.decode_jpeg(data + b"\xff\xd9", space, **sizes)
+        pixels = simplejpeg.decode_jpeg(data + _END, space, **sizes)
     except ValueError:
         raise UnreadableImage(name, f"is truncated: {first}.") from first
     return pixels, ("The end-of-image marker is missing; all pixels are there.",)

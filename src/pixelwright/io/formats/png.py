@@ -149,7 +149,7 @@ def _pass_sizes(header: PngHeader) -> list[tuple[int, int]]:
 
 
 def _expand(
-    indices: npt.NDArray[np.uint8], palette: bytes, transparency: bytes | None
+    indices: npt.NDArray[Any], palette: bytes, transparency: bytes | None
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8] | None]:
     colors = np.zeros((256, 3), np.uint8)  # indices beyond the palette are black, as in libpng
     known = np.frombuffer(palette[: len(palette) // 3 * 3], np.uint8).reshape(-1, 3)[:256]

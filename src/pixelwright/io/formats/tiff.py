@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -186,11 +185,6 @@ def _paste(out: npt.NDArray[Any], window: Window, segment: npt.NDArray[Any], at:
         spans.append((slice(low - start, high - start), slice(low - origin, high - origin)))
     (into_y, from_y), (into_x, from_x) = spans
     out[into_y, into_x] = segment[from_y, from_x]
-
-
-def largest_segment_pixels(layout: Layout) -> int:
-    """Pixels that are decoded at once at least."""
-    return math.prod(layout.tile_hw)
 
 
 FORMAT = Format(

@@ -218,6 +218,7 @@ def _as_dtype(values: npt.NDArray[Any], layout: Layout, meaning: Meaning, name: 
     return turned
 
 
+@np.errstate(all="ignore")
 def _divide(pixels: npt.NDArray[Any], mask: npt.NDArray[Any], white: float) -> npt.NDArray[Any]:
     """Undoes multiplication by alpha; where nothing is left of the color, black."""
     out = np.zeros_like(pixels)

@@ -1,12 +1,13 @@
 """One strip or tile of a TIFF: from its bytes to samples. Nothing here needs imagecodecs.
 
-Deflate comes with Python and JPEG with simplejpeg. For the other codecs a segment is wrapped as a one-strip, 8-bit
-gray TIFF of its unpacked bytes and handed to the libtiff inside Pillow: to a byte codec all pictures are bytes.
+Deflate and LZMA come with Python, JPEG with simplejpeg, LZW and PackBits are our own. For Zstandard and fax a segment is
+wrapped as a one-strip gray TIFF and handed to the libtiff inside Pillow: to a byte codec all pictures are bytes.
 """
 
 from __future__ import annotations
 
 import io
+import lzma
 import struct
 import zlib
 from typing import Any
@@ -15,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage, UnsupportedImage
+from pixelwright.io.formats import tiff_codecs
 from pixelwright.io.formats.tiff_layout import JPEG, RGB, UNCOMPRESSED, Layout
 
 _DEFLATE = (8, 32946, 50013)
-_LIBTIFF = {5: "LZW", 32773: "PackBits", 34925: "LZMA", 50000: "Zstandard"}
-_FAX = {2: "CCITT RLE", 3: "CCITT group 3", 4: "CCITT group 4"}
+_LZW, _PACKBITS, _LZMA, _ZSTD = 5, 32773, 34925, 50000
+_FAX = (2, 3, 4)
 _JPEG2000 = (33003, 33005, 34712)
 _WEBP = (34926, 50001)
+_LZMA_MEMORY_BYTES = 2**27  # twice what the highest preset needs
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 _ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"  # APP14 saying: no color transform
 
@@ -32,7 +35,7 @@ def check(layout: Layout, name: str) -> None:
     Raises:
         UnsupportedImage: A codec or predictor that is not available.
     """
-    known = (UNCOMPRESSED, JPEG, *_DEFLATE, *_LIBTIFF, *_FAX, *_JPEG2000, *_WEBP)
+    known = (UNCOMPRESSED, JPEG, *_DEFLATE, _LZW, _PACKBITS, _LZMA, _ZSTD, *_FAX, *_JPEG2000, *_WEBP)
     if layout.compression not in known:
         raise UnsupportedImage(name, f"uses TIFF compression {layout.compression}, which is not read here.")
     if layout.compression in _FAX and (layout.bits != 1 or layout.samples != 1):
@@ -85,6 +88,12 @@ def _unpack(data: bytes, layout: Layout, rows: int, wanted: int) -> bytes:
         return data
     if layout.compression in _DEFLATE:
         return zlib.decompressobj().decompress(data, wanted)
+    if layout.compression == _LZW:
+        return tiff_codecs.unpack_lzw(data, wanted)
+    if layout.compression == _PACKBITS:
+        return tiff_codecs.unpack_packbits(data, wanted)
+    if layout.compression == _LZMA:
+        return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY_BYTES).decompress(data, wanted)
     return _through_libtiff(data, layout, rows)
 
 
