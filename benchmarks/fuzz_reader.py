@@ -96,7 +96,7 @@ def _pillow_seeds() -> list[bytes]:
         (
             rgb.convert("P"),
             "GIF",
-            {"save_all": True, "append_images": [rgb.rotate(9 * i).convert("P") for i in (1, 2)]},
+            {"save_all": True, "append_images": [rgb.rotate(9).convert("P")] * 2},
         ),
         (rgb, "WEBP", {"save_all": True, "append_images": [rgb.rotate(9)], "lossless": True}),
         (rgb, "WEBP", {"quality": 50}),

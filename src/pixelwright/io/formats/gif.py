@@ -94,9 +94,9 @@ def frames(stored: Stored) -> Iterator[Raster]:
     with GifImagePlugin.GifImageFile(io.BytesIO(data)) as picture:
         for page, (size_hw, alpha) in enumerate(found):
 
-            def samples(page: int = page, alpha: bool = alpha) -> npt.NDArray[np.generic]:
+            def samples(page: int = page, mode: str = "RGBA" if alpha else "RGB") -> npt.NDArray[np.generic]:
                 picture.seek(page)
-                return np.asarray(picture.convert("RGBA" if alpha else "RGB"))
+                return np.asarray(picture.convert(mode))
 
             yield raster_of(stored, replace(first, size_hw=size_hw, alpha=alpha, page=page), samples)
 

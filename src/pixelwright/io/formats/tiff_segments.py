@@ -1,7 +1,7 @@
 """One strip or tile of a TIFF: from its bytes to samples. Nothing here needs imagecodecs.
 
-Deflate and LZMA come with Python, JPEG with simplejpeg, LZW and PackBits are our own. For Zstandard and fax a segment is
-wrapped as a one-strip gray TIFF and handed to the libtiff inside Pillow: to a byte codec all pictures are bytes.
+Deflate and LZMA come with Python, JPEG with simplejpeg, LZW and PackBits are our own. For Zstandard and fax a segment
+is wrapped as a one-strip gray TIFF and handed to the libtiff inside Pillow: to a byte codec all pictures are bytes.
 """
 
 from __future__ import annotations
