@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from pixelwright import hub, registry
 from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.contract import Graphs, PredictOptions, Task
-from pixelwright.errors import UsageError
+from pixelwright.errors import RuntimeFailure, UsageError
 from pixelwright.io.exchange import from_numpy, from_pillow
 from pixelwright.io.images import MAX_PIXELS, open_raster
 from pixelwright.io.sources import list_images
 from pixelwright.pipeline import Budget, Done, flow
 from pixelwright.runtimes.choose import open_graphs
+from pixelwright.runtimes.protocol import Graph
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster
+from pixelwright.structures.spec import TensorSpec
 
 # Decoded pictures that several threads hold at once; a larger one is worked on alone.
 PICTURE_BYTES = 1 << 30
@@ -113,7 +115,7 @@ class Model:
         options: PredictOptions | None = None,
         open_source: Callable[[Any], Any] | None = None,
         many: bool = True,
-    ) -> Iterator[Done[Any, Any]]:
+    ) -> Generator[Done[Any, Any]]:
         """Like `stream`, with a last step `then(opened, result)` that runs beside the network on the same threads.
 
         A result that is a `Raster` is computed while `then` reads it. `open_source` turns an item into something to
@@ -121,7 +123,9 @@ class Model:
         """
         chosen = options or self.options
         workers = (self.execution.workers or self._cores()) if many else 1
-        graphs = self.graphs(max(1, self._cores() // workers))
+        opened_graphs = self.graphs(max(1, self._cores() // workers))
+        stopped = Event()
+        graphs = {role: _Stoppable(graph, stopped) for role, graph in opened_graphs.items()}
         budget = Budget(PICTURE_BYTES)
 
         def prepare(item: Any) -> Opened:
@@ -144,7 +148,7 @@ class Model:
             return answers
 
         key = self.task.key
-        return flow(
+        outcomes = flow(
             sources,
             prepare,
             predict,
@@ -152,6 +156,11 @@ class Model:
             workers=workers,
             batch_size=(self.execution.batch_size or 1) if key else 1,
         )
+        try:
+            yield from outcomes
+        finally:
+            stopped.set()  # before `flow` waits for its threads: a picture of many tiles need not be finished
+            outcomes.close()
 
     def graphs(self, threads: int) -> Graphs:
         """The bundle's graphs, opened once for a number of threads."""
@@ -245,6 +254,27 @@ def as_raster(source: Any, *, max_pixels: int = MAX_PIXELS) -> Raster:
     raise UsageError(
         f"a {type(source).__name__} is no picture. Give a path, an Image, a NumPy array or a Pillow image."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stoppable:
+    """A graph that does not begin another run once its user has gone."""
+
+    graph: Graph
+    stopped: Event
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        return self.graph.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        return self.graph.outputs
+
+    def run(self, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        if self.stopped.is_set():
+            raise RuntimeFailure("stopped.")
+        return self.graph.run(feeds)
 
 
 def _materialize(opened: Opened, result: Any) -> Any:

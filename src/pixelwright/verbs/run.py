@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import errno
 import json
 import logging
 import time
@@ -12,14 +10,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pixelwright.contract import Task
-from pixelwright.errors import ImageError, JobError, PixelwrightError, UsageError, describe
+from pixelwright.errors import JobError, PixelwrightError, UsageError, describe
 from pixelwright.io.icc import to_srgb
-from pixelwright.io.images import fitting_suffix, formats, write_image
 from pixelwright.io.sources import Item, image_suffixes, list_images
 from pixelwright.model import Model, Opened
+from pixelwright.pipeline import Done
 from pixelwright.structures.raster import Raster
-from pixelwright.verbs.job import PARTIAL, Job, open_job
+from pixelwright.verbs.job import open_job
+from pixelwright.verbs.outputs import OutputError, output_name, write_into_job, write_picture, write_table
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +27,6 @@ KEPT_FAILURES = 10  # for the closing lines; all of them stand in failed.jsonl
 # A shard is closed when it is this large or this old: what a kill can cost is bounded by both.
 SHARD_RECORDS = 1000
 SHARD_SECONDS = 2.0
-
-# Larger results go to tiled TIFF, the one format here that is written window by window.
-LARGEST_WHOLE_BYTES = 1 << 30
-
-DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +86,6 @@ class Summary:
         return 0 if not self.failed else 3 if self.failed == self.done else 1
 
 
-class OutputError(JobError):
-    """A result cannot be written; the run stops, and the same command continues it."""
-
-
 OnRecord = Callable[[dict[str, Any]], None]
 OnProgress = Callable[[Progress], None]
 
@@ -116,12 +105,12 @@ def run(model: Model, request: RunRequest, *, on_record: OnRecord, on_progress: 
         UsageError: The sources or options make no sense.
     """
     _check_request(model, request)
+    tally = _Tally(on_record, on_progress)
     if request.output is None and not model.task.makes_images:
-        return _run_without_job(model, request, on_record, on_progress)
+        return _run_without_job(model, request, tally)
     if request.output is not None and _is_picture(request.output):
-        return _run_to_file(model, request, request.output, on_record, on_progress)
-    folder = request.output or default_folder(model, request)
-    return _run_job(model, request, folder, on_record, on_progress)
+        return _run_to_file(model, request, request.output, tally)
+    return _run_job(model, request, request.output or default_folder(model, request), tally)
 
 
 def plan(model: Model, request: RunRequest) -> dict[str, Any]:
@@ -157,27 +146,18 @@ def default_folder(model: Model, request: RunRequest) -> Path:
     raise JobError(f"runs/{model.task.name} is full of jobs named {stem}. Name a folder with -o.")
 
 
-def _run_job(model: Model, request: RunRequest, folder: Path, on_record: OnRecord, on_progress: OnProgress) -> Summary:
-    start = time.monotonic()
-
+def _run_job(model: Model, request: RunRequest, folder: Path, tally: _Tally) -> Summary:
     def listed() -> Iterator[Item]:
         return list_images(request.sources, leave_out=folder)
 
     with open_job(folder, _job_request(model, request), listed) as job:
-        earlier, failures = job.done, []
-        on_progress(Progress(job.done, job.failed, job.total))
-        outcomes = model.apply(
-            job.items(), _writer(model, request, folder), open_source=lambda one: one[1].path, many=job.total > 1
-        )
+        tally.start(job.total, done=job.done, failed=job.failed)
+        write = _into_job(model, request, folder)
+        outcomes = model.apply(job.items(), write, open_source=_path, many=job.total > 1)
         last_commit = time.monotonic()
         try:
             for done in outcomes:
-                record = _record(done.item, done.result, done.error)
-                job.add(record)
-                on_record(record)
-                if done.error:
-                    failures.append((done.item[1].path, str(done.error)))
-                on_progress(Progress(job.done + job.pending, job.failed + len(failures), job.total))
+                tally.take(done, job.add)
                 if job.pending >= SHARD_RECORDS or time.monotonic() - last_commit > SHARD_SECONDS:
                     job.commit()
                     last_commit = time.monotonic()
@@ -186,48 +166,76 @@ def _run_job(model: Model, request: RunRequest, folder: Path, on_record: OnRecor
             outcomes.close()
             job.commit()
         if request.table:
-            _write_table(job, model.task)
+            write_table(job, model.task)
         job.finish()
-        return Summary(job.done, job.failed, earlier, folder, time.monotonic() - start, tuple(failures[:10]))
+    return tally.summary(folder)
 
 
-def _run_without_job(model: Model, request: RunRequest, on_record: OnRecord, on_progress: OnProgress) -> Summary:
+def _run_without_job(model: Model, request: RunRequest, tally: _Tally) -> Summary:
     """Records only: to whoever listens, with nothing kept on disk."""
-    start, count, failures, failed = time.monotonic(), 0, [], 0
     items = list(enumerate(list_images(request.sources)))
-    total = len(items)
-    outcomes = model.apply(items, _writer(model, request, None), open_source=lambda one: one[1].path, many=total > 1)
-    for count, done in enumerate(outcomes, 1):
-        on_record(_record(done.item, done.result, done.error))
-        if done.error:
-            failed += 1
-            if len(failures) < KEPT_FAILURES:
-                failures.append((done.item[1].path, str(done.error)))
-        on_progress(Progress(count, failed, total))
-    return Summary(count, failed, 0, None, time.monotonic() - start, tuple(failures))
+    tally.start(len(items))
+    for done in model.apply(items, _record_of, open_source=_path, many=len(items) > 1):
+        tally.take(done)
+    return tally.summary(None)
 
 
-def _run_to_file(
-    model: Model, request: RunRequest, path: Path, on_record: OnRecord, on_progress: OnProgress
-) -> Summary:
+def _run_to_file(model: Model, request: RunRequest, path: Path, tally: _Tally) -> Summary:
     """One source to one picture file."""
-    start = time.monotonic()
     items = list(enumerate(list_images(request.sources)))
     if len(items) != 1:
         raise UsageError(f"-o {path} is a picture file, but there are {len(items)} pictures. Name a folder instead.")
 
     def write(opened: Opened, result: Any) -> dict[str, Any]:
-        picture = result if isinstance(result, Raster) else _drawn(model, opened, result)
-        _write(picture, path, request.quality)
-        return {**_facts(opened), **_answer(result), "output": str(path)}
+        write_picture(_picture(model, opened, result), path, request.quality)
+        return {**_record_of(opened, result), "output": str(path)}
 
-    outcomes = model.apply(items, write, open_source=lambda one: one[1].path, many=False)
-    done = next(outcomes)
-    outcomes.close()
-    on_record(_record(done.item, done.result, done.error))
-    failures = ((done.item[1].path, str(done.error)),) if done.error else ()
-    on_progress(Progress(1, len(failures), 1))
-    return Summary(1, len(failures), 0, path, time.monotonic() - start, failures)
+    tally.start(1)
+    for done in model.apply(items, write, open_source=_path, many=False):
+        tally.take(done)
+    return tally.summary(path)
+
+
+class _Tally:
+    """Counts outcomes, tells whoever listens, and keeps the first failures for the closing lines."""
+
+    def __init__(self, on_record: OnRecord, on_progress: OnProgress) -> None:
+        self._on_record, self._on_progress = on_record, on_progress
+        self._began = time.monotonic()
+        self._total = self._done = self._failed = self._earlier = 0
+        self._failures: list[tuple[str, str]] = []
+
+    def start(self, total: int, *, done: int = 0, failed: int = 0) -> None:
+        self._total, self._done, self._earlier, self._failed = total, done, done, failed
+        self._on_progress(Progress(done, failed, total))
+
+    def take(self, done: Done[tuple[int, Item], dict[str, Any]], keep: OnRecord | None = None) -> None:
+        """Make the record of an outcome, keep it, then tell; raises what concerns not only this item."""
+        index, item = done.item
+        record = {"record": RECORD_VERSION, "index": index, "path": item.path}
+        if isinstance(done.error, OutputError):
+            raise done.error
+        if done.error is None:
+            record |= done.result or {}
+        else:
+            record["error"] = describe(done.error)
+            self._fail(item.path, done.error)
+        if keep is not None:
+            keep(record)
+        self._done += 1
+        self._on_record(record)
+        self._on_progress(Progress(self._done, self._failed, self._total))
+
+    def _fail(self, path: str, error: Exception) -> None:
+        self._failed += 1
+        if len(self._failures) < KEPT_FAILURES:
+            self._failures.append((path, str(error)))
+        if not isinstance(error, PixelwrightError):
+            log.error("%s: unexpected %s", path, type(error).__name__, exc_info=error)
+
+    def summary(self, output: Path | None) -> Summary:
+        seconds = time.monotonic() - self._began
+        return Summary(self._done, self._failed, self._earlier, output, seconds, tuple(self._failures))
 
 
 def _check_request(model: Model, request: RunRequest) -> None:
@@ -237,6 +245,10 @@ def _check_request(model: Model, request: RunRequest) -> None:
         raise UsageError(f"no format has the ending {request.suffix!r}. Known: {' '.join(sorted(image_suffixes()))}")
     if request.output is None and (request.draw or request.table) and not model.task.makes_images:
         raise UsageError("pictures and tables need a folder to go to. Name one with -o.")
+    if "-" not in request.sources and next(list_images(request.sources, leave_out=request.output), None) is None:
+        raise UsageError(
+            f"no pictures in {', '.join(request.sources)}. Known endings: {' '.join(sorted(image_suffixes()))}"
+        )
 
 
 def _is_picture(path: Path) -> bool:
@@ -261,101 +273,41 @@ def _job_request(model: Model, request: RunRequest) -> dict[str, Any]:
     }
 
 
-def _writer(model: Model, request: RunRequest, folder: Path | None) -> Callable[[Opened, Any], dict[str, Any]]:
-    """The last step of each item: pictures to disk, facts and answer to a record."""
+def _into_job(model: Model, request: RunRequest, folder: Path) -> Callable[[Opened, Any], dict[str, Any]]:
+    """The last step of each item of a job: its picture, if there is one, to disk, and its record."""
 
     def write(opened: Opened, result: Any) -> dict[str, Any]:
         index, item = opened.source
-        record = {**_facts(opened), **_answer(result)}
-        if folder is not None and (request.draw or isinstance(result, Raster)):
-            picture = result if isinstance(result, Raster) else _drawn(model, opened, result)
-            name = _output_name(item.name, picture, request.suffix)
-            _write_aside(picture, folder, name, index, request.quality)
+        record = _record_of(opened, result)
+        if request.draw or isinstance(result, Raster):
+            picture = _picture(model, opened, result)
+            name = output_name(item.name, picture, request.suffix)
+            write_into_job(picture, folder, name, index, request.quality)
             record["output"] = f"images/{name}"
         return record
 
     return write
 
 
-def _facts(opened: Opened) -> dict[str, Any]:
+def _record_of(opened: Opened, result: Any) -> dict[str, Any]:
+    """What is known of the file, and the answer."""
     source = opened.raster.source
-    facts: dict[str, Any] = {"size_hw": list(source.upright_size_hw), "format": source.format}
+    record: dict[str, Any] = {"size_hw": list(source.upright_size_hw), "format": source.format}
     if source.orientation != 1:
-        facts |= {"orientation": source.orientation, "stored_size_hw": list(source.stored_size_hw)}
+        record |= {"orientation": source.orientation, "stored_size_hw": list(source.stored_size_hw)}
     warnings = list(opened.raster.warnings)
     if source.pages > 1:
         warnings.append(f"only page {source.page + 1} of {source.pages} was read")
-    return {**facts, "warnings": warnings} if warnings else facts
+    if warnings:
+        record["warnings"] = warnings
+    return record | ({"output_size_hw": list(result.size_hw)} if isinstance(result, Raster) else result.to_dict())
 
 
-def _answer(result: Any) -> dict[str, Any]:
-    return {"output_size_hw": list(result.size_hw)} if isinstance(result, Raster) else result.to_dict()
-
-
-def _record(numbered: tuple[int, Item], answer: dict[str, Any] | None, error: Exception | None) -> dict[str, Any]:
-    index, item = numbered
-    record = {"record": RECORD_VERSION, "index": index, "path": item.path}
-    if error is None:
-        return {**record, **(answer or {})}
-    if isinstance(error, OutputError):
-        raise error
-    if not isinstance(error, PixelwrightError):
-        log.error("%s: unexpected %s", item.path, type(error).__name__, exc_info=error)
-    return {**record, "error": describe(error)}
-
-
-def _drawn(model: Model, opened: Opened, result: Any) -> Raster:
+def _picture(model: Model, opened: Opened, result: Any) -> Raster:
+    if isinstance(result, Raster):
+        return result
     return Raster.of(model.task.draw(to_srgb(opened.raster.read()), result))
 
 
-def _output_name(name: str, picture: Raster, suffix: str | None) -> str:
-    """The item's name, with another ending added where its own does not fit what is written."""
-    wanted = suffix or fitting_suffix(
-        picture, "tiff" if picture.nbytes > LARGEST_WHOLE_BYTES else picture.source.format
-    )
-    own = Path(name).suffix.lower()
-    kin = next((form.suffixes for form in formats() if wanted in form.suffixes), (wanted,))
-    return name if own in kin else name + wanted
-
-
-def _write_aside(picture: Raster, folder: Path, name: str, index: int, quality: int | None) -> None:
-    # Written in a folder of its own first, so that what a kill leaves behind is easily told from results.
-    target = folder / "images" / name
-    aside = folder / PARTIAL / f"{index}{Path(name).suffix}"
-    _write(picture, aside, quality)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside.replace(target)
-    except OSError as err:
-        raise _stopped(target, err) from err
-
-
-def _write(picture: Raster, path: Path, quality: int | None) -> None:
-    try:
-        write_image(picture, path, quality=quality)
-    except ImageError as err:
-        cause = err.__cause__
-        if isinstance(cause, OSError) and cause.errno in DISK_TROUBLE:
-            raise _stopped(path, cause) from err
-        raise
-
-
-def _stopped(path: Path, err: OSError) -> OutputError:
-    return OutputError(
-        f"cannot write {path}: {err.strerror}. What was finished is kept; mend that and run the same command again."
-    )
-
-
-def _write_table(job: Job, task: Task) -> None:
-    """`results.csv`: one row an item, failures with their reason."""
-    aside = job.folder / "results.csv.tmp"
-    try:
-        with aside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as out:
-            rows = csv.DictWriter(out, ["path", *task.columns, "error"], extrasaction="ignore")
-            rows.writeheader()
-            for record in job.records():
-                answer = {} if "error" in record else task.row(record)
-                rows.writerow({"path": record["path"], "error": record.get("error", {}).get("message", ""), **answer})
-        aside.replace(job.folder / "results.csv")
-    except OSError as err:
-        raise _stopped(job.folder / "results.csv", err) from err
+def _path(numbered: tuple[int, Item]) -> str:
+    return numbered[1].path

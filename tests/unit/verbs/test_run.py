@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,14 @@ import numpy as np
 import pytest
 
 from bundles import blur, brightness
+from pixelwright.contract import PredictOptions
 from pixelwright.errors import JobError, UsageError
 from pixelwright.io import images
 from pixelwright.io.images import read_image, write_image
 from pixelwright.model import Execution, Model, load
 from pixelwright.structures.image import Image
-from pixelwright.verbs.run import OutputError, RunRequest, Summary, plan, run
+from pixelwright.verbs.outputs import OutputError
+from pixelwright.verbs.run import RunRequest, Summary, plan, run
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +152,7 @@ def test_a_full_disk_stops_clearly_and_the_same_command_continues(
             raise images.UnreadableImage(path, "cannot be written: the disk is full.") from full
         real(picture, path, **options)
 
-    monkeypatch.setattr("pixelwright.verbs.run.write_image", write)
+    monkeypatch.setattr("pixelwright.verbs.outputs.write_image", write)
     with pytest.raises(OutputError, match=r"No space left.*same command"):
         go(model, photos, output=tmp_path / "out")
     summary, _ = go(model, photos, output=tmp_path / "out")
@@ -187,3 +190,20 @@ def test_workers_and_batches_change_no_result(
     _, records = go(model, photos)
     _, expected = go(load(models["classify"]), photos)
     assert records == expected
+
+
+def test_a_folder_without_pictures_is_said_to_be_one(models: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"no pictures in .* Known endings: .*\.png"):
+        go(load(models["classify"]), tmp_path)
+
+
+def test_a_stopped_run_begins_no_further_tile(models: dict[str, Path], tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (600, 600, 3), np.uint8)
+    model = load(models["enhance"], execution=Execution(workers=1), options=PredictOptions(tile_px=8))
+    outcomes = model.apply([Image(noise[:8, :8]), Image(noise)], lambda opened, result: result.read())
+    next(outcomes)
+    start = time.monotonic()
+    outcomes.close()
+    # All 5,625 tiles take seconds; without a stop closing would wait for them.
+    assert time.monotonic() - start < 1

@@ -1,0 +1,96 @@
+"""What a run leaves on disk: pictures under a name that fits them, and a table."""
+
+from __future__ import annotations
+
+import csv
+import errno
+from pathlib import Path
+
+from pixelwright.contract import Task
+from pixelwright.errors import ImageError, JobError
+from pixelwright.io.images import fitting_suffix, formats, write_image
+from pixelwright.structures.raster import Raster
+from pixelwright.verbs.job import PARTIAL, Job
+
+# Larger results go to tiled TIFF, the one format here that is written window by window.
+LARGEST_WHOLE_BYTES = 1 << 30
+
+# What the next picture would run into as well, so that going on makes no sense.
+DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+
+
+class OutputError(JobError):
+    """A result cannot be written; the run stops, and the same command continues it."""
+
+
+def output_name(name: str, picture: Raster, suffix: str | None) -> str:
+    """An item's name, with another ending added where its own does not fit what is written.
+
+    Args:
+        name: The item's.
+        picture: What will be written.
+        suffix: The ending asked for; None for that of the picture's own format, if it can hold it.
+    """
+    kept = "tiff" if picture.nbytes > LARGEST_WHOLE_BYTES else picture.source.format
+    wanted = suffix or fitting_suffix(picture, kept)
+    kin = next((form.suffixes for form in formats() if wanted in form.suffixes), (wanted,))
+    return name if Path(name).suffix.lower() in kin else name + wanted
+
+
+def write_into_job(picture: Raster, folder: Path, name: str, index: int, quality: int | None) -> None:
+    """A picture into `images/` of a job folder.
+
+    It is written in a folder of its own first, so that what a kill leaves behind is easily told from results.
+
+    Raises:
+        OutputError: The disk is full or not writable.
+    """
+    target = folder / "images" / name
+    aside = folder / PARTIAL / f"{index}{Path(name).suffix}"
+    write_picture(picture, aside, quality)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside.replace(target)
+    except OSError as err:
+        raise _stopped(target, err) from err
+
+
+def write_picture(picture: Raster, path: Path, quality: int | None) -> None:
+    """A picture to a file, whole or not at all.
+
+    Raises:
+        OutputError: The disk is full or not writable.
+        ImageError: The picture cannot be read, or not be held by the format.
+    """
+    try:
+        write_image(picture, path, quality=quality)
+    except ImageError as err:
+        cause = err.__cause__
+        if isinstance(cause, OSError) and cause.errno in DISK_TROUBLE:
+            raise _stopped(path, cause) from err
+        raise
+
+
+def write_table(job: Job, task: Task) -> None:
+    """`results.csv`: one row an item, failures with their reason.
+
+    Raises:
+        OutputError: The disk is full or not writable.
+    """
+    aside = job.folder / "results.csv.tmp"
+    try:
+        with aside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as out:
+            rows = csv.DictWriter(out, ["path", *task.columns, "error"], extrasaction="ignore")
+            rows.writeheader()
+            for record in job.records():
+                answer = {} if "error" in record else task.row(record)
+                rows.writerow({"path": record["path"], "error": record.get("error", {}).get("message", ""), **answer})
+        aside.replace(job.folder / "results.csv")
+    except OSError as err:
+        raise _stopped(job.folder / "results.csv", err) from err
+
+
+def _stopped(path: Path, err: OSError) -> OutputError:
+    return OutputError(
+        f"cannot write {path}: {err.strerror}. What was finished is kept; mend that and run the same command again."
+    )
