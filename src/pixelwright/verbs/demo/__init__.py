@@ -62,8 +62,8 @@ def demo(
         on_progress(Progress(done, 0, total))
         return result
 
-    page = _prepare(output)
     bench = Bench.open(output, models)
+    page = _prepare(output)
     evidence = Evidence(
         bench,
         album,

@@ -53,7 +53,7 @@ def steps(bench: Bench, seconds: float) -> str:
         ("pixelwright", text(__version__)),
         *((name, text(found)) for name in PACKAGES if (found := _version(name))),
     ]
-    lead = "Megapixels are of the finished pictures. Nothing else was warmed up or left out."
+    lead = "Megapixels are those of the finished pictures. Loading includes one warm-up run of each model."
     return section("time", "What each step took", lead, grid("pair", times, facts(machine)))
 
 
@@ -65,7 +65,8 @@ def models(bench: Bench) -> str:
         "A model is a folder with a contract: what goes in, what comes out, what it scored on which data, and the terms "
         "of code, weights and training data. The scores are the bundles’ own records, not of the pictures above."
     )
-    return section("models", "What the models say of themselves", lead, table("Contracts", headings, rows, numbers=(5,)))
+    caption = "Headline scores, in brackets their 95 % intervals"
+    return section("models", "What the models say of themselves", lead, table(caption, headings, rows, numbers=(5,)))
 
 
 def commands(bench: Bench) -> str:
@@ -99,12 +100,13 @@ def _model(model: Model) -> list[str]:
 
 
 def _score(measured: Measured) -> str:
-    interval = "" if measured.ci95 is None else f" [{measured.ci95[0]:.4g}, {measured.ci95[1]:.4g}]"
+    digits = 4 if abs(measured.value) <= 1 else 2
+    interval = "" if measured.ci95 is None else " [" + ", ".join(f"{end:.{digits}f}" for end in measured.ci95) + "]"
     condition = f", {text(measured.condition)}" if measured.condition else ""
+    data = " ".join(part for part in (measured.data.name, measured.data.split) if part)
     return (
-        f"{text(measured.metric)} <b>{measured.value:.4g}</b>{interval}{condition}<br>"
-        f'<span class="note">{text(measured.data.name)} {text(measured.data.split)}, n = {measured.n:,}; '
-        "in brackets the 95 % interval</span>"
+        f"{text(measured.metric)} <b>{measured.value:.{digits}f}</b>{interval}{condition}<br>"
+        f'<span class="note">{text(data)}, n = {measured.n:,}, {text(measured.runtime)}</span>'
     )
 
 

@@ -29,8 +29,8 @@ def picture(link: str, alt: str, size_hw: tuple[int, int], css: str = "") -> str
 
 
 def figure(link: str, alt: str, size_hw: tuple[int, int], caption: str, css: str = "plain") -> str:
-    """A picture with a caption (HTML)."""
-    return f'<figure class="{css}">{picture(link, alt, size_hw)}<figcaption>{caption}</figcaption></figure>'
+    """A picture with a caption (HTML); its proportions are at hand for rows of equal height."""
+    return f'<figure class="{css}" style="--ratio:{size_hw[1] / size_hw[0]:.4f}">{picture(link, alt, size_hw)}<figcaption>{caption}</figcaption></figure>'
 
 
 def compare(before: Sequence[Layer], after: Layer, size_hw: tuple[int, int], caption: str, *, key: str) -> str:
@@ -51,7 +51,7 @@ def compare(before: Sequence[Layer], after: Layer, size_hw: tuple[int, int], cap
             f'data-label="{text(layer.label)}"{" checked" if layer is left else ""}>{text(layer.name)}</label>'
             for layer in before
         )
-        switch = f'<fieldset class="switch"><legend>Left side</legend>{choices}</fieldset>'
+        switch = f'<div class="switch" role="radiogroup" aria-label="Left side"><span>Left side</span>{choices}</div>'
     return f"""<figure class="compare">
 <div class="stage">
 {picture(after.link, after.label, size_hw)}

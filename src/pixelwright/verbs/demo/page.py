@@ -61,11 +61,9 @@ def _asset(name: str) -> str:
 
 
 def _claim(evidence: Evidence) -> str:
-    count = len(evidence.album.photos)
-    photos = "One photo" if count == 1 else f"{count} photos"
     return (
-        f"{photos} spoiled on purpose and restored, halved and enlarged again, stored in 16 bit and sideways, and "
-        f"{len(evidence.read)} digits read: measured on this machine, offline, in {evidence.seconds:.0f} seconds."
+        "Photos spoiled on purpose and restored, halved and enlarged again, stored in 16 bit and sideways, and "
+        f"{len(evidence.read)} drawn digits read. Measured on this machine, offline, in {evidence.seconds:.0f} seconds."
     )
 
 
@@ -77,7 +75,7 @@ def _readouts(evidence: Evidence) -> list[str]:
     return [
         _readout("denoise", "Denoising", f"{gain(ours)} <small>dB</small>", f"OpenCV {gain(opencv)} dB"),
         _readout("enlarge", "Enlarging ×2", f"{gain(evidence.enlarged.gain_db)} <small>dB</small>", "over bicubic"),
-        _readout("depth", "16-bit values kept", f"{kept.levels[1]:,}", f"through 8 bit: {kept.squeezed_levels:,}"),
+        _readout("depth", "16-bit values kept", f"{kept.levels[1]:,}", f"by way of 8 bit: {kept.squeezed_levels:,}"),
         _readout("turned", "Orientation tag", f"{turned.tags[0]} → {turned.tags[1]}", "turned upright once"),
         _readout("digits", "Digits read", f"{right} <small>of {len(evidence.read)}</small>", "drawn, not handwritten"),
     ]

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from pixelwright.errors import ImageError, ShapeError, UsageError
-from pixelwright.io.icc import to_srgb
+from pixelwright.errors import PixelwrightError, ShapeError, UsageError
+from pixelwright.io.icc import to_srgb8
 from pixelwright.io.images import open_raster
 from pixelwright.io.sources import list_images
-from pixelwright.ops import color
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster, Window
 
 MOST_PHOTOS = 4
 LEAST_SIDE_PX = 64  # less shows nothing and measures nothing
-CROP_HW = (480, 720)  # of a bigger photo its center is processed, at full resolution
+CROP_HW = (512, 720)  # of a bigger photo its center is processed, at full resolution
 
 # File in the wheel, what it shows, and its terms as scikit-image states them.
 SAMPLES = (
@@ -45,8 +44,8 @@ class Photo:
 
     @property
     def is_crop(self) -> bool:
-        """Whether it is only a part of its file."""
-        return self.image.size_hw != self.whole_hw
+        """Whether it is only a part of its file; a row or column cut to make the size even does not count."""
+        return any(whole - part > 1 for whole, part in zip(self.whole_hw, self.image.size_hw, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def _own(folder: Path, leave_out: Path) -> Album:
     for item in list_images([str(folder)], leave_out=leave_out):
         try:
             photos.append(_read(Path(item.path), item.name, ""))
-        except (ImageError, ShapeError) as err:
+        except PixelwrightError as err:
             refused.append((item.name, str(err)))
         if len(photos) == MOST_PHOTOS:
             break
@@ -112,14 +111,13 @@ def _samples() -> Album:
 
 def _read(path: Path, title: str, credit: str) -> Photo:
     with open_raster(path) as raster:
-        image = to_srgb(raster.read(_center(raster)))
+        image = to_srgb8(raster.read(_center(raster)))
         whole_hw = raster.size_hw
     if min(image.size_hw) < LEAST_SIDE_PX:
         height, width = image.size_hw
         raise ShapeError(f"{path}: {width}x{height} is too small here. Use photos of {LEAST_SIDE_PX} pixels or more.")
-    plain = color.to_rgb(color.to_8_bit(color.flatten_alpha(image)))
     # A new image: where and with what a photo was taken is nobody's business on a page that gets passed on.
-    return Photo(title, credit, Image(plain.pixels), whole_hw)
+    return Photo(title, credit, Image(image.pixels), whole_hw)
 
 
 def _center(raster: Raster) -> Window:

@@ -9,7 +9,7 @@ from pixelwright.verbs.demo.digits import Read
 from pixelwright.verbs.demo.enlarge import DETAIL_PX, Enlarged
 from pixelwright.verbs.demo.html import Layer, compare, facts, figure, gain, grid, picture, section, size, table, text
 from pixelwright.verbs.demo.photos import Album, Photo
-from pixelwright.verbs.demo.restore import Restored
+from pixelwright.verbs.demo.restore import OPENCV_STRENGTHS, Restored
 from pixelwright.verbs.demo.turned import GRAIN, Turned
 
 
@@ -56,8 +56,8 @@ def _scores(found: Sequence[Restored]) -> list[str]:
     headings += ["OpenCV<br>gain", "Model<br>gain", "OpenCV<br>s", "Model<br>s"]
     note = (
         '<p class="note">OpenCV is <code>fastNlMeansDenoisingColored</code>, windows 7 and 21. For each picture it got '
-        f"the best of {len(_strengths())} strengths, chosen with the clean photo at hand; its seconds are of that one "
-        "run. The model chooses nothing. Both used all cores, in the same run.</p>"
+        f"the best of {len(OPENCV_STRENGTHS)} strengths, chosen on the picture’s middle with the clean photo at hand; "
+        "the model chooses nothing. Both used all cores, in the same run.</p>"
     )
     scores = table("PSNR over all channels, higher is better", headings, rows, numbers=range(2, 9))
     key = "".join(
@@ -65,12 +65,6 @@ def _scores(found: Sequence[Restored]) -> list[str]:
         for css, name in (("", "noisy"), ("opencv", "OpenCV"), ("ours", "model"))
     )
     return [scores, f'<p class="key">{key}</p>', note]
-
-
-def _strengths() -> tuple[int, ...]:
-    from pixelwright.verbs.demo.restore import OPENCV_STRENGTHS
-
-    return OPENCV_STRENGTHS
 
 
 def _track(one: Restored, low: float, high: float) -> str:
@@ -118,12 +112,16 @@ def enlarged(one: Enlarged) -> str:
         ("Model", f"{one.ours_db:.2f} dB"),
         ("Gain", f"<b>{gain(one.gain_db)} dB</b>"),
         ("Time", f"{one.seconds:.2f} s"),
-        ("Magnified", f"{DETAIL_PX} × {DETAIL_PX}, the part of the original with the strongest edges"),
+        ("Magnified below", "where the original has the strongest edges"),
     ]
-    views = (("Bicubic", one.bicubic), ("Model", one.ours), ("Original", one.original))
+    views = (
+        ("Bicubic", one.bicubic, f", {one.bicubic_db:.2f} dB over the whole"),
+        ("Model", one.ours, f", {one.ours_db:.2f} dB"),
+        ("Original", one.original, ""),
+    )
     details = [
-        figure(view.detail_link, f"{name}, magnified", (DETAIL_PX, DETAIL_PX), f"<b>{name}</b>", "detail")
-        for name, view in views
+        figure(view.detail_link, f"{name}, magnified", (DETAIL_PX, DETAIL_PX), f"<b>{name}</b>{score}", "detail")
+        for name, view, score in views
     ]
     return section("enlarge", "Enlarged twofold", lead, grid("split", slider, facts(rows)), grid("trio", *details))
 
@@ -131,23 +129,24 @@ def enlarged(one: Enlarged) -> str:
 def kept(one: Kept) -> str:
     """Depth: the file's facts before and after, and what an 8-bit path leaves, brightened."""
     lead = (
-        f"The photo was taken {STOPS} stops too dark, so to speak, and stored as a 16-bit TIFF in Display P3. It was "
-        "denoised, written, and read back. Beside it the same file through a reader that returns 8 bit. Both are shown "
-        f"{STOPS} stops brighter, as an editor would do next: what was rounded away cannot be brightened."
+        f"The photo was halved, made {STOPS} stops too dark, and stored as a 16-bit TIFF in Display P3. The model doubled "
+        "it; the result was written and read back. Beside it the same file by way of 8 bit, as readers that return "
+        f"bytes would have it. Both are shown {STOPS} stops brighter, as an editor would do next."
     )
-    before = Layer(one.squeezed_link, f"Through 8 bit {one.squeezed_db:.1f} dB")
-    after = Layer(one.kept_link, f"16 bit kept {one.kept_db:.1f} dB")
+    before = Layer(one.squeezed_link, f"By way of 8 bit, {one.squeezed_db:.1f} dB")
+    after = Layer(one.kept_link, f"16 bit kept, {one.kept_db:.1f} dB")
     size_hw = one.photo.image.size_hw
-    slider = compare([before], after, size_hw, f"{_credited(one.photo)}. PSNR against the photo.", key="depth-slider")
+    caption = f"{_credited(one.photo)}. PSNR against the photo; look at smooth dark parts."
+    slider = compare([before], after, size_hw, caption, key="depth-slider")
     rows = [
-        ("Pixels read", f"{one.before.pixels.dtype}, white {one.before.white:,.0f}"),
-        ("Pixels read back", f"{one.after.pixels.dtype}, white {one.after.white:,.0f}"),
+        ("File read", f"{one.before.pixels.dtype}, {size(one.before.size_hw)}"),
+        ("Result read back", f"<b>{one.after.pixels.dtype}</b>, {size(one.after.size_hw)}"),
         ("Profile", f"{text(one.before.color.primaries)} → {text(one.after.color.primaries)}"),
         ("Profile bytes", "<b>identical</b>" if one.same_profile else "changed"),
-        ("Distinct values read", f"{one.levels[0]:,}"),
-        ("Distinct values read back", f"<b>{one.levels[1]:,}</b>"),
-        ("Distinct values through 8 bit", f"{one.squeezed_levels:,}"),
-        ("Files", f'<a href="{one.source_link}">stored</a>, <a href="{one.result_link}">denoised</a>'),
+        ("Distinct values in the file", f"{one.levels[0]:,}"),
+        ("Distinct values in the result", f"<b>{one.levels[1]:,}</b>"),
+        ("The same by way of 8 bit", f"{one.squeezed_levels:,}"),
+        ("Files", f'<a href="{one.source_link}">stored</a>, <a href="{one.result_link}">enlarged</a>'),
     ]
     return section("depth", "Sixteen bit stays sixteen bit", lead, grid("split", slider, facts(rows)))
 
@@ -159,10 +158,10 @@ def turned(one: Turned) -> str:
         "It has to come out upright, turned exactly once, with the tag reset, or the next program turns it again."
     )
     right = one.quarter_turns == 0 and one.tags[1] == 1
-    height, width = one.result_hw
+    upright_hw = one.stored_hw[::-1]
     pictures = [
         figure(one.stored_link, "The stored pixels", one.stored_hw, f"<b>As stored</b>, {size(one.stored_hw)}"),
-        figure(one.source_link, "As the tag means it", (height, width), f"<b>As tag {one.tags[0]} means it</b>"),
+        figure(one.source_link, "As the tag means it", upright_hw, f"<b>As tag {one.tags[0]} means it</b>"),
         figure(one.result_link, "Denoised, upright", one.result_hw, f"<b>Denoised</b>, {size(one.result_hw)}"),
     ]
     rows = [
@@ -171,7 +170,7 @@ def turned(one: Turned) -> str:
         ("Camera and time in EXIF", "kept" if one.camera_kept else "lost"),
         ("PSNR against the photo", f"{one.source_db:.1f} → <b>{one.result_db:.1f} dB</b>"),
     ]
-    return section("turned", "Sideways files come out upright", lead, grid("trio", *pictures), grid("split", facts(rows)))
+    return section("turned", "Sideways files come out upright", lead, grid("row", *pictures), grid("split", facts(rows)))
 
 
 def read(found: Sequence[Read]) -> str:
