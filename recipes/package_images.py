@@ -82,7 +82,7 @@ def psnr(reference: Floats, image: Floats) -> float:
 
 def to_planes(pixels: Pixels) -> Floats:
     """`(H, W, 3)` uint8 as `(1, 3, H, W)`, 0..1."""
-    return np.ascontiguousarray((pixels.astype(np.float32) / 255).transpose(2, 0, 1)[None])
+    return np.ascontiguousarray((pixels.astype(np.float32) / np.float32(255)).transpose(2, 0, 1)[None])
 
 
 def add_noise(pixels: Pixels, sigma: int, seed: int) -> Pixels:

@@ -29,17 +29,18 @@ class Limits:
 
 
 LIMITS = Limits()
+CANDIDATES: tuple[tuple[str, s.Precision, float], ...] = (
+    ("onnxruntime", "f32", LIMITS.reference),
+    ("openvino", "f32", LIMITS.f32),
+    ("openvino", "bf16", LIMITS.bf16),
+)
 
 
 def measure_parity(model: Path, plan: Plan) -> list[s.Parity]:
     """Each runtime and precision against ONNX Runtime in f32, on the plan's real inputs."""
     rows = []
     reference: list[dict[str, Any]] = []
-    for name, precision, tolerance in (
-        ("onnxruntime", "f32", LIMITS.reference),
-        ("openvino", "f32", LIMITS.f32),
-        ("openvino", "bf16", LIMITS.bf16),
-    ):
+    for name, precision, tolerance in CANDIDATES:
         graph = registry.get("runtime", name).open(model, precision=precision, threads=1)
         outputs = [graph.run({"image": image}) for image in plan.real]
         reference = reference or outputs

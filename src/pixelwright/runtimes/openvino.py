@@ -61,11 +61,13 @@ class OpenVino:
         if device not in ("auto", "cpu"):
             raise RuntimeFailure(f"device {device}: openvino runs on the CPU here. Use --runtime onnxruntime.")
         import openvino
+        from openvino.frontend import FrontEndManager
 
-        core = openvino.Core()
         try:
-            model = core.read_model(path)
-            compiled = core.compile_model(model, "CPU", _options(precision, threads))
+            # The ONNX reader by name: `read_model` would try the file in every format it knows, and print of it.
+            reader = FrontEndManager().load_by_framework("onnx")
+            model = reader.convert(reader.load(path))
+            compiled = openvino.Core().compile_model(model, "CPU", _options(precision, threads))
         except Exception as err:  # its errors have no common class but Exception
             raise RuntimeFailure(f"{path}: OpenVINO cannot open it: {_first_line(err)}") from err
         inputs = tuple(_tensor(path, port) for port in compiled.inputs)

@@ -67,7 +67,8 @@ def _difference(reference: Array, output: Array | None) -> float:
     if not reference.size:
         return 0.0
     expected = reference.astype(np.float64)
-    apart = float(np.abs(expected - output.astype(np.float64)).max())
+    with np.errstate(invalid="ignore"):  # infinity less infinity is no number, which the next lines catch
+        apart = float(np.abs(expected - output.astype(np.float64)).max())
     scale = float(np.abs(expected).max())
     if not math.isfinite(apart) or not math.isfinite(scale):
         return math.inf

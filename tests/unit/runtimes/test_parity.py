@@ -1,0 +1,147 @@
+"""Parity: how a difference is measured, and what a stored probe may be."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+import bundles
+from pixelwright.bundle import ModelBundle, write_bundle
+from pixelwright.errors import BundleError, DamagedModel, ParityError
+from pixelwright.runtimes.parity import ParityCheck, difference, require_parity, verify
+from pixelwright.runtimes.probe import Case, read_probe, write_probe
+from pixelwright.structures.spec import Parity, Precision
+
+
+def out(*values: float) -> dict[str, np.ndarray]:
+    return {"out": np.array(values, np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("reference", "outputs", "expected"),
+    [
+        (out(1, -4), out(1, -4), 0.0),
+        (out(1, -4), out(1.5, -4), 0.125),  # 0.5 of 4
+        (out(0, 0), out(0, 0), 0.0),
+        (out(0, 0), out(0, 1), math.inf),
+        (out(1, 2), out(1, math.nan), math.inf),
+        (out(1, math.nan), out(1, math.nan), math.inf),
+        (out(1, math.inf), out(1, math.inf), math.inf),
+        (out(1, 2), out(1), math.inf),
+        (out(1, 2), {}, math.inf),
+        ({}, {}, math.inf),
+        ({"out": np.array([250], np.uint8)}, {"out": np.array([255], np.uint8)}, 0.02),
+    ],
+)
+def test_the_difference_is_relative_to_the_largest_value(reference, outputs, expected: float) -> None:
+    assert difference(reference, outputs) == pytest.approx(expected)
+
+
+def probed(folder: Path, *, spoil: float = 0.0, rows: list[tuple[str, Precision]] | None = None) -> ModelBundle:
+    """A blur with its probe, the stored answer made wrong by `spoil`."""
+    bundle = bundles.blur(folder / "plain")
+    image = np.random.default_rng(0).random((1, 3, 12, 9), np.float32)
+    padded = np.pad(image, ((0, 0), (0, 0), (2, 2), (2, 2)))
+    answer = np.lib.stride_tricks.sliding_window_view(padded, (5, 5), axis=(2, 3)).mean(axis=(4, 5), dtype=np.float32)
+    write_probe(folder / "probe.npz", [Case({"in": image}, {"out": answer + np.float32(spoil)})])
+    parity = [Parity(name, precision, 20, 0.0, 1e-3) for name, precision in rows or [("onnxruntime", "f32")]]
+    spec = msgspec.structs.replace(bundle.spec, parity=parity)
+    return write_bundle(folder / "b", spec, {"model": bundle.file("model"), "probe": folder / "probe.npz"})
+
+
+def test_a_runtime_that_agrees_is_verified(tmp_path: Path) -> None:
+    (check,) = verify(probed(tmp_path), threads=1)
+    assert check.holds and check.n == 1 and check.largest_difference < 1e-5
+    require_parity("blur", [check])
+
+
+def test_a_runtime_that_differs_is_told_with_numbers(tmp_path: Path) -> None:
+    (check,) = verify(probed(tmp_path, spoil=0.5), threads=1)
+    assert not check.holds
+    with pytest.raises(ParityError, match=r"model blur: onnxruntime f32 differs by 0\.\d+, allowed 0\.001"):
+        require_parity("blur", [check])
+
+
+def test_what_cannot_be_tried_here_is_skipped_with_its_reason(tmp_path: Path) -> None:
+    bundle = probed(tmp_path, rows=[("onnxruntime", "int8"), ("abacus", "f32")])
+    reasons = [check.skipped or "" for check in verify(bundle)]
+    assert "no precision int8" in reasons[0] and "'abacus'" in reasons[1]
+    require_parity("blur", verify(bundle))
+
+
+def test_a_bundle_without_a_probe_says_so(tmp_path: Path) -> None:
+    bundle = bundles.blur(tmp_path / "b", parity=[Parity("onnxruntime", "f32", 20, 0.0, 1e-3)])
+    assert [check.skipped for check in verify(bundle)] == ["the bundle stores no inputs to compare on"]
+
+
+def test_a_probe_that_does_not_fit_the_graph_fails(tmp_path: Path) -> None:
+    bundle = bundles.blur(tmp_path / "plain", parity=[Parity("onnxruntime", "f32", 20, 0.0, 1e-3)])
+    write_probe(tmp_path / "probe.npz", [Case({"other": np.zeros(1)}, {"out": np.zeros(1)})])
+    bundle = write_bundle(tmp_path / "b", bundle.spec, {"model": bundle.file("model"), "probe": tmp_path / "probe.npz"})
+    (check,) = verify(bundle)
+    assert not check.holds and "'other' is no input" in check.verdict
+
+
+def test_infinity_never_holds() -> None:
+    assert not ParityCheck("onnxruntime", "f32", 1e12).holds
+
+
+def test_a_probe_comes_back_as_it_was(tmp_path: Path) -> None:
+    cases = [Case({"in": np.arange(i, dtype=np.uint8)}, {"a/b": np.eye(2), "c": np.float16([i])}) for i in range(12)]
+    write_probe(tmp_path / "probe.npz", cases)
+    found = read_probe(tmp_path / "probe.npz")
+    for case, again in zip(cases, found, strict=True):
+        for side in ("inputs", "outputs"):
+            np.testing.assert_equal(dict(getattr(again, side)), dict(getattr(case, side)))
+    first = (tmp_path / "probe.npz").read_bytes()
+    write_probe(tmp_path / "probe.npz", cases)
+    assert (tmp_path / "probe.npz").read_bytes() == first
+
+
+def npy(array: np.ndarray, *, allow_pickle: bool = False) -> bytes:
+    raw = io.BytesIO()
+    np.save(raw, array, allow_pickle=allow_pickle)
+    return raw.getvalue()
+
+
+class Bomb:
+    """Would run code if it were unpickled."""
+
+    def __reduce__(self) -> tuple:
+        return (pytest.fail, ("the pickle was opened",))
+
+
+HOSTILE = {
+    "a pickle": {"0/input/in.npy": npy(np.array([Bomb()], object), allow_pickle=True)},
+    "a huge claim": {"0/input/in.npy": npy(np.zeros(10)).replace(b"(10,)", b"(99,)")},
+    "a cut-off array": {"0/input/in.npy": npy(np.zeros(10))[:-3]},
+    "no array": {"0/input/in.npy": b"hello"},
+    "another name": {"in.npy": npy(np.zeros(1))},
+    "a path": {"../../x.npy": npy(np.zeros(1))},
+    "nothing": {},
+    "too much": {"0/input/in.npy": bytes(65 * 2**20)},
+}
+
+
+@pytest.mark.parametrize("members", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_probe_is_refused(tmp_path: Path, members: dict[str, bytes]) -> None:
+    path = tmp_path / "probe.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, raw in members.items():
+            archive.writestr(name, raw)
+    with pytest.raises(DamagedModel, match=r"probe\.npz"):
+        read_probe(path)
+
+
+def test_a_probe_that_is_no_archive_is_a_fault_of_the_bundle(tmp_path: Path) -> None:
+    bundle = bundles.blur(tmp_path / "plain", parity=[Parity("onnxruntime", "f32", 20, 0.0, 1e-3)])
+    (tmp_path / "probe.npz").write_bytes(b"not a zip file")
+    bundle = write_bundle(tmp_path / "b", bundle.spec, {"model": bundle.file("model"), "probe": tmp_path / "probe.npz"})
+    with pytest.raises(BundleError, match=r"probe\.npz"):
+        verify(bundle)
