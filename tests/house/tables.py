@@ -1,41 +1,84 @@
-"""The README's table of models, made from the bundles: `python tests/house/zoo_table.py` puts it there."""
+"""Tables in the documents, made from what they speak of: `python tests/house/tables.py` puts them there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from pixelwright import hub
+from pixelwright import hub, registry
 from pixelwright.bundle import ModelBundle, read_bundle
+from pixelwright.io.format import Format
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-BEGIN, END = "<!-- models: begin -->\n", "<!-- models: end -->\n"
-HEAD = "| model | size | measured on its test set, with 95 % interval | condition |\n|---|---|---|---|\n"
-
-
-def render() -> str:
-    """The table, whole."""
-    return HEAD + "".join(row for name in hub.names() for row in _rows(read_bundle(hub.locate(name))))
+ROOT = Path(__file__).resolve().parents[2]
+BITS = {"uint8": "8", "uint16": "16", "float32": "32 float"}
 
 
-def current(readme: str) -> str:
-    """The table that stands in the README."""
-    return readme.partition(BEGIN)[2].partition(END)[0]
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table between two marks of a page, and the function that makes it."""
+
+    name: str
+    page: Path
+    render: Callable[[], str]
+
+    @property
+    def marks(self) -> tuple[str, str]:
+        """What stands before and after it."""
+        return f"<!-- {self.name}: begin -->\n", f"<!-- {self.name}: end -->\n"
+
+    def current(self) -> str:
+        """What stands between the marks now."""
+        begin, end = self.marks
+        return self.page.read_text(encoding="utf-8").partition(begin)[2].partition(end)[0]
+
+    def update(self) -> None:
+        """Put the table where it belongs."""
+        begin, end = self.marks
+        text = self.page.read_text(encoding="utf-8")
+        self.page.write_text(text.replace(begin + self.current() + end, begin + self.render() + end), encoding="utf-8")
 
 
-def _rows(bundle: ModelBundle) -> Iterator[str]:
+def models() -> str:
+    """The shipped models with their scores on test sets."""
+    head = "| model | MB | measured on a test set (95 % interval) | condition |\n|---|---|---|---|\n"
+    return head + "".join(row for name in hub.names() for row in _scores(read_bundle(hub.locate(name))))
+
+
+def _scores(bundle: ModelBundle) -> Iterator[str]:
     spec = bundle.spec
     size = sum(file.bytes for artifact in spec.artifacts for file in artifact.files)
-    first = (f"`{spec.name}`", f"{size / 1e6:.1f} MB")
+    name, megabytes = f"`{spec.name}`", f"{size / 1e6:.1f}"
     for row in spec.measured:
         if not row.data.split.startswith("test"):
             continue
         interval = f" ({row.ci95[0]:.4g} to {row.ci95[1]:.4g})" if row.ci95 else ""
         score = f"{row.metric} **{row.value:.4g}**{interval}, {row.data.name.partition(',')[0]}, n = {row.n:,}"
-        yield f"| {first[0]} | {first[1]} | {score} | {row.condition} |\n"
-        first = ("", "")
+        yield f"| {name} | {megabytes} | {score} | {row.condition} |\n"
+        name, megabytes = "", ""
 
+
+def formats() -> str:
+    """Every built-in file format and what can be written into it."""
+    head = "| format | endings | bits written | alpha | ICC profile | more channels |\n|---|---|---|---|---|---|\n"
+    return head + "".join(_format(registry.get("format", name)) for name in registry.BUILTIN["format"])
+
+
+def _format(form: Format) -> str:
+    endings, holds = " ".join(f"`{suffix}`" for suffix in form.suffixes), form.holds
+    if form.write is None:
+        return f"| {form.title} | {endings} | read only | | | |\n"
+    bits = [BITS[dtype] for dtype in holds.dtypes]
+    if holds.whites is not None:
+        bits[bits.index("16") :] = [str(int(white).bit_length()) for white in holds.whites]
+    marks = ("yes" if held else "no" for held in (holds.alpha, holds.profile, holds.any_channels))
+    return f"| {form.title} | {endings} | {', '.join(bits)} | {' | '.join(marks)} |\n"
+
+
+TABLES = (Table("models", ROOT / "README.md", models), Table("formats", ROOT / "docs" / "images.md", formats))
 
 if __name__ == "__main__":
-    text = README.read_text(encoding="utf-8")
-    README.write_text(text.replace(BEGIN + current(text) + END, BEGIN + render() + END), encoding="utf-8")
+    for table in TABLES:
+        table.update()
+        sys.stdout.write(f"{table.page.relative_to(ROOT)}: {table.name}\n")

@@ -28,7 +28,7 @@ PACKAGE = ROOT / "src" / "pixelwright"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 DOCUMENTED = sorted(path for path in PACKAGE.rglob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
 
-SHOWN_ONLY = ("make ", "pip install ", "python -m venv ", ". .venv/bin/activate", "git ")
+SHOWN_ONLY = ("make ", "pip install ", "pip uninstall ", "python -m venv ", ". .venv/bin/activate", "git ")
 DATA_LANGUAGES = {"", "json", "toml", "text"}
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 SECONDS = 120
