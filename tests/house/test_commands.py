@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -41,10 +44,41 @@ def test_ci_runs_the_readmes_test_command_and_then_the_checks() -> None:
 
 
 def test_every_dependency_is_pinned() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    asked = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
-    names = {re.split(r"[\[<>=!~; ]", line, maxsplit=1)[0].lower() for line in asked} - {"pixelwright"}
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = [line for line in lines if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9.a-z]*", pin) for pin in pins)
-    assert sorted(names - {pin.partition("==")[0] for pin in pins}) == []
+    asked = {name for extra in _dependencies().values() for name in extra}
+    assert sorted(asked - {pin.partition("==")[0] for pin in pins}) == []
+
+
+@pytest.mark.parametrize(("folder", "extras"), [("src", ("train",)), ("tests", ("dev", "formats", "openvino"))])
+def test_every_import_is_of_a_declared_dependency(folder: str, extras: tuple[str, ...]) -> None:
+    declared = {name for extra in ("", *extras, "formats", "openvino") for name in _dependencies()[extra]}
+    ours = {path.stem for path in (ROOT / folder).iterdir()} | {"pixelwright", "house"}
+    imported = {name for path in (ROOT / folder).rglob("*.py") for name in _top_level(path)} - ours
+    installed = packages_distributions()
+    foreign = {name: installed.get(name, [name]) for name in imported - set(sys.stdlib_module_names)}
+    assert {name for name, owners in foreign.items() if not {_plain(owner) for owner in owners} & declared} == set()
+
+
+def _dependencies() -> dict[str, set[str]]:
+    """Names of the packages that the core (under an empty name) and each extra ask for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = {"": project["dependencies"], **project["optional-dependencies"]}
+    found = {
+        extra: {_plain(re.split(r"[\[<>=!~; ]", one, maxsplit=1)[0]) for one in asked}
+        for extra, asked in extras.items()
+    }
+    return {extra: names - {"pixelwright"} for extra, names in found.items()}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _top_level(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from house.tables import TABLES, Table
 
+from house.tables import TABLES, Table
 from pixelwright import hub
 
 BUDGET_BYTES = 20_000_000  # of all weights in the repository
