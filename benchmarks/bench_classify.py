@@ -64,7 +64,7 @@ def make_photos(source: Path, target: Path, count: int) -> list[Path]:
             crop_w, crop_h = int(width * zoom), int(height * zoom)
             left, top = int((width - crop_w) * across), int((height - crop_h) * down)
             crop = photo.convert("RGB").crop((left, top, left + crop_w, top + crop_h))
-        crop.resize(SIZE_HW[::-1], Image.Resampling.BICUBIC).save(path, quality=90)
+        crop.resize((SIZE_HW[1], SIZE_HW[0]), Image.Resampling.BICUBIC).save(path, quality=90)
     return made
 
 
@@ -211,7 +211,7 @@ def _prepare(pixels: np.ndarray) -> np.ndarray:
 
     resized = np.asarray(Image.fromarray(pixels).resize((341, 256), Image.Resampling.BILINEAR))
     crop = resized[16:240, 58:282].astype(np.float32) / 255
-    normal = (crop - np.float32([0.485, 0.456, 0.406])) / np.float32([0.229, 0.224, 0.225])
+    normal = (crop - np.array([0.485, 0.456, 0.406], np.float32)) / np.array([0.229, 0.224, 0.225], np.float32)
     return np.ascontiguousarray(normal.transpose(2, 0, 1))[None]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import Any
@@ -121,40 +121,17 @@ class Model:
         A result that is a `Raster` is computed while `then` reads it. `open_source` turns an item into something to
         open; `many=False` says that there is one item, which then gets all cores.
         """
-        chosen = options or self.options
         workers = (self.execution.workers or self._cores()) if many else 1
-        opened_graphs = self.graphs(max(1, self._cores() // workers))
         stopped = Event()
-        graphs = {role: _Stoppable(graph, stopped) for role, graph in opened_graphs.items()}
-        budget = Budget(PICTURE_BYTES)
-
-        def prepare(item: Any) -> Opened:
-            source = open_source(item) if open_source else item
-            raster = as_raster(source, max_pixels=self.execution.max_pixels)
-            try:
-                with budget.hold(raster.nbytes):
-                    return Opened(item, raster, self.task.prepare(raster, self.bundle))
-            except BaseException:
-                raster.close()
-                raise
-
-        def predict(batch: Sequence[Opened]) -> list[Any]:
-            results = self.task.predict([one.prepared for one in batch], graphs, self.bundle, chosen)
-            answers = []
-            for opened, result in zip(batch, results, strict=True):
-                weight = result.nbytes + opened.raster.nbytes if isinstance(result, Raster) else 0
-                with opened.raster, budget.hold(weight):
-                    answers.append(then(opened, result))
-            return answers
-
-        key = self.task.key
+        graphs = {role: _Stoppable(graph, stopped) for role, graph in self.graphs(self._cores() // workers).items()}
+        steps = _Steps(self, graphs, options or self.options, then, open_source or _itself)
         outcomes = flow(
             sources,
-            prepare,
-            predict,
-            key=(lambda opened: key(opened.prepared)) if key else id,
+            steps.prepare,
+            steps.predict,
+            key=steps.key,
             workers=workers,
-            batch_size=(self.execution.batch_size or 1) if key else 1,
+            batch_size=(self.execution.batch_size or 1) if self.task.key else 1,
         )
         try:
             yield from outcomes
@@ -164,6 +141,7 @@ class Model:
 
     def graphs(self, threads: int) -> Graphs:
         """The bundle's graphs, opened once for a number of threads."""
+        threads = max(1, threads)
         with self._lock:
             if threads not in self._graphs:
                 self._graphs[threads] = open_graphs(
@@ -257,6 +235,46 @@ def as_raster(source: Any, *, max_pixels: int = MAX_PIXELS) -> Raster:
 
 
 @dataclass(frozen=True, slots=True)
+class _Steps:
+    """The two steps of the pipeline: open and prepare one source; predict a batch and finish each of it."""
+
+    model: Model
+    graphs: Graphs
+    options: PredictOptions
+    then: Callable[[Opened, Any], Any]
+    open_source: Callable[[Any], Any]
+    budget: Budget = field(default_factory=lambda: Budget(PICTURE_BYTES))
+
+    def prepare(self, item: Any) -> Opened:
+        raster = as_raster(self.open_source(item), max_pixels=self.model.execution.max_pixels)
+        try:
+            with self.budget.hold(raster.nbytes):
+                return Opened(item, raster, self.model.task.prepare(raster, self.model.bundle))
+        except BaseException:
+            raster.close()
+            raise
+
+    def key(self, opened: Opened) -> Hashable:
+        # Where nothing may share a batch every picture is of its own kind.
+        return self.model.task.key(opened.prepared) if self.model.task.key else id(opened)
+
+    def predict(self, batch: Sequence[Opened]) -> list[Any]:
+        prepared = [one.prepared for one in batch]
+        try:
+            results = self.model.task.predict(prepared, self.graphs, self.model.bundle, self.options)
+        except BaseException:
+            if len(batch) == 1:  # a larger batch is tried again one by one, and still needs its files
+                batch[0].raster.close()
+            raise
+        return [self._finish(opened, result) for opened, result in zip(batch, results, strict=True)]
+
+    def _finish(self, opened: Opened, result: Any) -> Any:
+        weight = result.nbytes + opened.raster.nbytes if isinstance(result, Raster) else 0
+        with opened.raster, self.budget.hold(weight):
+            return self.then(opened, result)
+
+
+@dataclass(frozen=True, slots=True)
 class _Stoppable:
     """A graph that does not begin another run once its user has gone."""
 
@@ -275,6 +293,10 @@ class _Stoppable:
         if self.stopped.is_set():
             raise RuntimeFailure("stopped.")
         return self.graph.run(feeds)
+
+
+def _itself(item: Any) -> Any:
+    return item
 
 
 def _materialize(opened: Opened, result: Any) -> Any:

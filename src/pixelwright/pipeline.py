@@ -8,7 +8,7 @@ same threads, so no core waits while either kind of work is there. Results come 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ def flow(
     workers: int,
     batch_size: int = 1,
     ahead: int = 0,
-) -> Iterator[Done[Item, Result]]:
+) -> Generator[Done[Item, Result]]:
     """The items' results in order.
 
     Args:
@@ -87,7 +87,7 @@ class Budget:
         self._changed = Condition()
 
     @contextmanager
-    def hold(self, amount: int) -> Iterator[None]:
+    def hold(self, amount: int) -> Generator[None]:
         """Wait until the amount fits, and hold it for the block."""
         with self._changed:
             self._changed.wait_for(lambda: not self._held or self._held + amount <= self._limit)

@@ -27,7 +27,7 @@ class Placement:
 
     def to_original(self, points_xy: Points) -> Points:
         """Points (N, 2) of the tensor in pixels of the upright full-resolution image."""
-        return (points_xy * np.float32(self.scale_xy) + np.float32(self.offset_xy)).astype(np.float32)
+        return (points_xy * np.asarray(self.scale_xy) + np.asarray(self.offset_xy)).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,12 +86,11 @@ def tensor(values: npt.NDArray[np.float32], spec: InputSpec) -> npt.NDArray[Any]
     if spec.white != 1.0:
         values = values * np.float32(spec.white)
     if spec.mean:
-        values = values - np.float32(spec.mean)
+        values = values - np.asarray(spec.mean, np.float32)
     if spec.std:
-        values = values / np.float32(spec.std)
-    if spec.dtype == "uint8":
-        values = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(values.transpose(2, 0, 1) if spec.layout == "NCHW" else values)
+        values = values / np.asarray(spec.std, np.float32)
+    typed = np.clip(np.rint(values), 0, 255).astype(np.uint8) if spec.dtype == "uint8" else values
+    return np.ascontiguousarray(typed.transpose(2, 0, 1) if spec.layout == "NCHW" else typed)
 
 
 def stack(prepared: Sequence[Prepared]) -> npt.NDArray[Any]:

@@ -45,7 +45,7 @@ def to_8_bit(image: Image) -> Image:
         return image
     alpha = None
     if image.alpha is not None:
-        alpha = from_float(image.alpha / np.float32(image.white), np.uint8, 255)
+        alpha = from_float(image.alpha.astype(np.float32) / np.float32(image.white), np.uint8, 255)
     return image.replace(pixels=from_float(to_float(image), np.uint8, 255), white=255.0, alpha=alpha)
 
 
@@ -54,7 +54,7 @@ def flatten_alpha(image: Image) -> Image:
     if image.alpha is None:
         return image
     opacity = (image.alpha.astype(np.float32) / np.float32(image.white))[:, :, None]
-    over = to_float(image) * opacity + (1 - opacity)
+    over = (to_float(image) * opacity + (1 - opacity)).astype(np.float32, copy=False)
     return image.replace(pixels=from_float(over, image.pixels.dtype, image.white), alpha=None)
 
 

@@ -61,7 +61,7 @@ def _resize_pillow(pixels: npt.NDArray[Any], size_hw: tuple[int, int], kernel: K
     from PIL import Image as PillowImage
 
     flat = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
-    resized = PillowImage.fromarray(flat).resize(size_hw[::-1], PillowImage.Resampling[kernel.upper()])
+    resized = PillowImage.fromarray(flat).resize((size_hw[1], size_hw[0]), PillowImage.Resampling[kernel.upper()])
     return np.asarray(resized).reshape(*size_hw, pixels.shape[2])
 
 

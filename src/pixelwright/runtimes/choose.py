@@ -10,6 +10,7 @@ from typing import cast, get_args
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle
 from pixelwright.errors import BundleError, RuntimeFailure, UsageError
+from pixelwright.runtimes.onnx import has_cuda
 from pixelwright.runtimes.protocol import Graph, Runtime, shape_text
 from pixelwright.structures.spec import Precision, TensorSpec
 
@@ -31,8 +32,8 @@ def open_graphs(
 
     Args:
         bundle: A bundle as read.
-        runtime: A registry name. `auto`: OpenVINO where it is installed and the parity record vouches for it, else
-            ONNX Runtime.
+        runtime: A registry name. `auto`: ONNX Runtime where its GPU package is installed or a GPU is asked for, else
+            OpenVINO where it is installed and the parity record vouches for it, else ONNX Runtime.
         precision: `auto` is f32; another one is used only if asked for.
         threads: Cores that one run uses; 0 for all.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -75,7 +76,7 @@ def choose(
 
 def _automatic(bundle: ModelBundle, precision: Precision, device: str) -> Runtime:
     reference: Runtime = registry.get("runtime", REFERENCE)
-    if device.startswith("cuda"):
+    if device.startswith("cuda") or (device == "auto" and precision == "f32" and has_cuda()):
         return reference
     able = [found for name in PREFERRED if precision in (found := registry.get("runtime", name)).precisions]
     usable = [found for found in able if found.available(precision) is None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
@@ -57,13 +59,7 @@ class OnnxRuntime:
             raise RuntimeFailure(f"{reason}.")
         import onnxruntime
 
-        providers = _providers(onnxruntime, device)
-        try:
-            session = onnxruntime.InferenceSession(path, _options(onnxruntime, threads), providers=providers)
-        except Exception as err:  # its errors have no common class but Exception
-            raise RuntimeFailure(f"{path}: ONNX Runtime cannot open it: {_first_line(err)}") from err
-        if device.startswith("cuda") and "CUDAExecutionProvider" not in session.get_providers():
-            raise RuntimeFailure(f"device {device}: ONNX Runtime found no usable CUDA here. Use --device cpu.")
+        session = _open_session(onnxruntime, path, threads, device)
         inputs, outputs = (_tensors(path, side) for side in (session.get_inputs(), session.get_outputs()))
         quiet = onnxruntime.RunOptions()
         quiet.log_severity_level = 4
@@ -88,8 +84,34 @@ class OnnxGraph:
             made = self.session.run(names, checked, self.run_options)
         except Exception as err:  # its errors have no common class but Exception
             shapes = {name: feed.shape for name, feed in checked.items()}
-            raise RuntimeFailure(f"{self.path}: ONNX Runtime failed on {shapes}: {_first_line(err)}") from err
+            raise RuntimeFailure(f"{self.path}: ONNX Runtime failed on {shapes}: {_one_line(err)}") from err
         return dict(zip(names, made, strict=True))
+
+
+def has_cuda() -> bool:
+    """Whether the package with CUDA is the one installed (a GPU may still be missing)."""
+    try:
+        return bool(installed_version("onnxruntime-gpu"))
+    except PackageNotFoundError:
+        return False
+
+
+def _open_session(onnxruntime: Any, path: Path, threads: int, device: str) -> Any:
+    """A session on the first of the providers that works; where CUDA was asked for by name it has to be CUDA."""
+    fault = ""
+    for providers in _providers(onnxruntime, device):
+        try:
+            # Without its own fallback, which prints on stdout.
+            session = onnxruntime.InferenceSession(
+                path, _options(onnxruntime, threads), providers=providers, enable_fallback=0
+            )
+        except Exception as err:  # its errors have no common class but Exception
+            fault = _one_line(err)
+            continue
+        if not device.startswith("cuda") or "CUDAExecutionProvider" in session.get_providers():
+            return session
+        raise RuntimeFailure(f"device {device}: ONNX Runtime found no usable CUDA here. Use --device cpu.")
+    raise RuntimeFailure(f"{path}: ONNX Runtime cannot open it: {fault}")
 
 
 def _options(onnxruntime: Any, threads: int) -> Any:
@@ -109,20 +131,25 @@ def _options(onnxruntime: Any, threads: int) -> Any:
     return options
 
 
-def _providers(onnxruntime: Any, device: str) -> list[Any]:
+def _providers(onnxruntime: Any, device: str) -> list[list[Any]]:
+    """Lists of providers to try, best first."""
     kind, _, number = device.partition(":")
     if kind not in ("auto", "cpu", "cuda") or (number and not (kind == "cuda" and number.isdecimal())):
         raise RuntimeFailure(f"device {device!r} is not known. Use auto, cpu, cuda or cuda:N.")
-    has_cuda = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-    if kind == "cuda" and not has_cuda:
+    found = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    if kind == "cuda" and not found:
         raise RuntimeFailure(
             f"device {device}: this ONNX Runtime has no CUDA. Replace it: "
             "pip uninstall -y onnxruntime && pip install onnxruntime-gpu"
         )
-    if kind == "cpu" or not has_cuda:
-        return ["CPUExecutionProvider"]
-    cuda = {"device_id": number or "0", "use_tf32": "0"}  # TF32 keeps 10 bits: that would not be f32
-    return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
+    cpu = ["CPUExecutionProvider"]
+    if kind == "cpu" or not found:
+        return [cpu]
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
+        onnxruntime.preload_dlls()  # finds CUDA where pip has put it
+    options = {"device_id": number or "0", "use_tf32": "0"}  # TF32 keeps 10 bits: that would not be f32
+    cuda = [("CUDAExecutionProvider", options), *cpu]
+    return [cuda] if kind == "cuda" else [cuda, cpu]
 
 
 def _tensors(path: Path, arguments: Sequence[Any]) -> tuple[TensorSpec, ...]:
@@ -136,7 +163,7 @@ def _dims(shape: list[Any]) -> list[str | int]:
     return [dim if isinstance(dim, int) else str(dim or f"d{axis}") for axis, dim in enumerate(shape)]
 
 
-def _first_line(err: Exception) -> str:
+def _one_line(err: Exception) -> str:
     return " ".join(str(err).split())[:400]
 
 

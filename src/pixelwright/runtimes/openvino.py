@@ -69,7 +69,7 @@ class OpenVino:
             model = reader.convert(reader.load(path))
             compiled = openvino.Core().compile_model(model, "CPU", _options(precision, threads))
         except Exception as err:  # its errors have no common class but Exception
-            raise RuntimeFailure(f"{path}: OpenVINO cannot open it: {_first_line(err)}") from err
+            raise RuntimeFailure(f"{path}: OpenVINO cannot open it: {_one_line(err)}") from err
         inputs = tuple(_tensor(path, port) for port in compiled.inputs)
         outputs = tuple(_tensor(path, port) for port in compiled.outputs)
         return OpenVinoGraph(path, inputs, outputs, compiled)
@@ -98,7 +98,7 @@ class OpenVinoGraph:
             made = [np.array(request.get_output_tensor(i).data) for i in range(len(self.outputs))]
         except Exception as err:  # its errors have no common class but Exception
             shapes = {name: feed.shape for name, feed in checked.items()}
-            raise RuntimeFailure(f"{self.path}: OpenVINO failed on {shapes}: {_first_line(err)}") from err
+            raise RuntimeFailure(f"{self.path}: OpenVINO failed on {shapes}: {_one_line(err)}") from err
         self.idle.append(request)
         return {tensor.name: array for tensor, array in zip(self.outputs, made, strict=True)}
 
@@ -127,7 +127,7 @@ def _tensor(path: Path, port: Any) -> TensorSpec:
     return TensorSpec(name, DTYPE_OF[kind], dims)  # type: ignore[arg-type]
 
 
-def _first_line(err: Exception) -> str:
+def _one_line(err: Exception) -> str:
     return " ".join(str(err).split())[:400]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle
 from pixelwright.errors import BundleError, DamagedModel, ParityError, PixelwrightError, RuntimeFailure
+from pixelwright.runtimes.choose import REFERENCE
 from pixelwright.runtimes.probe import Case, read_probe
 from pixelwright.runtimes.protocol import Array, Runtime
 from pixelwright.structures.spec import Parity, Precision
@@ -115,11 +116,12 @@ def _check(
     if reason := _why_not(row):
         return ParityCheck(row.runtime, row.precision, row.tolerance, skipped=reason)
     runtime: Runtime = registry.get("runtime", row.runtime)
+    where = device if row.runtime == REFERENCE else "auto"  # a GPU is the reference's business
     try:
         largest = max(
             difference(case.outputs, graph.run(case.inputs))
             for role, cases in probes.items()
-            for graph in (runtime.open(bundle.file(role), precision=row.precision, threads=threads, device=device),)
+            for graph in (runtime.open(bundle.file(role), precision=row.precision, threads=threads, device=where),)
             for case in cases
         )
     except RuntimeFailure as err:

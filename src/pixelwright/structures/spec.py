@@ -35,7 +35,7 @@ class Spec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What all parts of a contract share: immutable, nothing unknown, and defaults are written out in full."""
 
 
-class FileSpec(Spec):
+class FileSpec(Spec, frozen=True):
     """One file of an artifact, relative to the bundle's folder."""
 
     path: RelativePath
@@ -43,7 +43,7 @@ class FileSpec(Spec):
     sha256: Sha256
 
 
-class Artifact(Spec):
+class Artifact(Spec, frozen=True):
     """The files that play one role: `model`, `probe` (inputs with the reference's outputs), ..."""
 
     role: Name
@@ -51,7 +51,7 @@ class Artifact(Spec):
     files: Annotated[list[FileSpec], Meta(min_length=1, max_length=10_000)]
 
 
-class TensorSpec(Spec):
+class TensorSpec(Spec, frozen=True):
     """A graph's input or output: dimensions are sizes, or names where they vary."""
 
     name: Annotated[str, Meta(min_length=1, max_length=500)]
@@ -60,7 +60,7 @@ class TensorSpec(Spec):
     layout: Annotated[str, Meta(max_length=8)] = ""
 
 
-class GraphSpec(Spec):
+class GraphSpec(Spec, frozen=True):
     """One network: inputs, outputs, and states (output fed back to input, by name)."""
 
     inputs: Annotated[list[TensorSpec], Meta(min_length=1)]
@@ -68,7 +68,7 @@ class GraphSpec(Spec):
     states: dict[str, str] = {}
 
 
-class Resize(Spec):
+class Resize(Spec, frozen=True):
     """To which size, by which rule, with which kernel.
 
     `stretch` makes the size exactly; `shorter` keeps the aspect ratio and makes the shorter side equal to the
@@ -81,7 +81,7 @@ class Resize(Spec):
     antialias: bool = True
 
 
-class InputSpec(Spec):
+class InputSpec(Spec, frozen=True):
     """From a decoded image to the tensor a graph takes, in this order:
 
     color conversion, bit depth, channels, resize, center crop, `(value / white_in * white - mean) / std`, layout.
@@ -116,14 +116,14 @@ class InputSpec(Spec):
     dtype: Literal["uint8", "float32"] = "float32"
 
 
-class Tiling(Spec):
+class Tiling(Spec, frozen=True):
     """How an image may be cut: each tile needs `halo_px` of context, and starts at a multiple of `multiple`."""
 
     halo_px: Annotated[int, Meta(ge=0, le=4_096)]
     multiple: Annotated[int, Meta(ge=1, le=4_096)] = 1
 
 
-class OutputSpec(Spec):
+class OutputSpec(Spec, frozen=True):
     """A decoder from the registry with its parameters, and the names of the classes."""
 
     decoder: Name
@@ -131,7 +131,7 @@ class OutputSpec(Spec):
     labels: Annotated[list[Annotated[str, Meta(max_length=500)]], Meta(max_length=MAX_LABELS)] = []
 
 
-class Decision(Spec):
+class Decision(Spec, frozen=True):
     """From scores to an answer; fitted on a calibration split of its own.
 
     `threshold` holds for every class that `thresholds` (by label) does not name.
@@ -143,7 +143,7 @@ class Decision(Spec):
     conformal_quantile: Probability | None = None
 
 
-class Data(Spec):
+class Data(Spec, frozen=True):
     """Which pictures a number was measured on: the fingerprint is the SHA-256 of their sorted digests."""
 
     name: Text
@@ -151,7 +151,7 @@ class Data(Spec):
     split: Text = ""
 
 
-class Measured(Spec):
+class Measured(Spec, frozen=True):
     """One score, with its 95 % interval; `definition` names exactly how it is computed."""
 
     metric: Name
@@ -165,7 +165,7 @@ class Measured(Spec):
     condition: Text = ""
 
 
-class Parity(Spec):
+class Parity(Spec, frozen=True):
     """How a runtime and precision compares with the reference on `n` real inputs.
 
     `largest_difference` is over all outputs, relative to the largest absolute value of the reference's output.
@@ -185,7 +185,7 @@ class Parity(Spec):
         return self.largest_difference <= self.tolerance
 
 
-class Terms(Spec):
+class Terms(Spec, frozen=True):
     """The terms of one thing: an SPDX expression or a name, where it stands, and whether commerce is allowed."""
 
     license: Text
@@ -195,7 +195,7 @@ class Terms(Spec):
     name: Text = ""
 
 
-class License(Spec):
+class License(Spec, frozen=True):
     """The terms of the code, of the weights, and of each data set that trained them."""
 
     code: Terms
@@ -209,7 +209,7 @@ class License(Spec):
         return "no" if "no" in said else "unknown" if "unknown" in said else "yes"
 
 
-class Provenance(Spec):
+class Provenance(Spec, frozen=True):
     """Where the weights come from: a source with its checksum, or the recipe that trained them."""
 
     toolkit: Text
@@ -220,7 +220,7 @@ class Provenance(Spec):
     source_sha256: Sha256 | None = None
 
 
-class BundleSpec(Spec):
+class BundleSpec(Spec, frozen=True):
     """The contract: `bundle.json`, whole."""
 
     schema: Literal["pixelwright-bundle/1"]

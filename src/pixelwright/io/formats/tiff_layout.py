@@ -15,6 +15,7 @@ from pixelwright.errors import UnreadableImage, UnsupportedImage
 
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
 UNCOMPRESSED, JPEG = 1, 7
+PREDICTED = (5, 8, 32946, 34925, 50000, 50013)  # the codecs libtiff uses a predictor with; others ignore the tag
 ASSOCIATED, UNASSOCIATED = 1, 2
 
 SUB_STRIP_BYTES = 2**20  # uncompressed strips are read in pieces of about this
@@ -122,6 +123,7 @@ def layout_of(page: Any, name: str) -> Layout:
     tiled = 322 in tags
     tile_hw = (_whole(tags.get(323)), _whole(tags.get(322))) if tiled else _strip_hw(tags, size_hw)
     extras = tuple(_whole(value) for value in _many(tags.get(338, ())))
+    compression = _whole(tags.get(259), 1)
     layout = Layout(
         size_hw=size_hw,
         samples=samples,
@@ -129,8 +131,8 @@ def layout_of(page: Any, name: str) -> Layout:
         kind=_kind(_same(tags.get(339, 1), name, "sample formats"), name),
         order=page.parent.byteorder,
         photometric=_photometric(tags, samples, name),
-        compression=_whole(tags.get(259), 1),
-        predictor=_whole(tags.get(317), 1),
+        compression=compression,
+        predictor=_whole(tags.get(317), 1) if compression in PREDICTED else 1,
         fill_order=_whole(tags.get(266), 1),
         planar=_whole(tags.get(284), 1) == 2 and samples > 1,
         tile_hw=tile_hw,

@@ -23,6 +23,7 @@ LEVEL = 4  # of zlib, as for PNG
 BIG_BYTES = 2**32 - 2**26  # above this offsets do not fit 32 bits; deflate may grow noise by 0.1 %
 _THREADS = 4
 _ASCII = 2
+_PLACEHOLDER = -1  # tifffile refuses to write the two tags; their neighbors below keep the order of tags
 
 
 def write(raster: Raster, file: BinaryIO, _options: WriteOptions) -> None:
@@ -85,7 +86,7 @@ def _tags(raster: Raster, tree: exif_tree.Directory | None) -> list[tuple[Any, .
             tags.append((code, "s", 0, value.rstrip(b"\0").decode("latin-1").encode("ascii", "replace"), True))
     for code in (exif_tree.EXIF, exif_tree.GPS):
         if tree and tree.below.get(code):
-            tags.append((code, "I", 1, 0, True))  # the offset is filled in once it is known
+            tags.append((code + _PLACEHOLDER, "I", 1, 0, True))  # becomes the tag itself once the offset is known
     return tags
 
 
@@ -133,11 +134,11 @@ def _append_directories(file: BinaryIO, tree: exif_tree.Directory, place: exif_t
     table = file.read(count * entry_bytes)
     for start in range(0, len(table), entry_bytes):
         tag, kind, number = struct.unpack_from(own.entry, table, start)
-        child = tree.below.get(tag)
-        if tag not in (exif_tree.EXIF, exif_tree.GPS) or not child:
+        child = tree.below.get(tag - _PLACEHOLDER)
+        if tag - _PLACEHOLDER not in (exif_tree.EXIF, exif_tree.GPS) or not child:
             continue
         at = file.seek(0, os.SEEK_END)
         at += file.write(bytes(at % 2))
         file.write(exif_tree.pack(exif_tree.swapped(child, place.order), own, at))
         file.seek(first + count_bytes + start)
-        file.write(struct.pack(own.entry, tag, kind, number) + struct.pack("<I", at))
+        file.write(struct.pack(own.entry, tag - _PLACEHOLDER, kind, number) + struct.pack("<I", at))

@@ -67,7 +67,9 @@ def demo(
     evidence = Evidence(
         bench,
         album,
-        restored=[one for number, photo in enumerate(restored_photos, 1) for one in step(restore(bench, photo, number))],
+        restored=[
+            one for number, photo in enumerate(restored_photos, 1) for one in step(restore(bench, photo, number))
+        ],
         enlarged=step(enlarge(bench, album.pick(3))),
         kept=step(keep_depth(bench, album.pick(2))),
         turned=step(turn_upright(bench, album.pick(1))),

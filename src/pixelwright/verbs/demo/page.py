@@ -8,12 +8,12 @@ from importlib.resources import files
 from string import Template
 
 from pixelwright import __version__
-from pixelwright.verbs.demo import facts, sections
+from pixelwright.verbs.demo import appendix, sections
 from pixelwright.verbs.demo.bench import Bench
 from pixelwright.verbs.demo.depth import Kept
 from pixelwright.verbs.demo.digits import Read
 from pixelwright.verbs.demo.enlarge import Enlarged
-from pixelwright.verbs.demo.html import gain, text
+from pixelwright.verbs.demo.markup import gain, text
 from pixelwright.verbs.demo.photos import Album
 from pixelwright.verbs.demo.restore import Restored
 from pixelwright.verbs.demo.turned import Turned
@@ -41,9 +41,9 @@ def render(evidence: Evidence) -> str:
         sections.kept(evidence.kept),
         sections.turned(evidence.turned),
         sections.read(evidence.read),
-        facts.steps(evidence.bench, evidence.seconds),
-        facts.models(evidence.bench),
-        facts.commands(evidence.bench),
+        appendix.steps(evidence.bench, evidence.seconds),
+        appendix.models(evidence.bench),
+        appendix.commands(evidence.bench),
     ]
     return Template(_asset("page.html")).substitute(
         style=_asset("page.css"),

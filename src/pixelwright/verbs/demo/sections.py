@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pixelwright.verbs.demo.depth import STOPS, Kept
 from pixelwright.verbs.demo.digits import Read
 from pixelwright.verbs.demo.enlarge import DETAIL_PX, Enlarged
-from pixelwright.verbs.demo.html import Layer, compare, facts, figure, gain, grid, picture, section, size, table, text
+from pixelwright.verbs.demo.markup import Layer, compare, facts, figure, gain, grid, picture, section, size, table, text
 from pixelwright.verbs.demo.photos import Album, Photo
 from pixelwright.verbs.demo.restore import OPENCV_STRENGTHS, Restored
 from pixelwright.verbs.demo.turned import GRAIN, Turned
@@ -56,8 +56,8 @@ def _scores(found: Sequence[Restored]) -> list[str]:
     headings += ["OpenCV<br>gain", "Model<br>gain", "OpenCV<br>s", "Model<br>s"]
     note = (
         '<p class="note">OpenCV is <code>fastNlMeansDenoisingColored</code>, windows 7 and 21. For each picture it got '
-        f"the best of {len(OPENCV_STRENGTHS)} strengths, chosen on the picture’s middle with the clean photo at hand; "
-        "the model chooses nothing. Both used all cores, in the same run.</p>"
+        f"the best of {len(OPENCV_STRENGTHS)} strengths, chosen with the clean photo at hand; its seconds are of that "
+        "one run. The model chooses nothing. Both used all cores, in the same run.</p>"
     )
     scores = table("PSNR over all channels, higher is better", headings, rows, numbers=range(2, 9))
     key = "".join(
@@ -97,8 +97,8 @@ def _credited(photo: Photo) -> str:
 def enlarged(one: Enlarged) -> str:
     """Doubling: a slider over the whole, and the busiest part magnified."""
     lead = (
-        f"The photo was halved to {size(one.small_hw)} with an antialiased bicubic filter and doubled again, by bicubic "
-        "interpolation and by the model. PSNR-Y is taken on BT.601 luma, two pixels of border left out."
+        f"The photo was halved to {size(one.small_hw)} with an antialiased bicubic filter and doubled again, by "
+        "bicubic interpolation and by the model. PSNR-Y is taken on BT.601 luma, two pixels of border left out."
     )
     size_hw = one.photo.image.size_hw
     before = [
@@ -129,8 +129,8 @@ def enlarged(one: Enlarged) -> str:
 def kept(one: Kept) -> str:
     """Depth: the file's facts before and after, and what an 8-bit path leaves, brightened."""
     lead = (
-        f"The photo was halved, made {STOPS} stops too dark, and stored as a 16-bit TIFF in Display P3. The model doubled "
-        "it; the result was written and read back. Beside it the same file by way of 8 bit, as readers that return "
+        f"The photo was halved, made {STOPS} stops too dark, and stored as a 16-bit TIFF in Display P3. The model "
+        "doubled it; the result was written and read back. Beside it the same file by way of 8 bit, as readers that return "
         f"bytes would have it. Both are shown {STOPS} stops brighter, as an editor would do next."
     )
     before = Layer(one.squeezed_link, f"By way of 8 bit, {one.squeezed_db:.1f} dB")
@@ -141,8 +141,8 @@ def kept(one: Kept) -> str:
     rows = [
         ("File read", f"{one.before.pixels.dtype}, {size(one.before.size_hw)}"),
         ("Result read back", f"<b>{one.after.pixels.dtype}</b>, {size(one.after.size_hw)}"),
-        ("Profile", f"{text(one.before.color.primaries)} → {text(one.after.color.primaries)}"),
-        ("Profile bytes", "<b>identical</b>" if one.same_profile else "changed"),
+        ("Gamut of the result", text(one.after.color.primaries)),
+        ("Its profile", "<b>the file’s own, byte for byte</b>" if one.same_profile else "changed"),
         ("Distinct values in the file", f"{one.levels[0]:,}"),
         ("Distinct values in the result", f"<b>{one.levels[1]:,}</b>"),
         ("The same by way of 8 bit", f"{one.squeezed_levels:,}"),
@@ -154,8 +154,8 @@ def kept(one: Kept) -> str:
 def turned(one: Turned) -> str:
     """Orientation: stored, as meant, and the result."""
     lead = (
-        f"A JPEG as a phone stores it: rows sideways, orientation {one.tags[0]} in its EXIF, some grain (σ {GRAIN}). "
-        "It has to come out upright, turned exactly once, with the tag reset, or the next program turns it again."
+        f"A JPEG as a phone stores it: rows sideways, orientation {one.tags[0]} in its EXIF, some grain "
+        f"(σ\u00a0{GRAIN}). It has to come out upright, turned exactly once, with the tag reset, or the next program turns it again."
     )
     right = one.quarter_turns == 0 and one.tags[1] == 1
     upright_hw = one.stored_hw[::-1]
@@ -170,15 +170,17 @@ def turned(one: Turned) -> str:
         ("Camera and time in EXIF", "kept" if one.camera_kept else "lost"),
         ("PSNR against the photo", f"{one.source_db:.1f} → <b>{one.result_db:.1f} dB</b>"),
     ]
-    return section("turned", "Sideways files come out upright", lead, grid("row", *pictures), grid("split", facts(rows)))
+    return section(
+        "turned", "Sideways files come out upright", lead, grid("row", *pictures), grid("split", facts(rows))
+    )
 
 
 def read(found: Sequence[Read]) -> str:
     """Digits with the model's answers, wrong ones marked."""
     right = sum(one.is_right for one in found)
     lead = (
-        f"{right} of {len(found)} are right. The digits were drawn by this program, three rows by a shaky pen and one in "
-        "a typeface, 28 to 96 pixels large, slanted, dark on light and light on dark; they are not handwriting. What "
+        f"{right} of {len(found)} are right. The digits were drawn by this program, three rows by a shaky pen and one "
+        "in a typeface, 28 to 96 pixels large, slanted, dark on light and light on dark; they are not handwriting. What "
         "the model does on MNIST’s handwriting stands among its measured scores below."
     )
     items = "".join(_digit(one) for one in found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def _write_sideways(pixels: np.ndarray, path: Path) -> None:
     PillowImage.fromarray(pixels).save(path, quality=92, subsampling=0, exif=exif)
 
 
-def _tags(path: Path) -> dict[int, object]:
+def _tags(path: Path) -> dict[int, Any]:
     """The EXIF tags as another library reads them."""
     from PIL import Image as PillowImage
 

@@ -25,12 +25,15 @@ def picture(link: str, alt: str, size_hw: tuple[int, int], css: str = "") -> str
     """An image with its size, so that nothing jumps while it loads."""
     height, width = size_hw
     kind = f' class="{css}"' if css else ""
-    return f'<img{kind} src="{text(link)}" alt="{text(alt)}" width="{width}" height="{height}" decoding="async">'
+    return f'<img{kind} src="{text(link)}" alt="{text(alt)}" width="{width}" height="{height}">'
 
 
 def figure(link: str, alt: str, size_hw: tuple[int, int], caption: str, css: str = "plain") -> str:
     """A picture with a caption (HTML); its proportions are at hand for rows of equal height."""
-    return f'<figure class="{css}" style="--ratio:{size_hw[1] / size_hw[0]:.4f}">{picture(link, alt, size_hw)}<figcaption>{caption}</figcaption></figure>'
+    return (
+        f'<figure class="{css}" style="--ratio:{size_hw[1] / size_hw[0]:.4f}">{picture(link, alt, size_hw)}'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
 
 
 def compare(before: Sequence[Layer], after: Layer, size_hw: tuple[int, int], caption: str, *, key: str) -> str:
@@ -111,4 +114,4 @@ def gain(value_db: float) -> str:
 
 def size(size_hw: tuple[int, int]) -> str:
     """Width times height."""
-    return f"{size_hw[1]} × {size_hw[0]}"
+    return f"{size_hw[1]}\u00a0×\u00a0{size_hw[0]}"

@@ -10,7 +10,7 @@ from pixelwright.model import Model, usable_cores
 from pixelwright.runtimes.choose import choose
 from pixelwright.structures.spec import Measured
 from pixelwright.verbs.demo.bench import Bench
-from pixelwright.verbs.demo.html import facts, grid, section, table, text
+from pixelwright.verbs.demo.markup import facts, grid, section, table, text
 
 PACKAGES = ("numpy", "onnxruntime", "openvino", "opencv-python-headless", "pillow", "tifffile", "simplejpeg")
 
@@ -62,8 +62,8 @@ def models(bench: Bench) -> str:
     rows = [_model(model) for model in (bench.denoise, bench.enlarge, bench.digits)]
     headings = ["Model", "Task", "Weights", "Commercial use", "Measured", "Size"]
     lead = (
-        "A model is a folder with a contract: what goes in, what comes out, what it scored on which data, and the terms "
-        "of code, weights and training data. The scores are the bundles’ own records, not of the pictures above."
+        "A model is a folder with a contract: what goes in, what comes out, what it scored on which data, and the "
+        "terms of code, weights and training data. The scores are the bundles’ own records, not of the pictures above."
     )
     caption = "Headline scores, in brackets their 95 % intervals"
     return section("models", "What the models say of themselves", lead, table(caption, headings, rows, numbers=(5,)))
@@ -112,9 +112,7 @@ def _score(measured: Measured) -> str:
 
 def _runtime(model: Model) -> tuple[str, str]:
     asked = model.execution
-    runtime, precision = choose(
-        model.bundle, runtime=asked.runtime, precision=asked.precision, device=asked.device
-    )
+    runtime, precision = choose(model.bundle, runtime=asked.runtime, precision=asked.precision, device=asked.device)
     return f"{runtime.name} {runtime.version()}", precision
 
 
