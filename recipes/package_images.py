@@ -128,7 +128,7 @@ def draw_picture(height: int, width: int) -> Pixels:
 
 def probe(kind: Kind) -> list[Floats]:
     """Two generated inputs of different shape, as the model is meant to see them."""
-    sizes = ((32, 48), (40, 24))
+    sizes = ((24, 40), (16, 24))
     return [to_planes(degrade(kind, draw_picture(h * kind.scale, w * kind.scale), i)) for i, (h, w) in enumerate(sizes)]
 
 

@@ -56,6 +56,14 @@ def test_a_gpu_is_the_references_business(vouched: ModelBundle, with_openvino: N
     assert choose(vouched, device="cuda")[0].name == "onnxruntime"
 
 
+def test_auto_takes_the_reference_where_its_gpu_package_is_installed(
+    vouched: ModelBundle, with_openvino: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chooser, "has_cuda", lambda: True)
+    assert choose(vouched)[0].name == "onnxruntime"
+    assert choose(vouched, device="cpu")[0].name == "openvino"
+
+
 def test_what_is_not_vouched_for_is_taken_with_a_warning(
     vouched: ModelBundle, with_openvino: None, caplog: pytest.LogCaptureFixture
 ) -> None:
