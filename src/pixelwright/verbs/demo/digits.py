@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pixelwright.errors import RuntimeFailure
 from pixelwright.structures.image import GRAY, Image
 from pixelwright.verbs.demo.bench import Bench
 
@@ -80,8 +81,8 @@ def read_digits(bench: Bench) -> list[Read]:
     with bench.timing(f"Classify {len(drawn)} digits"):
         answers = list(bench.digits.stream([bench.output / link for link, *_ in drawn]))
     for (link, digit, hand, side_px), answer in zip(drawn, answers, strict=True):
-        if answer.error is not None:
-            raise answer.error
+        if answer.error is not None or answer.result is None:
+            raise answer.error or RuntimeFailure(f"{link}: the model gave no answer.")
         best = answer.result.top
         found.append(Read(link, digit, hand, side_px, best.label if best else "", best.score if best else 0.0))
     return found

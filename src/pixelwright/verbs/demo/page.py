@@ -57,7 +57,7 @@ def render(evidence: Evidence) -> str:
 
 
 def _asset(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files("pixelwright.verbs.demo").joinpath(name).read_text(encoding="utf-8")
 
 
 def _claim(evidence: Evidence) -> str:

@@ -96,7 +96,7 @@ def restore(bench: Bench, photo: Photo, index: int) -> list[Restored]:
     found = []
     for kind, noise in enumerate(NOISES):
         stem = f"photo-{index}-{'ab'[kind]}"
-        spoiled = Image(noise.add(photo.image.pixels, seed=index))
+        spoiled = Image(noise.add(photo.image.pixels, index))
         noisy_link = bench.write(spoiled, f"{stem}-noisy{noise.suffix}", quality=noise.quality)
         noisy = read_image(bench.output / noisy_link)
         size = megapixels(noisy.pixels)

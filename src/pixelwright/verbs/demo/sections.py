@@ -130,8 +130,8 @@ def kept(one: Kept) -> str:
     """Depth: the file's facts before and after, and what an 8-bit path leaves, brightened."""
     lead = (
         f"The photo was halved, made {STOPS} stops too dark, and stored as a 16-bit TIFF in Display P3. The model "
-        "doubled it; the result was written and read back. Beside it the same file by way of 8 bit, as readers that return "
-        f"bytes would have it. Both are shown {STOPS} stops brighter, as an editor would do next."
+        "doubled it; the result was written and read back. Beside it the same file by way of 8 bit, as readers that "
+        f"return bytes would have it. Both are shown {STOPS} stops brighter, as an editor would do next."
     )
     before = Layer(one.squeezed_link, f"By way of 8 bit, {one.squeezed_db:.1f} dB")
     after = Layer(one.kept_link, f"16 bit kept, {one.kept_db:.1f} dB")
@@ -155,10 +155,11 @@ def turned(one: Turned) -> str:
     """Orientation: stored, as meant, and the result."""
     lead = (
         f"A JPEG as a phone stores it: rows sideways, orientation {one.tags[0]} in its EXIF, some grain "
-        f"(σ\u00a0{GRAIN}). It has to come out upright, turned exactly once, with the tag reset, or the next program turns it again."
+        f"(σ\u00a0{GRAIN}). It has to come out upright, turned exactly once, with the tag reset, or the "
+        "next program turns it again."
     )
     right = one.quarter_turns == 0 and one.tags[1] == 1
-    upright_hw = one.stored_hw[::-1]
+    upright_hw = (one.stored_hw[1], one.stored_hw[0])
     pictures = [
         figure(one.stored_link, "The stored pixels", one.stored_hw, f"<b>As stored</b>, {size(one.stored_hw)}"),
         figure(one.source_link, "As the tag means it", upright_hw, f"<b>As tag {one.tags[0]} means it</b>"),
@@ -180,8 +181,8 @@ def read(found: Sequence[Read]) -> str:
     right = sum(one.is_right for one in found)
     lead = (
         f"{right} of {len(found)} are right. The digits were drawn by this program, three rows by a shaky pen and one "
-        "in a typeface, 28 to 96 pixels large, slanted, dark on light and light on dark; they are not handwriting. What "
-        "the model does on MNIST’s handwriting stands among its measured scores below."
+        "in a typeface, 28 to 96 pixels large, slanted, dark on light and light on dark; they are not handwriting. "
+        "What the model does on MNIST’s handwriting stands among its measured scores below."
     )
     items = "".join(_digit(one) for one in found)
     return section("digits", "Digits read", lead, f'<ul class="digits">{items}</ul>')
