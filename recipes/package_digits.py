@@ -33,7 +33,8 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 def read_held_out(data: Path) -> tuple[Floats, NDArray[np.uint8]]:
     """The held-out images in both polarities, `(4000, 1, 28, 28)` 0..1, and their labels."""
-    images = read_idx(data / "mnist" / "train20k-images-idx3-ubyte.gz")[-HELD_OUT:, None].astype(np.float32) / np.float32(255)
+    pixels = read_idx(data / "mnist" / "train20k-images-idx3-ubyte.gz")[-HELD_OUT:, None]
+    images = pixels.astype(np.float32) / np.float32(255)
     labels = read_idx(data / "mnist" / "train20k-labels-idx1-ubyte.gz")[-HELD_OUT:]
     return np.concatenate((images, 1 - images)), np.concatenate((labels, labels))
 

@@ -36,8 +36,8 @@ LICENSE_URLS: Mapping[str, str] = MappingProxyType(
 TERMS: Mapping[str, str] = MappingProxyType(
     {
         "cc0-pd": "CC0 or public domain: free of conditions.",
-        "cc-by": "Each author is named in photos-train/MANIFEST.csv and README.md.",
-        "cc-by-sa": "Each author is named in photos-train/MANIFEST.csv and README.md. No photo is shipped. "
+        "cc-by": "Each author is named in docs/training-photos.md.",
+        "cc-by-sa": "Each author is named in docs/training-photos.md. No photo is shipped. "
         "Whether weights adapt share-alike training photos is not settled law.",
     }
 )

@@ -48,21 +48,30 @@ def write_bundle(
     """
     target = Path(folder)
     _check_target(target, replace=replace)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
-        artifacts = [_copy(target, aside, role, _listed(given)) for role, given in files.items()]
-        complete = msgspec.structs.replace(spec, artifacts=artifacts)
-        raw = msgspec.json.format(msgspec.json.encode(complete, order="deterministic"), indent=2) + b"\n"
-        checked = parse_spec(raw, target)
-        (aside / SPEC_FILE).write_bytes(raw)
-        (aside / CARD_FILE).write_bytes(render_card(checked).encode())
-        _read_back(aside, target)
-        aside.chmod(0o755)  # mkdtemp makes it readable by the owner alone
-        _move_into_place(aside, target)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return ModelBundle(target, checked)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        try:
+            spec = _fill(aside, target, spec, files)
+            aside.chmod(0o755)  # mkdtemp makes it readable by the owner alone
+            _move_into_place(aside, target)
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    except OSError as err:
+        raise BundleError(target, f"cannot be written: {err.strerror or err}. Choose another place.") from err
+    return ModelBundle(target, spec)
+
+
+def _fill(aside: Path, target: Path, spec: BundleSpec, files: Mapping[str, AnyPath | Sequence[AnyPath]]) -> BundleSpec:
+    """Write all of it into the folder aside, read it back, and give the contract as it is read."""
+    artifacts = [_copy(target, aside, role, _listed(given)) for role, given in files.items()]
+    complete = msgspec.structs.replace(spec, artifacts=artifacts)
+    raw = msgspec.json.format(msgspec.json.encode(complete, order="deterministic"), indent=2) + b"\n"
+    checked = parse_spec(raw, target)
+    (aside / SPEC_FILE).write_bytes(raw)
+    (aside / CARD_FILE).write_bytes(render_card(checked).encode())
+    _read_back(aside, target)
+    return checked
 
 
 def _listed(given: AnyPath | Sequence[AnyPath]) -> list[Path]:

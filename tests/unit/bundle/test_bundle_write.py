@@ -80,6 +80,13 @@ def test_a_file_that_cannot_be_taken_is_named(tmp_path: Path, name: str, said: s
         write_bundle(tmp_path / "b", bundles.spec(), {"model": tmp_path / name})
 
 
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    bundle = bundles.blur(tmp_path / "a")
+    with pytest.raises(BundleError, match="cannot be written"):
+        write_bundle(tmp_path / "file" / "b", bundle.spec, {"model": bundle.file("model")})
+
+
 def test_names_beyond_ascii_are_fine(tmp_path: Path) -> None:
     assert read_bundle(bundles.blur(tmp_path / "Größe 模型").path, verify="full")
 
