@@ -142,3 +142,31 @@ specs = st.builds(
 @given(specs)
 def test_a_contract_survives_json(spec: s.BundleSpec) -> None:
     assert parse_spec(msgspec.json.encode(spec), Path("made-up")) == spec
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(content: object, path: tuple = ()) -> list[tuple]:
+    """The path of every value in a JSON document."""
+    pairs = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    return [found for key, value in pairs for found in [(*path, key), *places(value, (*path, key))]]
+
+
+@settings(max_examples=150, deadline=None)
+@given(spec=specs, data=st.data())
+def test_any_value_anywhere_is_read_or_refused_with_a_sentence(spec: s.BundleSpec, data: st.DataObject) -> None:
+    content = msgspec.to_builtins(spec)
+    place = content
+    *path, last = data.draw(st.sampled_from(places(content)))
+    for step in path:
+        place = place[step]
+    place[last] = data.draw(values)
+    try:
+        parse_spec(msgspec.json.encode(content), Path("made-up"))
+    except BundleError as err:
+        assert str(err).startswith("bundle made-up: bundle.json")
