@@ -15,8 +15,8 @@ from pixelwright.io.images import read_image
 from pixelwright.verbs.demo import DemoModels, demo
 from pixelwright.verbs.demo import photos as photo_finder
 from pixelwright.verbs.demo.digits import draw_digit
-from pixelwright.verbs.demo.enlarge import busiest
 from pixelwright.verbs.demo.scores import psnr, psnr_y, studio_luma
+from pixelwright.verbs.demo.windows import busiest, calmest
 from pixelwright.verbs.run import Progress
 
 HOSTILE = 'a<script>alert("1")&.png'
@@ -243,6 +243,13 @@ def test_busiest_window_holds_the_edges() -> None:
     window = busiest(pixels, 40)
     assert window.top <= 60 and window.top + window.height >= 90
     assert window.left <= 80 and window.left + window.width >= 110
+
+
+def test_calmest_window_is_smooth_and_not_black() -> None:
+    pixels = np.random.default_rng(0).integers(60, 200, (100, 120, 3), dtype=np.uint8)
+    pixels[:45, :45] = 0
+    pixels[50:92, 70:112] = 90
+    assert calmest(pixels, 40).top in (50, 51, 52)
 
 
 @pytest.mark.parametrize("hand", ["pen", "typeface"])

@@ -12,9 +12,11 @@ from pixelwright.io.images import read_image
 from pixelwright.io.profiles import TO_XYZ_D50
 from pixelwright.ops import color, resample
 from pixelwright.structures.image import Color, Image
+from pixelwright.structures.raster import crop
 from pixelwright.verbs.demo.bench import Bench, megapixels
 from pixelwright.verbs.demo.photos import Photo
 from pixelwright.verbs.demo.scores import psnr
+from pixelwright.verbs.demo.windows import DETAIL_PX, calmest
 
 Light = npt.NDArray[np.float64]
 
@@ -33,6 +35,7 @@ class Kept:
         squeezed_levels: Distinct values in the result where the input was squeezed to 8 bit first.
         same_profile: Whether the embedded profile came back byte for byte.
         kept_link: The result, and `squeezed_link` that by way of 8 bit, `STOPS` brighter.
+        detail_links: Of those two and of the photo, the same smooth part.
     """
 
     photo: Photo
@@ -45,6 +48,7 @@ class Kept:
     same_profile: bool
     kept_link: str
     squeezed_link: str
+    detail_links: tuple[str, str, str]
     kept_db: float
     squeezed_db: float
 
@@ -60,6 +64,11 @@ def keep_depth(bench: Bench, photo: Photo) -> Kept:
     before, after = read_image(bench.output / source_link), read_image(bench.output / result_link)
     squeezed = bench.enlarge(color.to_8_bit(before))
     kept_bright, squeezed_bright = _brightened(after), _brightened(squeezed)
+    detail = calmest(photo.image.pixels, DETAIL_PX)
+    kept_detail, squeezed_detail, photo_detail = (
+        bench.write(crop(image, detail), f"depth-detail-{name}.png")
+        for name, image in (("kept", kept_bright), ("squeezed", squeezed_bright), ("photo", photo.image))
+    )
     return Kept(
         photo,
         source_link,
@@ -71,6 +80,7 @@ def keep_depth(bench: Bench, photo: Photo) -> Kept:
         same_profile=before.color.icc is not None and before.color.icc == after.color.icc,
         kept_link=bench.write(kept_bright, "sixteen-bit-brightened.png"),
         squeezed_link=bench.write(squeezed_bright, "eight-bit-brightened.png"),
+        detail_links=(kept_detail, squeezed_detail, photo_detail),
         kept_db=psnr(photo.image.pixels, kept_bright.pixels),
         squeezed_db=psnr(photo.image.pixels, squeezed_bright.pixels),
     )

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from pixelwright.ops import resample
 from pixelwright.structures.image import Image
-from pixelwright.structures.raster import Window, crop
+from pixelwright.structures.raster import crop
 from pixelwright.verbs.demo.bench import Bench, megapixels
 from pixelwright.verbs.demo.photos import Photo
-from pixelwright.verbs.demo.scores import psnr_y, studio_luma
+from pixelwright.verbs.demo.scores import psnr_y
+from pixelwright.verbs.demo.windows import DETAIL_PX, busiest
 
 SCALE = 2
-DETAIL_PX = 112  # side of the magnified part
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +64,3 @@ def enlarge(bench: Bench, photo: Photo) -> Enlarged:
         ours_db=psnr_y(original.pixels, ours.pixels, border_px=SCALE),
         seconds=bench.seconds(),
     )
-
-
-def busiest(pixels: np.ndarray, side_px: int) -> Window:
-    """The square with the strongest gradients: chosen by the original, not by anybody's success."""
-    import cv2
-
-    luma = studio_luma(pixels)
-    down, across = np.gradient(luma)
-    side = min(side_px, *luma.shape)
-    energy = cv2.boxFilter(np.hypot(down, across), -1, (side, side), anchor=(0, 0))
-    valid = energy[: luma.shape[0] - side + 1, : luma.shape[1] - side + 1]
-    top, left = np.unravel_index(int(np.argmax(valid)), valid.shape)
-    return Window(int(top), int(left), side, side)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from math import isfinite
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,9 @@ def grid(css: str, *parts: str) -> str:
 
 
 def gain(value_db: float) -> str:
-    """A difference in dB with its sign."""
+    """A difference in dB with its sign; none where both sides are exact."""
+    if not isfinite(value_db):
+        return "±0.0"
     return f"{value_db:+.1f}".replace("-", "−")
 
 

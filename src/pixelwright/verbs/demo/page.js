@@ -8,6 +8,13 @@ for (const figure of document.querySelectorAll(".compare")) {
     range.setAttribute("aria-valuetext", Math.round(range.value) + " % " + label.textContent);
   };
   range.addEventListener("input", show);
+  range.addEventListener("keydown", (event) => {
+    const direction = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+    if (!direction) return;
+    event.preventDefault();
+    range.valueAsNumber += 4 * direction;
+    show();
+  });
   for (const choice of figure.querySelectorAll(".switch input")) {
     choice.addEventListener("change", () => {
       before.src = choice.value;

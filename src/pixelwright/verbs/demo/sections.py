@@ -19,8 +19,11 @@ def restored(found: Sequence[Restored], album: Album) -> str:
         "Each clean photo was spoiled in two ways and stored; the model got the stored file and no hint how much noise "
         "it holds. Drag across a picture, or focus it and use the arrow keys. PSNR is measured against the clean photo."
     )
+    is_own = not all(one.photo.credit for one in found)
+    own = '<p class="note">Your photos count as clean: their own grain is part of what is compared with.</p>'
+    own = own if is_own else ""
     sliders = [_slider(one, f"denoise-{number}") for number, one in enumerate(found)]
-    return section("denoise", "Noise removed", lead, _refused(album), grid("pair", *sliders), *_scores(found))
+    return section("denoise", "Noise removed", lead, _refused(album), grid("pair", *sliders), *_scores(found), own)
 
 
 def _slider(one: Restored, key: str) -> str:
@@ -136,7 +139,7 @@ def kept(one: Kept) -> str:
     before = Layer(one.squeezed_link, f"By way of 8 bit, {one.squeezed_db:.1f} dB")
     after = Layer(one.kept_link, f"16 bit kept, {one.kept_db:.1f} dB")
     size_hw = one.photo.image.size_hw
-    caption = f"{_credited(one.photo)}. PSNR against the photo; look at smooth dark parts."
+    caption = f"{_credited(one.photo)}. PSNR against the photo."
     slider = compare([before], after, size_hw, caption, key="depth-slider")
     rows = [
         ("File read", f"{one.before.pixels.dtype}, {size(one.before.size_hw)}"),
@@ -148,7 +151,18 @@ def kept(one: Kept) -> str:
         ("The same by way of 8 bit", f"{one.squeezed_levels:,}"),
         ("Files", f'<a href="{one.source_link}">stored</a>, <a href="{one.result_link}">enlarged</a>'),
     ]
-    return section("depth", "Sixteen bit stays sixteen bit", lead, grid("split", slider, facts(rows)))
+    kept_link, squeezed_link, photo_link = one.detail_links
+    details = [
+        figure(link, f"{name}, smooth part magnified", (DETAIL_PX, DETAIL_PX), f"<b>{name}</b>{what}", "detail")
+        for name, what, link in (
+            ("By way of 8 bit", ", the photo’s smoothest part magnified", squeezed_link),
+            ("16 bit kept", "", kept_link),
+            ("The photo", "", photo_link),
+        )
+    ]
+    return section(
+        "depth", "Sixteen bit stays sixteen bit", lead, grid("split", slider, facts(rows)), grid("trio", *details)
+    )
 
 
 def turned(one: Turned) -> str:
