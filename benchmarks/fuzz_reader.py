@@ -159,7 +159,7 @@ def _place(dice: random.Random, data: bytearray) -> int:
 
 
 def _cut(dice: random.Random, data: bytearray, _seeds: list[bytes]) -> bytearray:
-    return data[: dice.randrange(1, len(data))]
+    return data[: dice.randrange(1, len(data) + 1)]
 
 
 def _number(dice: random.Random, data: bytearray, _seeds: list[bytes]) -> bytearray:
@@ -184,7 +184,7 @@ def _move(dice: random.Random, data: bytearray, _seeds: list[bytes]) -> bytearra
 def _splice(dice: random.Random, data: bytearray, seeds: list[bytes]) -> bytearray:
     kin = [seed for seed in seeds if seed[:3] == bytes(data[:3])] or seeds
     other = dice.choice(kin)
-    return data[: dice.randrange(1, len(data))] + other[dice.randrange(len(other)) :]
+    return data[: dice.randrange(1, len(data) + 1)] + other[dice.randrange(len(other)) :]
 
 
 def _repaired(dice: random.Random, data: bytearray, _seeds: list[bytes]) -> bytearray:

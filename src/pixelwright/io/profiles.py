@@ -23,19 +23,20 @@ MAX_ICC_BYTES = 2**24  # the largest press profiles have 4 MiB; a compressed chu
 TRANSFER_TOLERANCE = 0.004  # one 8-bit step: curves closer than this are the same
 PRIMARIES_TOLERANCE = 0.003  # in XYZ; sRGB profiles in the wild differ by up to 0.0015
 
-# Linear RGB to XYZ under D50, columns red, green, blue. Source: http://www.brucelindbloom.com, Bradford-adapted
+# Linear RGB to XYZ under ICC's D50 (0.9642, 1, 0.8249), columns red, green, blue: `matrix_of` of the published
+# chromaticities. All from one computation, so that gray in one gamut is gray in the others to the last of 16 bits.
 TO_XYZ_D50: dict[str, Floats] = {
     "srgb": np.array(
-        [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
+        [[0.4360413, 0.3851129, 0.1430458], [0.2224845, 0.7169051, 0.0606104], [0.0139202, 0.0970672, 0.7139126]]
     ),
     "adobe-rgb": np.array(
-        [[0.6097559, 0.2052401, 0.1492240], [0.3111242, 0.6256560, 0.0632197], [0.0194811, 0.0608902, 0.7448387]]
+        [[0.6097408, 0.2052726, 0.1491867], [0.3111125, 0.6256751, 0.0632123], [0.0194654, 0.0608745, 0.7445601]]
     ),
     "display-p3": np.array(
         [[0.5151187, 0.2919778, 0.1571035], [0.2411892, 0.6922441, 0.0665668], [-0.0010505, 0.0418791, 0.7840713]]
     ),
     "bt2020": np.array(
-        [[0.6734241, 0.1656411, 0.1251286], [0.2790177, 0.6753402, 0.0456377], [-0.0019300, 0.0299784, 0.7973330]]
+        [[0.6734802, 0.1656712, 0.1250486], [0.2790426, 0.6753445, 0.0456129], [-0.0019335, 0.0299828, 0.7968506]]
     ),
 }
 GAMMA = {"adobe-rgb": 563 / 256, "display-p3": 2.2, "srgb": 2.2, "bt2020": 2.2}  # what "gamma" means without a profile

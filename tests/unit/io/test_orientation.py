@@ -51,7 +51,9 @@ def test_a_window_read_through_orientation_is_a_window_of_the_upright_picture(
     whole = orientation.turn(stored, number)
     top = data.draw(st.integers(0, whole.shape[0] - 1))
     left = data.draw(st.integers(0, whole.shape[1] - 1))
-    window = Window(top, left, data.draw(st.integers(1, whole.shape[0] - top)), data.draw(st.integers(1, whole.shape[1] - left)))
+    window = Window(
+        top, left, data.draw(st.integers(1, whole.shape[0] - top)), data.draw(st.integers(1, whole.shape[1] - left))
+    )
     inner = orientation.stored_window(window, (whole.shape[0], whole.shape[1]), number)
     part = orientation.turn(stored[inner.slices], number)
     assert part.tolist() == whole[window.slices].tolist()

@@ -24,7 +24,10 @@ def still_of(data: bytes, name: str, form: str) -> tuple[Still, isobmff.Boxes]:
         boxes = isobmff.parse(data)
         own = boxes.of(boxes.primary)
         size_hw = struct.unpack_from(">II", own[b"ispe"], 4)[::-1]
-    except (ValueError, IndexError, KeyError, struct.error) as err:
+        if form == "heif" and b"clap" in own:  # libheif cuts to the clean aperture, libavif leaves it alone
+            across, across_below, down, down_below = struct.unpack_from(">4I", own[b"clap"])
+            size_hw = round(down / down_below), round(across / across_below)
+    except (ValueError, IndexError, KeyError, ZeroDivisionError, struct.error) as err:
         raise UnreadableImage(name, f"is damaged or truncated: its boxes lead to no picture ({err}).") from err
     if 0 in size_hw:
         raise UnreadableImage(name, f"is damaged: its header says {size_hw[1]}x{size_hw[0]} pixels.")

@@ -68,7 +68,7 @@ def _count(tif: Any, name: str) -> int:
 
 
 def _raster(page: Any, stored: Stored, number: int, pages: int) -> Raster:
-    layout = tiff_layout.layout_of(page, stored.name)
+    layout = tiff_layout.layout_of(page, stored.name, stored.size)
     tiff_segments.check(layout, stored.name)
     meaning = tiff_color.meaning_of(page, layout, stored)
     reader = _Segments(stored, layout)

@@ -19,6 +19,8 @@ PREDICTED = (5, 8, 32946, 34925, 50000, 50013)  # the codecs libtiff uses a pred
 ASSOCIATED, UNASSOCIATED = 1, 2
 
 SUB_STRIP_BYTES = 2**20  # uncompressed strips are read in pieces of about this
+_USED = {256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 281, 284, 292, 293, 317, 320}
+_USED |= {322, 323, 324, 325, 332, 338, 339, 341, 347}  # private tags may be as long as the file
 _NAMES = {
     8: "CIE L*a*b*",
     9: "ICC L*a*b*",
@@ -108,14 +110,14 @@ class Layout:
         return min(known, self.samples)
 
 
-def layout_of(page: Any, name: str) -> Layout:
-    """The layout of a `tifffile.TiffPage`.
+def layout_of(page: Any, name: str, file_bytes: int) -> Layout:
+    """The layout of a `tifffile.TiffPage` in a file of so many bytes.
 
     Raises:
         UnreadableImage: Tags that contradict each other.
         UnsupportedImage: A kind of picture that is not read here.
     """
-    tags = {tag.code: tag.value for tag in page.tags}
+    tags = {tag.code: tag.value for tag in page.tags if tag.code in _USED}
     size_hw = (_whole(tags.get(257)), _whole(tags.get(256)))
     if not (0 < size_hw[0] < 2**31 and 0 < size_hw[1] < 2**31):
         raise UnreadableImage(name, f"is damaged: its header says {size_hw[1]}x{size_hw[0]} pixels.")
@@ -146,7 +148,8 @@ def layout_of(page: Any, name: str) -> Layout:
         fax_options=(_whole(tags.get(292)), _whole(tags.get(293))),
     )
     _check(layout, name)
-    return _sub_strips(layout)
+    whole_bytes = layout.row_bytes * layout.size_hw[0]
+    return _sub_strips(layout) if whole_bytes <= file_bytes else layout  # others lack bytes, or claim an absurd size
 
 
 def _strip_hw(tags: dict[int, Any], size_hw: tuple[int, int]) -> tuple[int, int]:
