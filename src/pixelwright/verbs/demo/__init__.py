@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from pixelwright.errors import UsageError
+from pixelwright.io import atomic
 from pixelwright.verbs.demo.bench import Bench, DemoModels
 from pixelwright.verbs.demo.depth import keep_depth
 from pixelwright.verbs.demo.digits import read_digits
 from pixelwright.verbs.demo.enlarge import enlarge
 from pixelwright.verbs.demo.page import Evidence, render
-from pixelwright.verbs.demo.photos import open_album
+from pixelwright.verbs.demo.photos import Album, open_album
 from pixelwright.verbs.demo.restore import restore
 from pixelwright.verbs.demo.turned import turn_upright
 from pixelwright.verbs.run import Progress
@@ -24,8 +25,6 @@ RESTORED_PHOTOS = 3
 OTHER_STEPS = 5  # enlarge, depth, orientation, digits, page
 
 __all__ = ["DemoModels", "demo"]
-
-T = TypeVar("T")
 
 
 def demo(
@@ -49,36 +48,46 @@ def demo(
     Raises:
         UsageError: There are no photos, or the folder cannot be used.
         UnknownName: A model is not there.
+        ImageError: The disk is full or not writable.
     """
     start = time.perf_counter()
     album = open_album(photos, leave_out=output)
-    restored_photos = album.photos[:RESTORED_PHOTOS]
-    done, total = 0, len(restored_photos) + OTHER_STEPS
-    on_progress(Progress(done, 0, total))
+    step = _stepper(min(len(album.photos), RESTORED_PHOTOS) + OTHER_STEPS, on_progress)
+    bench = Bench.open(output, models)
+    page = _prepare(output)
+    evidence = _gather(bench, album, step, start)
+    with atomic.replacing(page) as file:
+        file.write(render(evidence).encode())
+    return step(page)
 
-    def step(result: T) -> T:
+
+def _stepper(total: int, on_progress: Callable[[Progress], None]) -> Callable[[Any], Any]:
+    """A function to pass each step's result through, which counts it."""
+    on_progress(Progress(0, 0, total))
+    done = 0
+
+    def step(result: Any) -> Any:
         nonlocal done
         done += 1
         on_progress(Progress(done, 0, total))
         return result
 
-    bench = Bench.open(output, models)
-    page = _prepare(output)
-    evidence = Evidence(
+    return step
+
+
+def _gather(bench: Bench, album: Album, step: Callable[[Any], Any], start: float) -> Evidence:
+    """All experiments, one after the other."""
+    spoiled = enumerate(album.photos[:RESTORED_PHOTOS], 1)
+    return Evidence(
         bench,
         album,
-        restored=[
-            one for number, photo in enumerate(restored_photos, 1) for one in step(restore(bench, photo, number))
-        ],
+        restored=[one for number, photo in spoiled for one in step(restore(bench, photo, number))],
         enlarged=step(enlarge(bench, album.pick(3))),
         kept=step(keep_depth(bench, album.pick(2))),
         turned=step(turn_upright(bench, album.pick(1))),
         read=step(read_digits(bench)),
         seconds=time.perf_counter() - start,
     )
-    page.write_text(render(evidence), encoding="utf-8")
-    step(page)
-    return page
 
 
 def _prepare(output: Path) -> Path:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from pixelwright.verbs.demo.depth import STOPS, Kept
 from pixelwright.verbs.demo.digits import Read
-from pixelwright.verbs.demo.enlarge import DETAIL_PX, Enlarged
+from pixelwright.verbs.demo.enlarge import Enlarged
 from pixelwright.verbs.demo.markup import Layer, compare, facts, figure, gain, grid, picture, section, size, table, text
 from pixelwright.verbs.demo.photos import Album, Photo
 from pixelwright.verbs.demo.restore import OPENCV_STRENGTHS, Restored
 from pixelwright.verbs.demo.turned import GRAIN, Turned
+from pixelwright.verbs.demo.windows import DETAIL_PX
 
 
 def restored(found: Sequence[Restored], album: Album) -> str:
@@ -155,7 +156,7 @@ def kept(one: Kept) -> str:
     details = [
         figure(link, f"{name}, smooth part magnified", (DETAIL_PX, DETAIL_PX), f"<b>{name}</b>{what}", "detail")
         for name, what, link in (
-            ("By way of 8 bit", ", the photo’s smoothest part magnified", squeezed_link),
+            ("By way of 8 bit", ", the smoothest part magnified", squeezed_link),
             ("16 bit kept", "", kept_link),
             ("The photo", "", photo_link),
         )
