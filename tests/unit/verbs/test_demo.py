@@ -140,6 +140,14 @@ def test_second_run_writes_over_the_first(tmp_path: Path, models: DemoModels) ->
     assert "out/images" not in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are Unicode elsewhere")
+def test_file_name_that_is_no_unicode_is_shown_somehow(tmp_path: Path, models: DemoModels) -> None:
+    photo(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "bad\udcff.png")
+    page = demo(tmp_path / "out", photos=tmp_path, models=models, on_progress=no_progress)
+    assert "bad?.png" in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [

@@ -57,7 +57,7 @@ def demo(
     page = _prepare(output)
     evidence = _gather(bench, album, step, start)
     with atomic.replacing(page) as file:
-        file.write(render(evidence).encode())
+        file.write(render(evidence).encode(errors="replace"))  # a file name may be no Unicode
     return step(page)
 
 
