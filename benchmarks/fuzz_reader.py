@@ -336,7 +336,7 @@ def run(numbers: range, seed: int, jobs: int) -> tuple[Counter[str], list[tuple[
 
 def main() -> int:
     """Runs, prints one JSON line, and fails where anything was found."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--n", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start", type=int, default=0)

@@ -10,7 +10,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pixelwright.io import exif_tree
+from pixelwright.structures.image import Capture
+
 PREFIX = b"Exif\x00\x00"
+MAX_DPI = 1_000_000
 MAX_EXIF_BYTES = 2**24  # cameras write 64 KiB; a PNG or HEIF could claim gigabytes
 
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 274, 282, 283, 296
@@ -68,6 +72,13 @@ def read(block: bytes | None) -> Exif:
         )
     except (struct.error, IndexError):
         return Exif()
+
+
+def to_embed(capture: Capture) -> bytes | None:
+    """The block to write: the picture's own, or one that keeps its resolution, or none."""
+    if capture.exif or not capture.dpi or not all(0 < value < MAX_DPI for value in capture.dpi):
+        return capture.exif
+    return exif_tree.of_resolution(capture.dpi)
 
 
 def directory(block: bytes, order: str, at: int) -> Iterator[Entry]:

@@ -124,6 +124,13 @@ def block_of(read: Read, place: Place, at: int) -> bytes | None:
     return magic + struct.pack(small.offset, 8) + pack(tree, small, 8)
 
 
+def of_resolution(dpi: tuple[float, float]) -> bytes:
+    """A block that says nothing but pixels per inch, for formats that have no other place for it."""
+    parts = [(round(value * 1000), 1000) for value in dpi]
+    values = {code: (5, struct.pack("<II", *part)) for code, part in zip((282, 283), parts, strict=True)}
+    return b"II*\0\x08\0\0\0" + pack(Directory({**values, 296: (3, b"\x02\0")}), Place(), 8)
+
+
 _UNIT = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 1, 7: 1, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4}
 
 

@@ -74,8 +74,15 @@ def test_metadata_comes_back(name: str, order: str, dpi: int, xmp: bytes, tmp_pa
     assert found[271] == "Maker"
     assert found.get_ifd(34665)[34855] == 400
     assert again.xmp == packet
-    if name != "webp":  # which keeps a resolution only inside EXIF
+    if name != "webp":  # which keeps a resolution only inside EXIF, where there is one already
         assert again.dpi == pytest.approx((dpi, dpi), abs=0.02)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg", "webp", "avif", "bmp"])
+def test_resolution_alone_survives_everywhere(suffix: str, tmp_path: Path) -> None:
+    capture = Capture(dpi=(300.0, 150.0))
+    write_image(Image(np.zeros((16, 16, 3), np.uint8), capture=capture), tmp_path / f"x.{suffix}")
+    assert read_image(tmp_path / f"x.{suffix}").capture.dpi == pytest.approx((300, 150), abs=0.02)
 
 
 @pytest.mark.parametrize("primaries", ["srgb", "display-p3", "adobe-rgb", "bt2020"])

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage
-from pixelwright.io import isobmff, profiles
+from pixelwright.io import exif, isobmff, profiles
 from pixelwright.io.border import quiet_opencv
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats.heif_still import still_of
@@ -126,7 +126,7 @@ def _encode_8(image: Image, options: WriteOptions) -> bytes:
         subsampling="4:4:4",
         speed=SPEED,
         icc_profile=profiles.profile_of(image.color) or b"",
-        exif=image.capture.exif or b"",
+        exif=exif.to_embed(image.capture) or b"",
         xmp=image.capture.xmp or b"",
     )
     return target.getvalue()
@@ -139,7 +139,7 @@ def _encode_deep(image: Image, options: WriteOptions) -> bytes:
     order = (2, 1, 0, 3)[: samples.shape[2]] if samples.shape[2] > 1 else (0,)
     with quiet_opencv() as cv2:
         known = [
-            (cv2.IMAGE_METADATA_EXIF, image.capture.exif),
+            (cv2.IMAGE_METADATA_EXIF, exif.to_embed(image.capture)),
             (cv2.IMAGE_METADATA_XMP, image.capture.xmp),
             (cv2.IMAGE_METADATA_ICCP, profiles.profile_of(image.color)),
         ]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import MissingExtra, UnreadableImage
-from pixelwright.io import orientation, profiles
+from pixelwright.io import exif, orientation, profiles
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats.heif_still import still_of
 from pixelwright.io.formats.png_write import stacked
@@ -67,17 +67,17 @@ def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
     samples = stacked(image)
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[samples.shape[2]]
     picture = heif.from_bytes(mode=mode, size=(samples.shape[1], samples.shape[0]), data=samples.tobytes())
-    kept = {"exif": image.capture.exif, "xmp": image.capture.xmp, "icc_profile": profiles.profile_of(image.color)}
-    if kept["icc_profile"]:
-        picture[0].info["icc_profile"] = kept["icc_profile"]
+    block, profile = exif.to_embed(image.capture), profiles.profile_of(image.color)
+    if profile:
+        picture[0].info["icc_profile"] = profile
         picture[0].info["icc_profile_type"] = "prof"
     target = io.BytesIO()
     picture.save(
         target,
         quality=-1 if options.lossless else options.quality or QUALITY,
         chroma=444,
-        exif=kept["exif"],
-        xmp=kept["xmp"],
+        exif=block,
+        xmp=image.capture.xmp,
     )
     file.write(target.getbuffer())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any, BinaryIO
 
@@ -15,6 +16,8 @@ from pixelwright.io.formats import jpeg_markers
 from pixelwright.io.stored import Stored
 from pixelwright.structures.image import GRAY_CHANNELS, RGB_CHANNELS, Capture, Color, Image, Source
 from pixelwright.structures.raster import Raster, Window, crop
+
+log = logging.getLogger(__name__)
 
 QUALITY = 95  # default on writing: PSNR above 40 dB on photographs, where 75 loses visible detail
 CHROMA = "444"  # full-resolution color: 4:2:0 smears red edges, and a model's output should not lose them
@@ -164,7 +167,9 @@ def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
         colorspace=space,
         colorsubsampling="Gray" if image.color.is_gray else CHROMA,
     )
-    metadata, _ = jpeg_markers.segments(image.capture.exif, image.capture.xmp, profiles.profile_of(image.color))
+    metadata, left_out = jpeg_markers.segments(image.capture.exif, image.capture.xmp, profiles.profile_of(image.color))
+    if left_out:
+        log.warning("%s: %s did not fit into JPEG segments and was left out.", image.source.path, ", ".join(left_out))
     file.write(data[:2] + jpeg_markers.jfif(image.capture.dpi) + metadata)
     file.write(memoryview(data)[2 + _jfif_length(data) :])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from types import ModuleType
 from typing import BinaryIO
 
@@ -9,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import MissingExtra, UnreadableImage, UnsupportedImage
-from pixelwright.io import isobmff, orientation, profiles
+from pixelwright.io import exif, isobmff, orientation, profiles
 from pixelwright.io.border import reading
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats import jxl_header
@@ -22,6 +24,7 @@ from pixelwright.structures.raster import Raster
 EFFORT = 5  # of 9: within 2 % of the size of the default 7 in half the time
 QUALITY = 90
 _CONTAINER = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
+_EAGER_PIXELS = 2**25  # pictures with a profile of their own are decoded on opening up to this size
 _THREADS = 1  # many files are read at once
 
 
@@ -46,20 +49,24 @@ def open_raster(stored: Stored, page: int) -> Raster:
     data = stored.whole()
     header, boxes = _header(data, stored.name)
     still = _still(header, boxes, stored.name)
+    if header.embedded and math.prod(still.size_hw) <= _EAGER_PIXELS:
+        # Which profile the pixels come in is the decoder's choice; it tells only together with them.
+        decoded, profile = _decode(plugin, data, still, stored.name)
+        still = replace(still, color=None, profile=profile)
+        return raster_of(stored, still, lambda: decoded)
+    return raster_of(stored, still, lambda: _decode(plugin, data, still, stored.name)[0])
 
-    def samples() -> npt.NDArray[np.generic]:
-        with reading(stored.name):
-            _, info, raw, _, _ = plugin.Decoder(num_threads=_THREADS)(data)
-        dtype = np.uint8 if still.bits <= 8 else np.uint16
-        count = (1 if header.gray else 3) + bool(info.has_alpha_channel)
-        values = np.frombuffer(raw, dtype)
-        if values.size != info.height * info.width * count:
-            raise UnreadableImage(
-                stored.name, f"is damaged: {values.size} values for {info.width}x{info.height} pixels."
-            )
-        return values.reshape(info.height, info.width, count)
 
-    return raster_of(stored, still, samples)
+def _decode(plugin: ModuleType, data: bytes, still: Still, name: str) -> tuple[npt.NDArray[np.generic], bytes | None]:
+    """(samples, the profile they are in)."""
+    with reading(name):
+        _, info, raw, profile, _ = plugin.Decoder(num_threads=_THREADS)(data)
+    dtype = np.uint8 if still.bits <= 8 else np.uint16
+    count = (1 if still.gray else 3) + bool(info.has_alpha_channel)
+    values = np.frombuffer(raw, dtype)
+    if values.size != info.height * info.width * count:
+        raise UnreadableImage(name, f"is damaged: {values.size} values for {info.width}x{info.height} pixels.")
+    return values.reshape(info.height, info.width, count), profile
 
 
 def _header(data: bytes, name: str) -> tuple[jxl_header.JxlHeader, dict[bytes, bytes]]:
@@ -89,11 +96,11 @@ def _still(header: jxl_header.JxlHeader, boxes: dict[bytes, bytes], name: str) -
     warnings = []
     if header.transfer in ("pq", "hlg"):
         warnings.append(f"HDR picture ({header.transfer.upper()} transfer): showing its values as sRGB would be wrong.")
-    if header.embedded:
-        warnings.append("The embedded ICC profile is applied by the decoder's own conversion to sRGB.")
+    if header.embedded and math.prod(header.size_hw) > _EAGER_PIXELS:
+        warnings.append("The embedded ICC profile was not looked at on opening so large a picture.")
     made = profiles.profile_of(color)
-    exif = boxes.get(b"Exif", b"")
-    skip = 0 if exif[:4] in (b"II*\0", b"MM\0*") else 4  # older writers left out the offset in front
+    body = boxes.get(b"Exif", b"")
+    skip = 0 if body[:4] in (b"II*\0", b"MM\0*") else 4  # older writers left out the offset in front
     return Still(
         size_hw=orientation.turn_size(header.size_hw, header.orientation),
         format="jpegxl",
@@ -102,7 +109,7 @@ def _still(header: jxl_header.JxlHeader, boxes: dict[bytes, bytes], name: str) -
         alpha=header.alpha,
         orientation=1,  # the codestream's own was applied by the decoder; that of EXIF is not to be looked at
         color=Color(channels, color.transfer, color.primaries, made) if made else color,
-        exif=exif[skip:] or None,
+        exif=body[skip:] or None,
         xmp=boxes.get(b"xml "),
         warnings=tuple(warnings),
     )
@@ -112,7 +119,7 @@ def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
     """8-bit sRGB with alpha; lossless exactly where no quality was given, unless told otherwise."""
     plugin = _plugin()
     image = raster.read()
-    samples = stacked(image)
+    samples, block = stacked(image), exif.to_embed(image.capture)
     lossless = options.quality is None if options.lossless is None else options.lossless
     encoder = plugin.Encoder(
         mode={1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[samples.shape[2]],
@@ -120,11 +127,11 @@ def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
         quality=100 if lossless else options.quality or QUALITY,
         decoding_speed=0,
         effort=EFFORT,
-        use_container=bool(image.capture.exif or image.capture.xmp),
+        use_container=bool(block or image.capture.xmp),
         use_original_profile=False,
         num_threads=-1,
     )
-    kept = {"exif": image.capture.exif, "jumb": None, "xmp": image.capture.xmp, "compress": False}
+    kept = {"exif": block, "jumb": None, "xmp": image.capture.xmp, "compress": False}
     height, width = image.size_hw
     file.write(encoder(samples.tobytes(), width, height, jpeg_encode=False, **kept))
 

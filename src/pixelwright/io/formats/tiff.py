@@ -97,11 +97,11 @@ def _raster(page: Any, stored: Stored, number: int, pages: int) -> Raster:
         )
 
     return Raster(
-        size_hw=layout.size_hw,
-        dtype=meaning.dtype,
-        color=meaning.color,
-        white=meaning.white,
-        decode=decode,
+        layout.size_hw,
+        meaning.dtype,
+        meaning.color,
+        meaning.white,
+        decode,
         has_alpha=meaning.alpha_at is not None,
         capture=meaning.capture,
         source=source,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage
-from pixelwright.io import profiles
+from pixelwright.io import exif, profiles
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats.png_write import stacked
 from pixelwright.io.formats.still import Still, raster_of
@@ -140,7 +140,7 @@ def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
         method=EFFORT,
         exact=True,
         icc_profile=profiles.profile_of(image.color) or b"",
-        exif=image.capture.exif or b"",
+        exif=exif.to_embed(image.capture) or b"",
         xmp=image.capture.xmp or b"",
     )
     file.write(target.getbuffer())
