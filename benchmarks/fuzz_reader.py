@@ -197,6 +197,8 @@ def _repaired(dice: random.Random, data: bytearray, _seeds: list[bytes]) -> byte
         (length,) = struct.unpack_from(">I", data, at)
         pieces.append((bytes(data[at + 4 : at + 8]), bytearray(data[at + 8 : at + 8 + length])))
         at += 12 + length
+    if not pieces:
+        return _flip(dice, data, _seeds)
     target = dice.randrange(len(pieces))
     for index, (name, body) in enumerate(pieces):
         if index == target and body:

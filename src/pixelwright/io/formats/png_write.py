@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -11,15 +10,16 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from pixelwright.io.border import quiet_opencv
 from pixelwright.io.format import WriteOptions
 from pixelwright.io.formats import png_chunks
 from pixelwright.io.formats.png_chunks import chunk
 from pixelwright.structures.image import Image, white_of
 from pixelwright.structures.raster import Raster, Window
 
-LEVEL = 4  # of zlib: within 3 % of the size of level 6 on photographs in half the time
+LEVEL = 2  # of zlib: within 12 % of the size of level 6 on photographs in a third of the time
 _STRIP_BYTES = 2**22  # pulled, filtered and compressed at a time
-_QUICK_BYTES = 2**28  # 8-bit pictures up to this go to Pillow whole: its zlib-ng is twice as fast
+_QUICK_BYTES = 2**28  # 8-bit pictures up to this go to OpenCV whole, which is twice as fast
 
 
 def write(raster: Raster, file: BinaryIO, _options: WriteOptions) -> None:
@@ -35,7 +35,7 @@ def write(raster: Raster, file: BinaryIO, _options: WriteOptions) -> None:
     first = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))
     file.write(png_chunks.SIGNATURE + first + _significant_bits(raster, channels))
     file.write(png_chunks.metadata(raster.color, raster.capture))
-    if depth == 8 and raster.nbytes <= _QUICK_BYTES:
+    if depth == 8 and channels != 2 and raster.nbytes <= _QUICK_BYTES:  # OpenCV knows no gray with alpha
         for piece in _encode_whole(raster.read()):
             file.write(piece)
     else:
@@ -51,18 +51,20 @@ def _significant_bits(raster: Raster, channels: int) -> bytes:
 
 
 def _encode_whole(image: Image) -> Iterator[bytes]:
-    """The IDAT chunks that Pillow makes of an 8-bit picture."""
-    from PIL import Image as PillowImage
-
+    """The IDAT chunks that OpenCV makes of an 8-bit picture."""
     samples = stacked(image)
-    target = io.BytesIO()
-    picture = PillowImage.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples)
-    picture.save(target, "PNG", compress_level=LEVEL)
-    data, at = target.getbuffer(), len(png_chunks.SIGNATURE)
+    order = (2, 1, 0, 3)[: samples.shape[2]] if samples.shape[2] > 1 else (0,)
+    with quiet_opencv() as cv2:
+        done, coded = cv2.imencode(
+            ".png", np.ascontiguousarray(samples[..., order]), [cv2.IMWRITE_PNG_COMPRESSION, LEVEL]
+        )
+    if not done:
+        raise ValueError("OpenCV wrote no PNG")
+    data, at = coded.tobytes(), len(png_chunks.SIGNATURE)
     while at < len(data):
         length, name = struct.unpack_from(">I4s", data, at)
         if name == b"IDAT":
-            yield bytes(data[at : at + 12 + length])
+            yield data[at : at + 12 + length]
         at += 12 + length
 
 

@@ -19,7 +19,7 @@ from pixelwright.structures.image import white_of
 from pixelwright.structures.raster import Raster, Window
 
 TILE_PX = 256  # TIFF wants multiples of 16; 256 is what viewers of large scans expect
-LEVEL = 4  # of zlib, as for PNG
+LEVEL = 4  # of zlib: within 3 % of the size of level 6 in half the time
 BIG_BYTES = 2**32 - 2**26  # above this offsets do not fit 32 bits; deflate may grow noise by 0.1 %
 _THREADS = 4
 _ASCII = 2
