@@ -42,7 +42,7 @@ def make(work: Path) -> None:
     network.save_pretrained(work / "hf")
     processor.save_pretrained(work / "hf")
     torch.onnx.export(
-        _Logits(network),
+        _Logits(network).eval(),
         (torch.zeros(1, 3, 224, 224),),
         work / "resnet18.onnx",
         input_names=["image"],

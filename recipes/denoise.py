@@ -179,7 +179,7 @@ def evaluate(data: Path, run: Path) -> None:
     protocol = (
         "PSNR-RGB in dB of float output clipped to 0..1. Gaussian noise: RandomState(i).standard_normal, "
         "i = index of the image in name order, added to the 8-bit image, then clipped, rounded to 8 bit. "
-        "Images whose sides are no multiples of 8 are extended by reflection and cut back. opencv-nlm: "
+        "Images whose sides are no multiples of 8 are extended by repeating the edge, and cut back. opencv-nlm: "
         "fastNlMeansDenoisingColored, windows 7 and 21, "
         f"h = hColor = {strengths} by sigma, chosen on validation."
     )

@@ -32,11 +32,11 @@ def run_image(
 ) -> Floats:
     """The model's answer to one image `(H, W, 3)`, 0..1, clipped to 0..1; `scale` times as large.
 
-    Sides that are no multiple of `multiple_px` are extended by reflection, and the answer is cut back.
+    Sides that are no multiple of `multiple_px` are extended by repeating the edge, as the contract says, and cut back.
     """
     height, width = image.shape[:2]
     below, right = -height % multiple_px, -width % multiple_px
-    padded = np.pad(image, ((0, below), (0, right), (0, 0)), mode="reflect")
+    padded = np.pad(image, ((0, below), (0, right), (0, 0)), mode="edge")
     restored = answer(session, padded.transpose(2, 0, 1)[None])
     return np.clip(restored[0, :, : height * scale, : width * scale].transpose(1, 2, 0), 0, 1)
 

@@ -10,12 +10,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pixelwright import __version__, registry
 from pixelwright.cli_progress import show_progress
 from pixelwright.contract import PredictOptions, Task
 from pixelwright.errors import ImageError, PixelwrightError, UsageError
+
+if TYPE_CHECKING:  # what only some commands need is imported by them, so that --help stays quick
+    from pixelwright.model import Model
+    from pixelwright.verbs.run import Summary
 
 DONE, FAILURES, WRONG_USE, UNREADABLE = 0, 1, 2, 3
 INTERRUPTED = 130  # what a shell reports of a program ended by Ctrl-C
@@ -188,22 +192,9 @@ def _add_demo(commands: Any) -> None:
 
 
 def _run(task: Task, options: argparse.Namespace) -> int:
-    from pixelwright.model import Execution, load
     from pixelwright.verbs.run import RunRequest, plan, run
 
-    chosen = {name: value for name in task.options if (value := getattr(options, name)) is not None}
-    if "classes" in chosen:
-        chosen["classes"] = tuple(label.strip() for label in chosen["classes"].split(","))
-    execution = Execution(
-        runtime=options.runtime,
-        precision=options.precision,
-        device=options.device,
-        threads=options.threads,
-        workers=options.workers,
-        batch_size=options.batch,
-        **({"max_pixels": options.max_pixels} if options.max_pixels else {}),
-    )
-    model = load(options.model, task=task.name, options=PredictOptions(**chosen), execution=execution)
+    model = _load(task, options)
     request = RunRequest(
         sources=tuple(options.sources),
         output=options.output,
@@ -224,20 +215,41 @@ def _run(task: Task, options: argparse.Namespace) -> int:
 
     with show_progress(sys.stderr, quiet_below=2) as progress:
         summary = run(model, request, on_record=print_record, on_progress=progress)
-    spec = model.bundle.spec
+    _say_summary(model, summary)
+    return summary.exit_code
+
+
+def _load(task: Task, options: argparse.Namespace) -> Model:
+    from pixelwright.model import Execution, load
+
+    chosen = {name: value for name in task.options if (value := getattr(options, name)) is not None}
+    if "classes" in chosen:
+        chosen["classes"] = tuple(label.strip() for label in chosen["classes"].split(","))
+    execution = Execution(
+        runtime=options.runtime,
+        precision=options.precision,
+        device=options.device,
+        threads=options.threads,
+        workers=options.workers,
+        batch_size=options.batch,
+        **({"max_pixels": options.max_pixels} if options.max_pixels else {}),
+    )
+    return load(options.model, task=task.name, options=PredictOptions(**chosen), execution=execution)
+
+
+def _say_summary(model: Model, summary: Summary) -> None:
     for path, reason in summary.failures:
         _say(reason if reason.startswith(path) else f"{path}: {reason}")
     rest = summary.failed - len(summary.failures)
     if rest > 0:
-        _say(f"... and {rest} more; all are in failed.jsonl")
-    done = summary.done - summary.failed
+        _say(f"... and {rest} more" + ("; all are in failed.jsonl" if summary.output else ""))
+    earlier = f" ({summary.earlier} of them earlier)" if summary.earlier else ""
     where = f" -> {summary.output}" if summary.output else ""
-    earlier = f", {summary.earlier} of them earlier" if summary.earlier else ""
     _say(
-        f"{task.name} with {spec.name} {spec.version}: {done} done{earlier}, {summary.failed} failed "
-        f"in {summary.seconds:.1f} s{where}"
+        f"{model.task.name} with {model.bundle.spec.name} {model.bundle.spec.version} "
+        f"({model.runtime.name} {model.precision}): {summary.done - summary.failed} done, {summary.failed} failed"
+        f"{earlier} in {summary.seconds:.1f} s{where}"
     )
-    return summary.exit_code
 
 
 def _inspect(options: argparse.Namespace) -> int:

@@ -16,11 +16,11 @@ from pixelwright.io.exchange import from_numpy, from_pillow
 from pixelwright.io.images import MAX_PIXELS, open_raster
 from pixelwright.io.sources import list_images
 from pixelwright.pipeline import Budget, Done, flow
-from pixelwright.runtimes.choose import open_graphs
-from pixelwright.runtimes.protocol import Graph
+from pixelwright.runtimes.choose import choose, open_graphs
+from pixelwright.runtimes.protocol import Graph, Runtime
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster
-from pixelwright.structures.spec import TensorSpec
+from pixelwright.structures.spec import Precision, TensorSpec
 
 # Decoded pictures that several threads hold at once; a larger one is worked on alone.
 PICTURE_BYTES = 1 << 30
@@ -65,12 +65,16 @@ class Model:
     Attributes:
         bundle: The contract and its files.
         task: What it does.
+        runtime: What runs its graphs.
+        precision: In which arithmetic.
         options: Defaults for every call.
-        execution: Runtime, precision, threads.
+        execution: Threads, workers, batches, device.
     """
 
     bundle: ModelBundle
     task: Task
+    runtime: Runtime
+    precision: Precision
     options: PredictOptions = PredictOptions()
     execution: Execution = Execution()
     _graphs: dict[int, Graphs] = field(default_factory=dict, repr=False)
@@ -145,11 +149,7 @@ class Model:
         with self._lock:
             if threads not in self._graphs:
                 self._graphs[threads] = open_graphs(
-                    self.bundle,
-                    runtime=self.execution.runtime,
-                    precision=self.execution.precision,
-                    threads=threads,
-                    device=self.execution.device,
+                    self.bundle, self.runtime, self.precision, threads=threads, device=self.execution.device
                 )
             return self._graphs[threads]
 
@@ -186,6 +186,7 @@ def load(
         UnknownName: No such model; the message proposes the nearest names.
         BundleError: The bundle is damaged or altered.
         UsageError: The model is for another task.
+        RuntimeFailure: The runtime or precision asked for is not to be had here.
 
     Example:
         >>> import pixelwright as pw
@@ -199,7 +200,10 @@ def load(
             f"model {bundle.spec.name!r} is for {bundle.spec.task}, not for {task}. "
             f"Use: pixelwright {bundle.spec.task} ... --model {os.fspath(name)}"
         )
-    model = Model(bundle, registry.get("task", bundle.spec.task), options, execution)
+    runtime, precision = choose(
+        bundle, runtime=execution.runtime, precision=execution.precision, device=execution.device
+    )
+    model = Model(bundle, registry.get("task", bundle.spec.task), runtime, precision, options, execution)
     model.task.check(bundle, options)
     return model
 

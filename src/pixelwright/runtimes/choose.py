@@ -21,33 +21,24 @@ PREFERRED = ("openvino", REFERENCE)  # openvino runs the same float32 graph fast
 
 
 def open_graphs(
-    bundle: ModelBundle,
-    *,
-    runtime: str = "auto",
-    precision: str = "auto",
-    threads: int = 0,
-    device: str = "auto",
+    bundle: ModelBundle, runtime: Runtime, precision: Precision, *, threads: int = 0, device: str = "auto"
 ) -> Mapping[str, Graph]:
     """The bundle's graphs by role, opened, and checked to be what its contract says.
 
     Args:
         bundle: A bundle as read.
-        runtime: A registry name. `auto`: ONNX Runtime where its GPU package is installed or a GPU is asked for, else
-            OpenVINO where it is installed and the parity record vouches for it, else ONNX Runtime.
-        precision: `auto` is f32; another one is used only if asked for.
+        runtime: As `choose` found it.
+        precision: The same.
         threads: Cores that one run uses; 0 for all.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Raises:
-        UsageError: There is no such precision.
-        UnknownName: There is no such runtime.
-        RuntimeFailure: The runtime, precision or device cannot be used here (`MissingExtra` where an extra helps).
+        RuntimeFailure: The runtime, precision or device cannot be used here.
         BundleError: A graph is not what the contract says.
     """
-    chosen, exact = choose(bundle, runtime=runtime, precision=precision, device=device)
     graphs = {}
     for role in bundle.spec.graphs:
-        graph = chosen.open(bundle.file(role), precision=exact, threads=threads, device=device)
+        graph = runtime.open(bundle.file(role), precision=precision, threads=threads, device=device)
         _check(bundle, role, graph)
         graphs[role] = graph
     return MappingProxyType(graphs)
@@ -56,13 +47,26 @@ def open_graphs(
 def choose(
     bundle: ModelBundle, *, runtime: str = "auto", precision: str = "auto", device: str = "auto"
 ) -> tuple[Runtime, Precision]:
-    """The runtime and precision that `open_graphs` takes; warns where the parity record does not vouch for them."""
+    """The runtime and precision to run a bundle with; warns where its parity record does not vouch for them.
+
+    Args:
+        bundle: A bundle as read.
+        runtime: A registry name. `auto`: OpenVINO where it is installed and the parity record vouches for it, else
+            ONNX Runtime.
+        precision: `auto` is f32; another one is used only if asked for.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        UsageError: There is no such precision.
+        UnknownName: There is no such runtime.
+        RuntimeFailure: The runtime does not have the precision, or is not installed; the message says how to.
+    """
     if precision != "auto" and precision not in get_args(Precision):
         raise UsageError(f"precision {precision!r} is not known. Use auto, {', '.join(get_args(Precision))}.")
     exact = cast(Precision, "f32" if precision == "auto" else precision)
     chosen = _automatic(bundle, exact, device) if runtime == "auto" else registry.get("runtime", runtime)
-    if exact not in chosen.precisions:
-        raise RuntimeFailure(f"{chosen.available(exact)}.")
+    if reason := chosen.available(exact):
+        raise RuntimeFailure(f"{reason}.")
     is_reference = chosen.name == REFERENCE and exact == "f32"
     if not is_reference and not bundle.spec.allows(chosen.name, exact):
         log.warning(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pixelwright.errors import MissingExtra, RuntimeFailure
+from pixelwright.errors import RuntimeFailure
 from pixelwright.runtimes.protocol import Array, check_feeds
 from pixelwright.structures.spec import Precision, TensorSpec
 
@@ -54,8 +54,6 @@ class OpenVino:
         self, path: Path, *, precision: Precision = "f32", threads: int = 0, device: str = "auto"
     ) -> OpenVinoGraph:
         """The graph of an ONNX file (see `protocol.Runtime.open`)."""
-        if find_spec("openvino") is None:
-            raise MissingExtra("the runtime openvino", "openvino")
         if reason := self.available(precision):
             raise RuntimeFailure(f"{reason}.")
         if device not in ("auto", "cpu"):

@@ -12,7 +12,7 @@ import bundles
 from pixelwright.bundle import ModelBundle
 from pixelwright.errors import BundleError, RuntimeFailure, UnknownName, UsageError
 from pixelwright.runtimes import choose as chooser
-from pixelwright.runtimes import openvino
+from pixelwright.runtimes import onnx, openvino
 from pixelwright.runtimes.choose import choose, open_graphs
 from pixelwright.structures.spec import Parity
 
@@ -81,24 +81,24 @@ def test_what_is_vouched_for_is_taken_silently(
 
 
 def test_a_runtime_that_is_missing_says_how_to_install_it(vouched: ModelBundle, without_openvino: None) -> None:
-    with pytest.raises(ImportError, match=r"pip install 'pixelwright\[openvino\]'"):
-        open_graphs(vouched, runtime="openvino")
+    with pytest.raises(RuntimeFailure, match=r"pip install 'pixelwright\[openvino\]'"):
+        choose(vouched, runtime="openvino")
 
 
 def test_a_precision_a_runtime_lacks_names_those_it_has(plain: ModelBundle) -> None:
     with pytest.raises(RuntimeFailure, match="onnxruntime has no precision bf16; it has f32"):
-        open_graphs(plain, runtime="onnxruntime", precision="bf16")
+        choose(plain, runtime="onnxruntime", precision="bf16")
 
 
 def test_unknown_names_are_refused(plain: ModelBundle) -> None:
     with pytest.raises(UsageError, match="fp32"):
-        open_graphs(plain, precision="fp32")
+        choose(plain, precision="fp32")
     with pytest.raises(UnknownName, match="onnxruntime"):
-        open_graphs(plain, runtime="onnxruntme")
+        choose(plain, runtime="onnxruntme")
 
 
 def test_the_graphs_of_all_roles_are_opened(plain: ModelBundle) -> None:
-    assert list(open_graphs(plain, runtime="onnxruntime", threads=1)) == ["model"]
+    assert list(open_graphs(plain, onnx.RUNTIME, "f32", threads=1)) == ["model"]
 
 
 @pytest.mark.parametrize(
@@ -115,4 +115,4 @@ def test_a_graph_that_is_not_as_stated_is_refused(plain: ModelBundle, change: di
     stated = msgspec.structs.replace(graph, inputs=[msgspec.structs.replace(graph.inputs[0], **change)])
     spec = msgspec.structs.replace(plain.spec, graphs={"model": stated})
     with pytest.raises(BundleError, match=said):
-        open_graphs(ModelBundle(plain.path, spec), runtime="onnxruntime", threads=1)
+        open_graphs(ModelBundle(plain.path, spec), onnx.RUNTIME, "f32", threads=1)

@@ -7,7 +7,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 from pixelwright import __version__
 from pixelwright.model import Model, usable_cores
-from pixelwright.runtimes.choose import choose
 from pixelwright.structures.spec import Measured
 from pixelwright.verbs.demo.bench import Bench
 from pixelwright.verbs.demo.markup import facts, grid, section, table, text
@@ -111,9 +110,7 @@ def _score(measured: Measured) -> str:
 
 
 def _runtime(model: Model) -> tuple[str, str]:
-    asked = model.execution
-    runtime, precision = choose(model.bundle, runtime=asked.runtime, precision=asked.precision, device=asked.device)
-    return f"{runtime.name} {runtime.version()}", precision
+    return f"{model.runtime.name} {model.runtime.version()}", model.precision
 
 
 def _version(package: str) -> str | None:
