@@ -45,13 +45,17 @@ TERMS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Kind:
-    """What the two models differ in. `halo_px`: the receptive radius, rounded up to a multiple of 8."""
+    """What the two models differ in.
+
+    `halo_px`: the receptive radius, rounded up to a multiple of 8. `multiple_of`: what the sides must be multiples of.
+    """
 
     architecture: str
     summary: str
     recipe: str
     scale: int
     halo_px: int
+    multiple_of: int
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
@@ -63,6 +67,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "recipes/denoise.py, 60 minutes on one core",
             scale=1,
             halo_px=56,
+            multiple_of=8,
         ),
         "super-resolve-x2": Kind(
             "span x2-small",
@@ -70,6 +75,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             "recipes/super_resolve_x2.py, 60 minutes on one core",
             scale=2,
             halo_px=24,
+            multiple_of=1,
         ),
     }
 )
@@ -232,7 +238,7 @@ def enlarge_keys(scores: Mapping[str, Any], found: Mapping[str, s.Data]) -> Iter
             yield f"{key}/model", metric.replace("_", "-"), name, condition
 
 
-def contract() -> s.InputSpec:
+def contract(kind: Kind) -> s.InputSpec:
     """Restoration keeps what the file has: gamut, bit depth, alpha, further channels."""
     return s.InputSpec(
         color="as-is",
@@ -240,7 +246,7 @@ def contract() -> s.InputSpec:
         gray="expand",
         alpha="keep",
         extra_channels="each",
-        multiple_of=8,
+        multiple_of=kind.multiple_of,
         white=1.0,
     )
 
@@ -262,7 +268,7 @@ def plan(name: str, data: Path, model: Path, scores: Mapping[str, Any]) -> Plan:
         architecture=kind.architecture,
         summary=kind.summary,
         recipe=kind.recipe,
-        input=contract(),
+        input=contract(kind),
         output=s.OutputSpec("image", {"output": output, "scale": kind.scale}),
         tiling=s.Tiling(kind.halo_px, 8),
         decision=s.Decision(),
