@@ -75,22 +75,30 @@ def prepare(image: Image, spec: InputSpec) -> Prepared:
         fitting = fitting.replace(pixels=fitting.pixels[top : top + height, left : left + width])
         offset_xy = np.array([left, top]) * scale_xy
     placement = Placement((float(scale_xy[0]), float(scale_xy[1])), (float(offset_xy[0]), float(offset_xy[1])))
-    return Prepared(tensor(color.to_float(fitting), spec), placement, original_hw)
+    return Prepared(tensor(fitting, spec), placement, original_hw)
 
 
-def tensor(values: npt.NDArray[np.float32], spec: InputSpec) -> npt.NDArray[Any]:
-    """Float values (H, W, C), full white at 1.0, RGB or gray, as one entry of a batch: padded, scaled, laid out."""
-    values = tiles.pad_to_multiple(values, spec.multiple_of)
+def tensor(image: Image, spec: InputSpec) -> npt.NDArray[Any]:
+    """An image (gray or RGB, as the graph wants it) as one entry of a batch: padded, scaled, normalized, laid out.
+
+    Raises:
+        ShapeError: The pixels hold NaN or infinity, which a network would spread over its neighborhood.
+    """
+    color.check_finite(image)
+    pixels = tiles.pad_to_multiple(image.pixels, spec.multiple_of)
     if spec.channels == "bgr":
-        values = values[:, :, ::-1]
-    if spec.white != 1.0:
-        values = values * np.float32(spec.white)
-    if spec.mean:
-        values = values - np.asarray(spec.mean, np.float32)
-    if spec.std:
-        values = values / np.asarray(spec.std, np.float32)
-    typed = np.clip(np.rint(values), 0, 255).astype(np.uint8) if spec.dtype == "uint8" else values
-    return np.ascontiguousarray(typed.transpose(2, 0, 1) if spec.layout == "NCHW" else typed)
+        pixels = pixels[:, :, ::-1]
+    # One pass over the values: (v / white_in * white - mean) / std, as a factor and a summand for each channel.
+    std = np.asarray(spec.std or [1.0])
+    factor = (spec.white / image.white / std).astype(np.float32)
+    summand = (-np.asarray(spec.mean or [0.0]) / std).astype(np.float32)
+    if spec.layout == "NCHW":
+        pixels, factor, summand = pixels.transpose(2, 0, 1), factor[:, None, None], summand[:, None, None]
+    values = pixels.astype(np.float32, order="C")
+    values *= factor
+    if summand.any():
+        values += summand
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8) if spec.dtype == "uint8" else values
 
 
 def stack(prepared: Sequence[Prepared]) -> npt.NDArray[Any]:

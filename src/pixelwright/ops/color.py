@@ -20,12 +20,24 @@ def to_float(image: Image) -> npt.NDArray[np.float32]:
     Raises:
         ShapeError: The pixels hold NaN or infinity, which a network would spread over its neighborhood.
     """
+    check_finite(image)
     values = image.pixels.astype(np.float32)
-    if image.pixels.dtype.kind == "f" and not np.isfinite(values).all():
-        bad = int(values.size - np.isfinite(values).sum())
-        raise ShapeError(f"{image.source.path}: {bad} of {values.size} values are NaN or infinite. Replace them first.")
     values /= np.float32(image.white)
     return values
+
+
+def check_finite(image: Image) -> None:
+    """Refuse pixels that are no numbers.
+
+    Raises:
+        ShapeError: The pixels hold NaN or infinity.
+    """
+    if image.pixels.dtype.kind != "f":
+        return
+    finite = np.isfinite(image.pixels)
+    if not finite.all():
+        bad, count = int(finite.size - finite.sum()), finite.size
+        raise ShapeError(f"{image.source.path}: {bad} of {count} values are NaN or infinite. Replace them first.")
 
 
 def from_float(values: npt.NDArray[np.float32], dtype: npt.DTypeLike, white: float) -> npt.NDArray[Any]:

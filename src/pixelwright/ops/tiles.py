@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ def tiles(window: Window, size_hw: tuple[int, int], tiling: Tiling, *, tile_px: 
             yield Tile(core, _context(core, size_hw, tiling))
 
 
-def pad_to_multiple(pixels: npt.NDArray[np.float32], multiple: int) -> npt.NDArray[np.float32]:
+def pad_to_multiple(pixels: npt.NDArray[Any], multiple: int) -> npt.NDArray[Any]:
     """Pixels (H, W, C) with the last row and column repeated until both sides are multiples."""
     height, width = pixels.shape[:2]
     rows, columns = -height % multiple, -width % multiple

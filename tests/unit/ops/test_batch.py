@@ -72,7 +72,7 @@ def test_decoding_may_stop_at_the_size_the_resize_needs_only_where_the_contract_
 
 
 def test_sides_are_padded_to_the_multiple() -> None:
-    assert tensor(np.zeros((5, 9, 3), np.float32), InputSpec(multiple_of=8)).shape == (3, 8, 16)
+    assert tensor(picture(5, 9), InputSpec(multiple_of=8)).shape == (3, 8, 16)
 
 
 def test_a_batch_holds_its_tensors_in_order() -> None:

@@ -19,6 +19,10 @@ from pixelwright.structures.image import white_of
 from pixelwright.structures.raster import Raster, Window
 
 TILE_PX = 256  # TIFF wants multiples of 16; 256 is what viewers of large scans expect
+# Rows of tiles pulled at once: whoever computes the raster works on squares of about this height, and a band should
+# not take more memory than this however wide the picture.
+BAND_ROWS = 3
+BAND_BYTES = 1 << 26
 LEVEL = 4  # of zlib: within 3 % of the size of level 6 in half the time
 BIG_BYTES = 2**32 - 2**26  # above this offsets do not fit 32 bits; deflate may grow noise by 0.1 %
 _THREADS = 4
@@ -103,14 +107,18 @@ def _tiles(raster: Raster, tile_hw: tuple[int, ...]) -> Iterator[bytes]:
     """Encoded tiles, left to right and top to bottom."""
     height, width = raster.size_hw
     rows, columns = tile_hw
+    row_bytes = raster.nbytes // height * rows
+    step = rows * min(BAND_ROWS, max(1, BAND_BYTES // row_bytes))
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:  # zlib lets go of the GIL
-        for top in range(0, height, rows):
-            band = stacked(raster.read(Window(top, 0, min(rows, height - top), width)))
-            yield from pool.map(_encode, (_tile(band, left, rows, columns) for left in range(0, width, columns)))
+        for start in range(0, height, step):
+            band = stacked(raster.read(Window(start, 0, min(step, height - start), width)))
+            for top in range(0, band.shape[0], rows):
+                row = band[top : top + rows]
+                yield from pool.map(_encode, (_tile(row, left, rows, columns) for left in range(0, width, columns)))
 
 
-def _tile(band: npt.NDArray[Any], left: int, rows: int, columns: int) -> npt.NDArray[Any]:
-    part = band[:, left : left + columns]
+def _tile(row: npt.NDArray[Any], left: int, rows: int, columns: int) -> npt.NDArray[Any]:
+    part = row[:, left : left + columns]
     missing = ((0, rows - part.shape[0]), (0, columns - part.shape[1]), (0, 0))
     return np.pad(part, missing, mode="edge") if missing[0][1] or missing[1][1] else part
 

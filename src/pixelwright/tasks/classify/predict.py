@@ -67,8 +67,10 @@ def _wanted(labels: list[str], options: PredictOptions) -> npt.NDArray[np.bool_]
 def _thresholds(labels: list[str], decision: Decision, options: PredictOptions) -> npt.NDArray[np.float32]:
     if options.threshold is not None:
         return np.full(len(labels), options.threshold, np.float32)
-    default = decision.threshold or 0.0
-    return np.array([decision.thresholds.get(label, default) for label in labels], np.float32)
+    thresholds = np.full(len(labels), decision.threshold or 0.0, np.float32)
+    for label, threshold in decision.thresholds.items():
+        thresholds[labels.index(label)] = threshold
+    return thresholds
 
 
 def _rank(scores: npt.NDArray[np.float32], labels: list[str], keep: npt.NDArray[np.bool_], top_k: int) -> ClassScores:

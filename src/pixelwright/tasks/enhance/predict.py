@@ -18,7 +18,7 @@ from pixelwright.contract import Graphs, PredictOptions
 from pixelwright.errors import BundleError, RuntimeFailure, ShapeError
 from pixelwright.io.icc import to_srgb
 from pixelwright.ops import batch, color, resample, tiles
-from pixelwright.structures.image import Image
+from pixelwright.structures.image import GRAY, Image
 from pixelwright.structures.raster import Raster, Window, crop
 from pixelwright.structures.spec import Tiling
 
@@ -102,14 +102,13 @@ def _run(image: Image, graphs: Graphs, bundle: ModelBundle) -> Image:
         image = color.flatten_alpha(image)
     if spec.depth == "8-bit":
         image = color.to_8_bit(image)
-    values = color.to_float(image)
     together = image.color.is_rgb and spec.channels != "gray"
-    planes = [values] if together else [values[:, :, c : c + 1] for c in range(values.shape[2])]
-    expand = not together and spec.channels != "gray"
-    tensors = [batch.tensor(np.repeat(plane, 3, axis=2) if expand else plane, spec) for plane in planes]
+    parts = [image] if together else [_channel(image, c) for c in range(image.pixels.shape[2])]
+    if spec.channels != "gray":
+        parts = [color.to_rgb(part) for part in parts]
 
     graph = bundle.spec.graphs["model"].inputs[0].name
-    outputs = graphs["model"].run({graph: np.stack(tensors)})
+    outputs = graphs["model"].run({graph: np.stack([batch.tensor(part, spec) for part in parts])})
     decode = registry.get("decoder", bundle.spec.output.decoder)
     made = decode(outputs, **bundle.spec.output.parameters)
 
@@ -126,6 +125,10 @@ def _run(image: Image, graphs: Graphs, bundle: ModelBundle) -> Image:
     spacing_mm = image.spacing_mm and (image.spacing_mm[0] / scale, image.spacing_mm[1] / scale)
     pixels = color.from_float(result, image.pixels.dtype, image.white)
     return image.replace(pixels=pixels, alpha=alpha, spacing_mm=spacing_mm)
+
+
+def _channel(image: Image, index: int) -> Image:
+    return image.replace(pixels=image.pixels[:, :, index : index + 1], color=GRAY, alpha=None)
 
 
 def _shrunk(window: Window, scale: int) -> Window:
