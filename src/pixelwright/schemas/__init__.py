@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -14,5 +16,15 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def bundle_schema() -> bytes:
     """The schema of `bundle.json`, as the file holds it."""
-    schema = {"$schema": DIALECT, "title": SCHEMA_ID, **msgspec.json.schema(BundleSpec)}
+    schema = {"$schema": DIALECT, "title": SCHEMA_ID, **_dedented(msgspec.json.schema(BundleSpec))}
     return msgspec.json.format(msgspec.json.encode(schema), indent=2) + b"\n"
+
+
+def _dedented(part: Any) -> Any:
+    """Descriptions come from docstrings, which Python dedents by itself only from 3.13 on."""
+    if isinstance(part, dict):
+        return {
+            name: cleandoc(value) if name == "description" and isinstance(value, str) else _dedented(value)
+            for name, value in part.items()
+        }
+    return [_dedented(value) for value in part] if isinstance(part, list) else part
