@@ -185,6 +185,8 @@ def _run_to_file(model: Model, request: RunRequest, path: Path, tally: _Tally) -
     items = list(enumerate(list_images(request.sources)))
     if len(items) != 1:
         raise UsageError(f"-o {path} is a picture file, but there are {len(items)} pictures. Name a folder instead.")
+    if path.exists() and Path(items[0][1].path).exists() and path.samefile(items[0][1].path):
+        raise UsageError(f"-o {path} would overwrite the picture it is made from. Name another file.")
 
     def write(opened: Opened, result: Any) -> dict[str, Any]:
         write_picture(_picture(model, opened, result), path, request.quality)

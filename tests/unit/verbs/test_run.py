@@ -127,6 +127,13 @@ def test_one_source_goes_to_one_file(models: dict[str, Path], photos: Path, tmp_
         go(load(models["enhance"]), photos, output=tmp_path / "other.png")
 
 
+def test_a_picture_is_not_written_over_its_source(models: dict[str, Path], photos: Path) -> None:
+    before = (photos / "1.png").read_bytes()
+    with pytest.raises(UsageError, match="would overwrite"):
+        go(load(models["enhance"]), photos / "1.png", output=photos / "sub" / ".." / "1.png")
+    assert (photos / "1.png").read_bytes() == before
+
+
 def test_drawn_pictures_name_the_class(models: dict[str, Path], photos: Path, tmp_path: Path) -> None:
     go(load(models["classify"]), photos / "1.png", output=tmp_path / "out", draw=True)
     drawn = read_image(tmp_path / "out" / "images" / "1.png")
