@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,28 +12,30 @@ from typing import BinaryIO
 
 from pixelwright.errors import ImageError
 
-_MODE = 0o666  # mkstemp makes private files; a picture gets what `open` would give it
-
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends well and vanishes when it does not.
 
-    It is made in the same folder: only there is renaming one step.
+    It is made in the same folder: only there is renaming one step. A link is followed, and a file that was there
+    leaves its permissions to the new one. It is not forced to the disk (`fsync`): a process may die at any moment,
+    but a power cut may cost the files of the last seconds.
 
     Raises:
-        ImageError: The folder is missing or closed, or the disk is full.
+        ImageError: The folder is missing or closed, the disk is full, or `path` is no regular file.
     """
     temporary: Path | None = None
     try:
-        number, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
-        temporary = Path(name)
-        os.close(number)
-        with temporary.open("w+b") as file:  # by name: tifffile wants to know it
+        target = Path(os.path.realpath(path))  # a link stays, what it leads to is replaced
+        known = target.exists()
+        if known and not target.is_file():  # renaming onto it would put a file in the place of a pipe or a device
+            raise ImageError(path, "cannot be written: it is a folder, a pipe or a device. Name a file.")
+        temporary = target.with_name(f".pixelwright-{os.urandom(8).hex()}.part")
+        with temporary.open("x+b") as file:  # by name: tifffile wants to know it
             yield file
-            file.flush()
-        temporary.chmod(_MODE & ~_umask())
-        temporary.replace(path)
+        if known:
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        temporary.replace(target)
         temporary = None
     except OSError as err:
         if isinstance(err, ImageError):
@@ -50,12 +52,3 @@ def _reason(err: OSError, path: Path) -> str:
     if err.errno == errno.ENOENT:
         return f"there is no folder {path.parent}."
     return f"{err.strerror or err}."
-
-
-def _umask() -> int:
-    """The process's mask, read where that needs no change of it; the usual one elsewhere."""
-    try:
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("Umask:")[1].split()[0], 8)
-    except (OSError, IndexError, ValueError):
-        return 0o022

@@ -203,6 +203,52 @@ def test_written_files_have_the_usual_permissions(tmp_path: Path) -> None:
     assert (tmp_path / "x.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "private.png"
+    write_image(Image(PIXELS), path)
+    path.chmod(0o600)
+    before = path.stat().st_mode
+    write_image(Image(PIXELS), path)
+    assert path.stat().st_mode == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    link = tmp_path / "link.png"
+    link.symlink_to(Path("store") / "real.png")
+    write_image(Image(PIXELS), link)
+    assert link.is_symlink()
+    assert np.array_equal(read_image(tmp_path / "store" / "real.png").pixels, PIXELS)
+    assert len(list((tmp_path / "store").iterdir())) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders")
+def test_a_pipe_or_folder_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    for name in ("pipe.png", "folder.png"):
+        with pytest.raises(ImageError, match="a folder, a pipe or a device"):
+            write_image(Image(PIXELS), tmp_path / name)
+    assert (tmp_path / "pipe.png").is_fifo()
+
+
+def test_a_name_as_long_as_the_file_system_takes_is_written(tmp_path: Path) -> None:
+    path = tmp_path / ("木" * 83 + ".png")  # 253 bytes
+    write_image(Image(PIXELS), path)
+    assert path.is_file()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_closed_folder_is_named(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(ImageError, match=r"x\.png: cannot be written: Permission denied"):
+            write_image(Image(PIXELS), tmp_path / "x.png")
+    finally:
+        tmp_path.chmod(0o700)
+
+
 def test_a_size_that_differs_from_the_header_is_damage() -> None:
     raster = replace(Raster.of(Image(PIXELS)), size_hw=(9, 9))
     guarded = images._guarded(raster, 1000)
