@@ -23,8 +23,8 @@ class Report:
     Attributes:
         path: The file.
         format: Registry name of its format, found from the content.
-        size_wh: Width and height, upright.
-        stored_wh: Width and height as stored.
+        size_hw: Height and width, upright.
+        stored_size_hw: Height and width as stored.
         orientation: The EXIF orientation that is applied on reading.
         page: Which page this is.
         pages: How many there are.
@@ -47,8 +47,8 @@ class Report:
 
     path: str
     format: str
-    size_wh: tuple[int, int]
-    stored_wh: tuple[int, int]
+    size_hw: tuple[int, int]
+    stored_size_hw: tuple[int, int]
     orientation: int
     page: int
     pages: int
@@ -84,8 +84,8 @@ def _report(raster: Raster) -> Report:
     return Report(
         path=origin.path,
         format=origin.format,
-        size_wh=(raster.size_hw[1], raster.size_hw[0]),
-        stored_wh=(origin.stored_size_hw[1], origin.stored_size_hw[0]),
+        size_hw=raster.size_hw,
+        stored_size_hw=origin.stored_size_hw,
         orientation=origin.orientation,
         page=origin.page,
         pages=origin.pages,
@@ -125,10 +125,10 @@ def report_dict(report: Report) -> dict[str, Any]:
 
 def report_text(report: Report) -> str:
     """The report in a few lines for people."""
-    width, height = report.size_wh
+    height, width = report.size_hw
     lines = [f"{report.path}: {report.format.upper()}, {width} x {height} pixels, {_color_words(report)}"]
     if report.orientation != 1:
-        stored = "{} x {}".format(*report.stored_wh)
+        stored = "{} x {}".format(*report.stored_size_hw[::-1])
         lines.append(f"  orientation   {report.orientation}, stored {stored}; turned upright on reading")
     if report.pages > 1:
         lines.append(f"  page          {report.page} of {report.pages} (from 0)")

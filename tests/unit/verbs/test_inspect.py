@@ -26,7 +26,7 @@ def turned() -> bytes:
 
 def test_the_report_tells_stored_and_upright(turned: bytes) -> None:
     report = inspect(turned)
-    assert (report.size_wh, report.stored_wh, report.orientation) == ((20, 30), (30, 20), 6)
+    assert (report.size_hw, report.stored_size_hw, report.orientation) == ((30, 20), (20, 30), 6)
     assert (report.format, report.dtype, report.channels) == ("png", "uint8", ("red", "green", "blue"))
 
 
