@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwright.errors import ImageError, PixelwrightError, UnreadableImage
 
@@ -65,3 +67,25 @@ def quiet_opencv() -> Iterator[ModuleType]:
             _quiet["depth"] -= 1
             if not _quiet["depth"]:
                 log.setLogLevel(_quiet["level"])
+
+
+def decode_opencv(data: bytes) -> npt.NDArray[Any]:
+    """Samples (H, W) or (H, W, C) at the file's own depth, not turned, in RGB order.
+
+    Raises:
+        ValueError: OpenCV gave up.
+    """
+    with quiet_opencv() as cv2:
+        samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if samples is None:
+        raise ValueError("its pixels cannot be decoded")
+    return swapped(samples)
+
+
+def swapped(samples: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """RGB for BGR or the other way round, alpha left in its place; other numbers of channels as they are."""
+    import cv2
+
+    code = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}.get(samples.shape[2] if samples.ndim == 3 else 1)
+    samples = np.ascontiguousarray(samples)
+    return samples if code is None else cv2.cvtColor(samples, code)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import ShapeError, UnsupportedImage
-from pixelwright.io import exif, orientation, profiles
-from pixelwright.io.border import reading
+from pixelwright.io import exif, orientation, profiles, xmp
+from pixelwright.io.border import reading, swapped
 from pixelwright.structures.image import (
     DTYPES,
     GRAY_CHANNELS,
@@ -61,9 +61,9 @@ def from_numpy(array: npt.NDArray[Any], *, color: Color | None = None, white: fl
 
 
 def to_numpy(image: Image) -> npt.NDArray[Any]:
-    """(H, W, C) with alpha, where there is one, as the last channel."""
+    """(H, W, C) with alpha, where there is one, as the last channel; contiguous."""
     if image.alpha is None:
-        return image.pixels
+        return np.ascontiguousarray(image.pixels)
     return np.concatenate([image.pixels, image.alpha[..., None]], axis=2)
 
 
@@ -73,10 +73,8 @@ def from_opencv(array: npt.NDArray[Any], *, color: Color | None = None, white: f
     Raises:
         ShapeError: Another shape or dtype.
     """
-    array = np.asarray(array)
-    if array.ndim == 3 and array.shape[2] in (3, 4):
-        array = np.ascontiguousarray(array[..., (2, 1, 0, 3)[: array.shape[2]]])
-    return from_numpy(array, color=color, white=white)
+    image = from_numpy(array, color=color, white=white)
+    return image.replace(pixels=swapped(image.pixels))
 
 
 def to_opencv(image: Image) -> npt.NDArray[Any]:
@@ -85,12 +83,12 @@ def to_opencv(image: Image) -> npt.NDArray[Any]:
     if image.color.is_gray:
         return np.ascontiguousarray(array[..., 0] if array.shape[2] == 1 else array[..., (0, 0, 0, 1)])
     if not image.color.is_rgb:
-        return np.ascontiguousarray(array)
-    return np.ascontiguousarray(array[..., (2, 1, 0, 3)[: array.shape[2]]])
+        return array
+    return swapped(array)
 
 
 def from_pillow(picture: PillowImage.Image) -> Image:
-    """An image of a Pillow picture: EXIF orientation applied, ICC profile, EXIF, resolution and transparency kept.
+    """An image of a Pillow picture: EXIF orientation applied; profile, EXIF, XMP, resolution and transparency kept.
 
     Raises:
         UnsupportedImage: A mode whose meaning is not certain (32-bit integers, Lab, YCbCr, HSV).
@@ -113,7 +111,7 @@ def from_pillow(picture: PillowImage.Image) -> Image:
         pixels=np.ascontiguousarray(samples[..., :-1]) if alpha else samples,
         color=color,
         alpha=np.ascontiguousarray(samples[..., -1]) if alpha else None,
-        capture=Capture(block.block, None, _dpi(info) or block.dpi),
+        capture=Capture(block.block, _xmp(info), _dpi(info) or block.dpi),
         source=Source(name, stored_size_hw=(height, width), orientation=block.orientation),
         warnings=warnings,
     )
@@ -149,6 +147,11 @@ def _exif_of(picture: PillowImage.Image) -> bytes | None:
     return found.tobytes() if found else None
 
 
+def _xmp(info: dict[Any, Any]) -> bytes | None:
+    packet = info.get("xmp")
+    return xmp.reset(packet) if isinstance(packet, bytes) else None
+
+
 def _dpi(info: dict[Any, Any]) -> tuple[float, float] | None:
     dpi = info.get("dpi")
     if isinstance(dpi, tuple) and len(dpi) == 2 and all(value > 0 for value in dpi):
@@ -157,7 +160,7 @@ def _dpi(info: dict[Any, Any]) -> tuple[float, float] | None:
 
 
 def to_pillow(image: Image) -> PillowImage.Image:
-    """A Pillow picture: 8-bit L, LA, RGB or RGBA, 16-bit gray as `I;16`, float gray as `F`; the ICC profile goes along.
+    """A Pillow picture: 8-bit L, LA, RGB or RGBA, 16-bit gray as `I;16`, float gray as `F`, with profile and metadata.
 
     Raises:
         UnsupportedImage: Pillow has no mode for it, such as 16-bit RGB.
@@ -177,6 +180,8 @@ def to_pillow(image: Image) -> PillowImage.Image:
         picture.info["icc_profile"] = icc
     if image.capture.exif:
         picture.info["exif"] = exif.PREFIX + image.capture.exif
+    if image.capture.xmp:
+        picture.info["xmp"] = image.capture.xmp
     if image.capture.dpi:
         picture.info["dpi"] = image.capture.dpi
     return picture

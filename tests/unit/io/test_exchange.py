@@ -11,7 +11,7 @@ from PIL import Image as PillowImage
 
 from pixelwright.errors import ShapeError, UnsupportedImage
 from pixelwright.io.exchange import from_numpy, from_opencv, from_pillow, to_numpy, to_opencv, to_pillow
-from pixelwright.structures.image import Color, Image
+from pixelwright.structures.image import Capture, Color, Image
 
 RGBA = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
 
@@ -113,3 +113,10 @@ def test_what_pillow_has_no_mode_for_is_refused() -> None:
         to_pillow(Image(RGBA, Color(("a", "b", "c", "d"))))
     with pytest.raises(UnsupportedImage, match="mode HSV"):
         from_pillow(PillowImage.new("HSV", (2, 2)))
+
+
+def test_xmp_goes_to_pillow_and_comes_back() -> None:
+    image = Image(np.zeros((2, 2, 3), np.uint8), capture=Capture(xmp=b"<x:xmpmeta/>"))
+    picture = to_pillow(image)
+    assert picture.info["xmp"] == b"<x:xmpmeta/>"
+    assert from_pillow(picture).capture.xmp == b"<x:xmpmeta/>"

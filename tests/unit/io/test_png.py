@@ -75,6 +75,15 @@ def test_transparent_color_of_16_bit_rgb_matches_all_bits() -> None:
     assert image.alpha.tolist() == [[0, 65535]]
 
 
+def test_transparency_that_names_no_color_is_ignored(tmp_path: Path) -> None:
+    data = made(np.arange(30, dtype=np.uint8).reshape(2, 15), 2, 8, before=chunk(b"tRNS", b"\0\1"), width=5)
+    with open_raster(data) as raster:
+        assert not raster.has_alpha
+        assert raster.warnings == ("The tRNS chunk names no color and was ignored.",)
+        write_image(raster, tmp_path / "again.png")
+    assert read_image(tmp_path / "again.png").pixels.ravel().tolist() == list(range(30))
+
+
 def test_what_pillow_wrote_with_16_bits_is_read() -> None:
     target = io.BytesIO()
     array = np.resize(RAMP, (9, 7)).astype(np.uint16)
@@ -185,6 +194,7 @@ def test_filtered_rows_are_what_the_standard_says() -> None:
 
 
 def test_a_16_bit_raster_is_pulled_in_strips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png_write, "_QUICK_BYTES", 0)
     monkeypatch.setattr(png_write, "_STRIP_BYTES", 2**14)
     array = np.random.default_rng(1).integers(0, 65536, (300, 50, 3)).astype(np.uint16)
     whole = Raster.of(Image(array))

@@ -21,6 +21,11 @@ from pixelwright.structures.image import GRAY, Capture, Color, Image
 RNG = np.random.default_rng(0)
 
 
+JXL_MULTIPLIED = (
+    "ff0a43c000280108001000a4004b1209121838044148810588314e9c182c26068b8971628c710e00d02875c0d38a034198fbed303320"
+)
+
+
 def smooth(height: int = 40, width: int = 56, channels: int = 3, top: int = 255) -> np.ndarray[Any, Any]:
     y, x = np.mgrid[:height, :width]
     planes = [(np.sin(x / 9 + k) * np.cos(y / 8) + 1) / 2 * top for k in range(channels)]
@@ -73,6 +78,21 @@ def test_avif_keeps_10_and_12_bits(tmp_path: Path, white: int, bits: int, channe
     assert (again.alpha is not None) == alpha
     if again.alpha is not None:
         assert np.abs(again.alpha.astype(int) - white // 2).max() <= white // 100
+
+
+@pytest.mark.parametrize("suffix", ["avif", "webp", "jp2", "jxl", "heic"])
+def test_what_is_asked_for_without_loss_is_exact(suffix: str, tmp_path: Path) -> None:
+    array = RNG.integers(0, 256, (30, 40, 3)).astype(np.uint8)
+    try:
+        write_image(Image(array), tmp_path / f"exact.{suffix}", lossless=True)
+    except MissingExtra as err:
+        pytest.skip(str(err))
+    assert np.array_equal(read_image(tmp_path / f"exact.{suffix}").pixels, array)
+
+
+def test_gray_avif_stays_gray(tmp_path: Path) -> None:
+    write_image(Image(smooth(channels=1), GRAY), tmp_path / "gray.avif")
+    assert read_image(tmp_path / "gray.avif").color.is_gray
 
 
 def test_avif_refuses_full_16_bits(tmp_path: Path) -> None:
@@ -264,6 +284,22 @@ def test_jpeg_xl_of_16_bit_rgb_is_refused_not_squeezed() -> None:
         read_image(imagecodecs.jpegxl_encode(smooth(top=65535), lossless=True))
     gray = smooth(channels=1, top=65535)
     assert np.array_equal(read_image(imagecodecs.jpegxl_encode(gray[..., 0], lossless=True)).pixels, gray)
+
+
+def test_colors_multiplied_by_alpha_are_divided_out() -> None:
+    pytest.importorskip("pillow_jxl")
+    # 16 x 16 pixels of (100, 50, 20) under an alpha of 200, by libjxl; the header's extra channel spelled out, with
+    # the bit of ISO/IEC 18181-1 D.3.6 that says the colors were multiplied
+    image = read_image(bytes.fromhex(JXL_MULTIPLIED))
+    assert image.alpha is not None
+    assert int(image.alpha[0, 0]) == 200
+    assert image.pixels[0, 0].tolist() == [128, 64, 26]  # 127.5 to even, 63.75, 25.5 to even
+    heif = pytest.importorskip("pillow_heif")
+    made = heif.from_bytes(mode="RGBa", size=(16, 16), data=bytes((100, 50, 20, 200)) * 256)
+    target = io.BytesIO()
+    made.save(target, quality=-1, chroma=444, matrix_coefficients=0)
+    again = read_image(target.getvalue())
+    assert again.pixels[0, 0].tolist() == [128, 64, 26]
 
 
 def test_jpeg_xl_header_bits() -> None:

@@ -1,30 +1,28 @@
-"""AVIF: the boxes are read here, the pixels come through Pillow (8 bits) or OpenCV (10 and 12 bits, kept)."""
+"""AVIF: the boxes are read here, the pixels come through OpenCV, which keeps 10 and 12 bits."""
 
 from __future__ import annotations
 
-import io
 import itertools
 import struct
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
-from pixelwright.errors import UnreadableImage
 from pixelwright.io import exif, isobmff, profiles
-from pixelwright.io.border import quiet_opencv
+from pixelwright.io.border import decode_opencv, quiet_opencv, swapped
+from pixelwright.io.exchange import to_numpy
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats.heif_still import still_of
-from pixelwright.io.formats.png_write import stacked
-from pixelwright.io.formats.still import Still, raster_of
+from pixelwright.io.formats.still import as_rgb, check_page, encode_pillow, raster_of
 from pixelwright.io.stored import Stored
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster
 
-QUALITY = 90  # on libavif's scale; visually without loss, chroma at full resolution
+QUALITY = 90  # on libavif's scale; visually without loss
+LOSSLESS = 100  # what OpenCV takes for: exactly
 SPEED = 6  # of 10: libavif's own default
 MAX_SIDE_PX = 65535
-_DEPTHS = {1023.0: 10, 4095.0: 12}
+_DEPTHS = {255.0: 8, 1023.0: 10, 4095.0: 12}
 
 
 def sniff(head: bytes) -> bool:
@@ -41,49 +39,10 @@ def open_raster(stored: Stored, page: int) -> Raster:
     """The primary picture as stored; of a sequence the still one."""
     data = stored.whole()
     still, boxes = still_of(data, stored.name, "avif")
-    if page:
-        raise UnreadableImage(stored.name, f"has 1 page; page {page} was asked for (they count from 0).")
+    check_page(stored.name, page)
     if boxes.double_ipma:
         data = _merged(data, boxes)
-
-    def samples() -> npt.NDArray[np.generic]:
-        decoded = _decode_deep(data) if still.bits > 8 else _decode_8(data, boxes)
-        return decoded if decoded.shape[:2] == still.size_hw else _refused(decoded, still, stored.name)
-
-    return raster_of(stored, still, samples)
-
-
-def _refused(decoded: npt.NDArray[np.generic], still: Still, name: str) -> npt.NDArray[np.generic]:
-    what = f"is damaged: the header says {still.size_hw[::-1]} pixels, {decoded.shape[1::-1]} came out."
-    raise UnreadableImage(name, what)
-
-
-def _decode_8(data: bytes, boxes: isobmff.Boxes) -> npt.NDArray[np.generic]:
-    from PIL import AvifImagePlugin
-
-    with AvifImagePlugin.AvifImageFile(io.BytesIO(_without_exif(data, boxes))) as picture:
-        picture.load()
-        return np.asarray(picture)
-
-
-def _without_exif(data: bytes, boxes: isobmff.Boxes) -> bytes:
-    """The same file with its EXIF item renamed: Pillow would parse it and warn of every fault in it."""
-    if not any(item.kind == b"Exif" for item in boxes.items.values()):
-        return data
-    at = data.find(b"Exif", 0, isobmff.MAX_META_BYTES)
-    while at >= 0:
-        if data[at + 4 : at + 5] == b"\0" and data.rfind(b"infe", max(0, at - 16), at) >= 0:
-            return data[:at] + b"Gone" + data[at + 4 :]
-        at = data.find(b"Exif", at + 1, isobmff.MAX_META_BYTES)
-    return data
-
-
-def _decode_deep(data: bytes) -> npt.NDArray[np.generic]:
-    with quiet_opencv() as cv2:
-        samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-    if samples is None:
-        raise ValueError("the AV1 data cannot be decoded")
-    return samples if samples.ndim == 2 else samples[..., (2, 1, 0, 3)[: samples.shape[2]]]
+    return raster_of(stored, still, lambda: decode_opencv(data))
 
 
 def _merged(data: bytes, boxes: isobmff.Boxes) -> bytes:
@@ -108,35 +67,21 @@ def _merged(data: bytes, boxes: isobmff.Boxes) -> bytes:
 
 
 def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
-    """8 bits, or 10 and 12 bits as the white value says, with alpha and metadata."""
+    """8 bits, or 10 and 12 bits as the white value says, with alpha and metadata.
+
+    Color with loss keeps its full resolution at 8 bits; at 10 and 12 it is halved.
+    """
     image = raster.read()
-    data = _encode_8(image, options) if image.pixels.dtype == np.uint8 else _encode_deep(image, options)
-    file.write(data)
+    if image.alpha is not None:
+        image = as_rgb(image)  # OpenCV knows no gray with alpha
+    if image.color.is_rgb and image.pixels.dtype == np.uint8 and not options.lossless:
+        quality = options.quality or QUALITY
+        file.write(encode_pillow(image, "AVIF", quality=quality, subsampling="4:4:4", speed=SPEED))
+    else:  # Pillow knows neither more bits, nor gray, nor how to lose nothing
+        file.write(_encode_opencv(image, LOSSLESS if options.lossless else options.quality or QUALITY))
 
 
-def _encode_8(image: Image, options: WriteOptions) -> bytes:
-    from PIL import Image as PillowImage
-
-    samples = stacked(image)
-    target = io.BytesIO()
-    PillowImage.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples).save(
-        target,
-        "AVIF",
-        quality=100 if options.lossless else options.quality or QUALITY,
-        subsampling="4:4:4",
-        speed=SPEED,
-        icc_profile=profiles.profile_of(image.color) or b"",
-        exif=exif.to_embed(image.capture) or b"",
-        xmp=image.capture.xmp or b"",
-    )
-    return target.getvalue()
-
-
-def _encode_deep(image: Image, options: WriteOptions) -> bytes:
-    samples = stacked(image)
-    if samples.shape[2] == 2:  # OpenCV knows no gray with alpha
-        samples = samples[..., (0, 0, 0, 1)]
-    order = (2, 1, 0, 3)[: samples.shape[2]] if samples.shape[2] > 1 else (0,)
+def _encode_opencv(image: Image, quality: int) -> bytes:
     with quiet_opencv() as cv2:
         known = [
             (cv2.IMAGE_METADATA_EXIF, exif.to_embed(image.capture)),
@@ -145,9 +90,9 @@ def _encode_deep(image: Image, options: WriteOptions) -> bytes:
         ]
         kept = [(kind, np.frombuffer(body, np.uint8)) for kind, body in known if body]
         settings = [cv2.IMWRITE_AVIF_DEPTH, _DEPTHS[image.white], cv2.IMWRITE_AVIF_SPEED, SPEED]
-        settings += [cv2.IMWRITE_AVIF_QUALITY, 100 if options.lossless else options.quality or QUALITY]
+        settings += [cv2.IMWRITE_AVIF_QUALITY, quality]
         done, data = cv2.imencodeWithMetadata(
-            ".avif", np.ascontiguousarray(samples[..., order]), [k for k, _ in kept], [b for _, b in kept], settings
+            ".avif", swapped(to_numpy(image)), [k for k, _ in kept], [b for _, b in kept], settings
         )
     if not done:
         raise ValueError("OpenCV wrote no AVIF")

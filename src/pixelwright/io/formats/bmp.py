@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage, UnsupportedImage
 from pixelwright.io.format import Format, Holds, WriteOptions
-from pixelwright.io.formats.png_write import stacked
-from pixelwright.io.formats.still import Still, raster_of
+from pixelwright.io.formats.still import Still, check_page, decode_pillow, encode_pillow, raster_of
 from pixelwright.io.stored import Stored
 from pixelwright.structures.raster import Raster
 
@@ -30,17 +29,14 @@ _HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 
 def open_raster(stored: Stored, page: int) -> Raster:
     """A BMP as stored."""
-    if page:
-        raise UnreadableImage(stored.name, f"has 1 page; page {page} was asked for (they count from 0).")
+    check_page(stored.name, page)
     still = read_header(stored)
 
     def samples() -> npt.NDArray[np.generic]:
         from PIL import BmpImagePlugin
 
-        with BmpImagePlugin.BmpImageFile(io.BytesIO(stored.whole())) as picture:
-            picture.load()
-            wanted = "RGBA" if still.alpha else "L" if still.gray else "RGB"
-            return np.asarray(picture if picture.mode == wanted else picture.convert(wanted))
+        mode = "RGBA" if still.alpha else "L" if still.gray else "RGB"
+        return decode_pillow(BmpImagePlugin.BmpImageFile(io.BytesIO(stored.whole())), mode)
 
     return raster_of(stored, still, samples)
 
@@ -92,14 +88,8 @@ def _is_gray(head: bytes, at: int, bits: int, step: int, colors: int = 0) -> boo
 
 def write(raster: Raster, file: BinaryIO, _options: WriteOptions) -> None:
     """8 bits, gray or RGB; a BMP has no place for a profile, EXIF or XMP."""
-    from PIL import Image as PillowImage
-
     image = raster.read()
-    samples = stacked(image)
-    target = io.BytesIO()
-    dpi = {"dpi": image.capture.dpi} if image.capture.dpi else {}
-    PillowImage.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples).save(target, "BMP", **dpi)
-    file.write(target.getbuffer())
+    file.write(encode_pillow(image, "BMP", **({"dpi": image.capture.dpi} if image.capture.dpi else {})))
 
 
 FORMAT = Format(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage
 from pixelwright.io.format import Format
-from pixelwright.io.formats.still import Still, raster_of
+from pixelwright.io.formats.still import Still, check_page, raster_of
 from pixelwright.io.stored import Stored
 from pixelwright.structures.raster import Raster
 
@@ -60,9 +60,7 @@ def _after_blocks(data: bytes, at: int) -> int:
 
 
 def _still(frames: list[tuple[tuple[int, int], bool]], page: int, name: str) -> Still:
-    if page >= len(frames):
-        what = f"has {len(frames)} page{'s' * (len(frames) > 1)}; page {page} was asked for (they count from 0)."
-        raise UnreadableImage(name, what)
+    check_page(name, page, len(frames))
     size_hw, alpha = frames[page]
     if 0 in size_hw:
         raise UnreadableImage(name, f"is damaged: its header says {size_hw[1]}x{size_hw[0]} pixels.")

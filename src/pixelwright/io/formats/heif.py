@@ -10,17 +10,18 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.errors import MissingExtra, UnreadableImage
+from pixelwright.errors import MissingExtra
 from pixelwright.io import exif, orientation, profiles
+from pixelwright.io.exchange import to_numpy
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats.heif_still import still_of
-from pixelwright.io.formats.png_write import stacked
-from pixelwright.io.formats.still import raster_of
+from pixelwright.io.formats.still import as_rgb, check_page, raster_of
 from pixelwright.io.stored import Stored
 from pixelwright.structures.raster import Raster
 
 QUALITY = 90
 MAX_SIDE_PX = 16384
+_IDENTITY = 0  # of ITU-T H.273: RGB is stored as it is, where turning it to YCbCr would round
 _BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"heif")
 
 
@@ -42,8 +43,7 @@ def open_raster(stored: Stored, page: int) -> Raster:
     heif = _plugin()
     data = stored.whole()
     still, _ = still_of(data, stored.name, "heif")
-    if page:
-        raise UnreadableImage(stored.name, f"has 1 page; page {page} was asked for (they count from 0).")
+    check_page(stored.name, page)
     turned = still.orientation
     delivered_hw = orientation.turn_size(still.size_hw, turned or 1)
     still = replace(still, size_hw=delivered_hw, orientation=None if turned is None else 1)
@@ -62,19 +62,20 @@ def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
     """8 bits with alpha and metadata, chroma at full resolution."""
     heif = _plugin()
     image = raster.read()
-    if image.color.is_gray and image.alpha is not None:
-        image = image.replace(pixels=np.repeat(image.pixels, 3, axis=2), color=profiles.spread(image.color))
-    samples = stacked(image)
+    if image.alpha is not None:
+        image = as_rgb(image)
+    samples = to_numpy(image)
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[samples.shape[2]]
     picture = heif.from_bytes(mode=mode, size=(samples.shape[1], samples.shape[0]), data=samples.tobytes())
     block, profile = exif.to_embed(image.capture), profiles.profile_of(image.color)
     if profile:
         picture[0].info["icc_profile"] = profile
         picture[0].info["icc_profile_type"] = "prof"
+    exact = {"quality": -1, "matrix_coefficients": _IDENTITY}
     target = io.BytesIO()
     picture.save(
         target,
-        quality=-1 if options.lossless else options.quality or QUALITY,
+        **(exact if options.lossless else {"quality": options.quality or QUALITY}),
         chroma=444,
         exif=block,
         xmp=image.capture.xmp,

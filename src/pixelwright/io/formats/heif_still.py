@@ -40,6 +40,8 @@ def still_of(data: bytes, name: str, form: str) -> tuple[Still, isobmff.Boxes]:
         bits=bits,
         gray=gray,
         alpha=_alpha(boxes),
+        # libavif undoes it, libheif leaves it to its caller
+        premultiplied=form == "heif" and any(kind == b"prem" for kind, _, _ in boxes.references),
         orientation=turned,
         white=float(2**bits - 1),
         color=color,

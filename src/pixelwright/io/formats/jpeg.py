@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -13,6 +14,7 @@ from pixelwright.errors import UnreadableImage, UnsupportedImage
 from pixelwright.io import exif, lcms, profiles, xmp
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats import jpeg_markers
+from pixelwright.io.formats.still import check_page
 from pixelwright.io.stored import Stored
 from pixelwright.structures.image import GRAY_CHANNELS, RGB_CHANNELS, Capture, Color, Image, Source
 from pixelwright.structures.raster import Raster, Window, crop
@@ -23,6 +25,7 @@ QUALITY = 95  # default on writing: PSNR above 40 dB on photographs, where 75 lo
 CHROMA = "444"  # full-resolution color: 4:2:0 smears red edges, and a model's output should not lose them
 _END = b"\xff\xd9"
 MAX_SIDE_PX = 65500  # libjpeg's limit
+MAX_HEADER_BYTES = 2**26  # metadata before the pixels; cameras write below 1 MiB
 
 # libjpeg's complaints about things that leave every pixel right
 _HARMLESS = re.compile(r"JFIF|Adobe color|SOS parameters|Unsupported marker|progression|extraneous bytes", re.I)
@@ -43,7 +46,7 @@ def read_header(stored: Stored) -> jpeg_markers.JpegHeader:
     try:
         header = jpeg_markers.parse(stored.head)
     except jpeg_markers.CutShort:
-        header = jpeg_markers.parse(stored.whole())
+        header = jpeg_markers.parse(stored.part(0, MAX_HEADER_BYTES))
     if header.lossless or header.bits != 8:
         kind = "lossless" if header.lossless else f"{header.bits}-bit"
         raise UnsupportedImage(
@@ -58,8 +61,7 @@ def read_header(stored: Stored) -> jpeg_markers.JpegHeader:
 
 def open_raster(stored: Stored, page: int) -> Raster:
     """A JPEG as stored; the pages of a multi-picture file behind the first are not pages of it."""
-    if page:
-        raise UnreadableImage(stored.name, f"has 1 page; page {page} was asked for (they count from 0).")
+    check_page(stored.name, page)
     header = read_header(stored)
     block = exif.read(header.exif)
     color, warnings = _color(header, block)
@@ -77,21 +79,16 @@ def open_raster(stored: Stored, page: int) -> Raster:
         pixels, complaint = decode_pixels(data, header, stored.name, at_least_hw if window is None else None)
         if header.components == 4:
             pixels = lcms.cmyk_to_rgb(pixels if not header.adobe else 255 - pixels, header.icc)
-        scale = _scale(pixels.shape[:2], header.size_hw)
         image = Image(
             pixels,
             color,
             capture=capture,
-            source=Source(**{**_fields(source), "scale": scale}) if scale != 1 else source,
+            source=replace(source, scale=_scale(pixels.shape[:2], header.size_hw)),
             warnings=warnings + complaint,
         )
         return image if window is None else crop(image, window)
 
     return Raster(header.size_hw, np.uint8, color, 255.0, decode, capture=capture, source=source, warnings=warnings)
-
-
-def _fields(source: Source) -> dict[str, Any]:
-    return {name: getattr(source, name) for name in Source.__dataclass_fields__}
 
 
 def _scale(decoded_hw: tuple[int, ...], full_hw: tuple[int, int]) -> float:

@@ -14,10 +14,9 @@ import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage, UnsupportedImage
 from pixelwright.io import isobmff, profiles
-from pixelwright.io.border import quiet_opencv
+from pixelwright.io.border import decode_opencv
 from pixelwright.io.format import Format, Holds, WriteOptions
-from pixelwright.io.formats.png_write import stacked
-from pixelwright.io.formats.still import Still, raster_of
+from pixelwright.io.formats.still import Still, check_page, decode_pillow, encode_pillow, raster_of
 from pixelwright.io.stored import Stored
 from pixelwright.structures.raster import Raster
 
@@ -35,13 +34,12 @@ def sniff(head: bytes) -> bool:
 
 def open_raster(stored: Stored, page: int) -> Raster:
     """The picture as stored."""
-    if page:
-        raise UnreadableImage(stored.name, f"has 1 page; page {page} was asked for (they count from 0).")
+    check_page(stored.name, page)
     data = stored.whole()
     still = read_header(data, stored.name)
 
     def samples() -> npt.NDArray[np.generic]:
-        return _decode_deep(data) if still.bits > 8 else _decode_8(data, still)
+        return decode_opencv(data) if still.bits > 8 else _decode_8(data, still)
 
     return raster_of(stored, still, samples)
 
@@ -100,37 +98,20 @@ def _boxes(data: bytes) -> list[tuple[bytes, bytes]]:
 def _decode_8(data: bytes, still: Still) -> npt.NDArray[np.generic]:
     from PIL import Jpeg2KImagePlugin
 
-    with Jpeg2KImagePlugin.Jpeg2KImageFile(io.BytesIO(data)) as picture:
-        if picture.size != still.size_hw[::-1]:
-            raise ValueError(f"the boxes say {picture.size}, the codestream {still.size_hw[::-1]}")
-        picture.load()
-        wanted = {(True, False): "L", (True, True): "LA", (False, False): "RGB", (False, True): "RGBA"}
-        mode = wanted[still.gray, still.alpha]
-        return np.asarray(picture if picture.mode == mode else picture.convert(mode))
-
-
-def _decode_deep(data: bytes) -> npt.NDArray[np.generic]:
-    with quiet_opencv() as cv2:
-        samples = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if samples is None:
-        raise ValueError("the codestream cannot be decoded")
-    return samples if samples.ndim == 2 else samples[..., (2, 1, 0, 3)[: samples.shape[2]]]
+    picture = Jpeg2KImagePlugin.Jpeg2KImageFile(io.BytesIO(data))
+    if picture.size != still.size_hw[::-1]:
+        raise ValueError(f"the boxes say {picture.size}, the codestream {still.size_hw[::-1]}")
+    return decode_pillow(picture, ("L" if still.gray else "RGB") + "A" * still.alpha)
 
 
 def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
     """8 bits with alpha; lossless where no quality is given. Metadata has no agreed place in a JP2."""
-    from PIL import Image as PillowImage
-
-    samples = stacked(raster.read())
-    target = io.BytesIO()
     lossy = options.quality is not None and not options.lossless
     how = {}
     if lossy:
         decibel = PSNR_DB[0] + (PSNR_DB[100] - PSNR_DB[0]) * (options.quality or 0) / 100
         how = {"quality_mode": "dB", "quality_layers": [decibel]}
-    picture = PillowImage.fromarray(samples[..., 0] if samples.shape[2] == 1 else samples)
-    picture.save(target, "JPEG2000", irreversible=lossy, no_jp2=False, **how)
-    file.write(target.getbuffer())
+    file.write(encode_pillow(raster.read(), "JPEG2000", irreversible=lossy, no_jp2=False, **how))
 
 
 FORMAT = Format(

@@ -13,10 +13,10 @@ import numpy.typing as npt
 from pixelwright.errors import MissingExtra, UnreadableImage, UnsupportedImage
 from pixelwright.io import exif, isobmff, orientation, profiles
 from pixelwright.io.border import reading
+from pixelwright.io.exchange import to_numpy
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats import jxl_header
-from pixelwright.io.formats.png_write import stacked
-from pixelwright.io.formats.still import Still, raster_of
+from pixelwright.io.formats.still import Still, check_page, raster_of
 from pixelwright.io.stored import Stored
 from pixelwright.structures.image import GRAY_CHANNELS, RGB_CHANNELS, Color
 from pixelwright.structures.raster import Raster
@@ -44,8 +44,7 @@ def _plugin() -> ModuleType:
 def open_raster(stored: Stored, page: int) -> Raster:
     """The picture as the decoder delivers it, upright already."""
     plugin = _plugin()
-    if page:
-        raise UnreadableImage(stored.name, f"has 1 page; page {page} was asked for (they count from 0).")
+    check_page(stored.name, page)
     data = stored.whole()
     header, boxes = _header(data, stored.name)
     still = _still(header, boxes, stored.name)
@@ -107,6 +106,7 @@ def _still(header: jxl_header.JxlHeader, boxes: dict[bytes, bytes], name: str) -
         bits=header.bits,
         gray=header.gray,
         alpha=header.alpha,
+        premultiplied=header.premultiplied,
         orientation=1,  # the codestream's own was applied by the decoder; that of EXIF is not to be looked at
         color=Color(channels, color.transfer, color.primaries, made) if made else color,
         exif=body[skip:] or None,
@@ -119,7 +119,7 @@ def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
     """8-bit sRGB with alpha; lossless exactly where no quality was given, unless told otherwise."""
     plugin = _plugin()
     image = raster.read()
-    samples, block = stacked(image), exif.to_embed(image.capture)
+    samples, block = to_numpy(image), exif.to_embed(image.capture)
     lossless = options.quality is None if options.lossless is None else options.lossless
     encoder = plugin.Encoder(
         mode={1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[samples.shape[2]],

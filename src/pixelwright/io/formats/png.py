@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage
-from pixelwright.io.border import quiet_opencv
+from pixelwright.io.border import decode_opencv
 from pixelwright.io.format import Format, Holds
 from pixelwright.io.formats import png_chunks, png_write
 from pixelwright.io.formats.png_chunks import PngHeader, chunk
+from pixelwright.io.formats.still import check_page, decode_pillow
 from pixelwright.io.stored import Stored
 from pixelwright.structures.image import GRAY_CHANNELS, RGB_CHANNELS, Image, Mask, Pixels, Source
 from pixelwright.structures.raster import Raster, Window, crop
@@ -33,8 +34,7 @@ def sniff(head: bytes) -> bool:
 
 def open_raster(stored: Stored, page: int) -> Raster:
     """A PNG as stored; of an animated one the still picture."""
-    if page:
-        raise UnreadableImage(stored.name, f"has 1 page; page {page} was asked for (they count from 0).")
+    check_page(stored.name, page)
     header = png_chunks.parse(stored)
     channels = GRAY_CHANNELS if header.kind in (0, 4) else RGB_CHANNELS
     color, faults = png_chunks.color_of(header, channels)
@@ -80,15 +80,14 @@ def decode_pixels(stored: Stored, header: PngHeader) -> tuple[Pixels, Mask | Non
         return _expand(samples[..., 0], header.kept[b"PLTE"], key)
     if header.kind in (4, 6):
         return np.ascontiguousarray(samples[..., :-1]), np.ascontiguousarray(samples[..., -1])
-    return samples, None if key is None else _keyed(samples, header, key)
+    return samples, _keyed(samples, header, key) if key else None
 
 
 def _decode_8(header: PngHeader, pieces: list[bytes]) -> npt.NDArray[np.uint8]:
     from PIL import PngImagePlugin
 
-    with PngImagePlugin.PngImageFile(io.BytesIO(_bare(header, pieces))) as picture:
-        picture.load()
-        samples = np.asarray(picture.convert("L") if picture.mode == "1" else picture)
+    opened = PngImagePlugin.PngImageFile(io.BytesIO(_bare(header, pieces)))
+    samples = decode_pillow(opened, "L" if opened.mode == "1" else None)
     return samples[..., None] if samples.ndim == 2 else samples
 
 
@@ -106,15 +105,10 @@ def _decode_16(name: str, header: PngHeader, pieces: list[bytes]) -> npt.NDArray
     plain = _inflate(name, header, pieces)
     packed = _bare(header, [zlib.compress(plain, 0)])
     del plain
-    with quiet_opencv() as cv2:
-        samples = cv2.imdecode(np.frombuffer(packed, np.uint8), cv2.IMREAD_UNCHANGED)
-    if samples is None or samples.dtype != np.uint16:
-        raise UnreadableImage(name, "is damaged: its pixels cannot be decoded.")
+    samples = decode_opencv(packed)
     if header.kind == 0:
         return samples[..., None]
-    if header.kind == 4:  # OpenCV spreads gray over three channels
-        return samples[..., (0, 3)]
-    return samples[..., (2, 1, 0, 3)[: header.samples]]
+    return samples[..., (0, 3)] if header.kind == 4 else samples  # OpenCV spreads gray over three channels
 
 
 def _inflate(name: str, header: PngHeader, pieces: list[bytes]) -> bytes:
@@ -161,10 +155,8 @@ def _expand(
     return colors[indices], opacity[indices]
 
 
-def _keyed(samples: npt.NDArray[Any], header: PngHeader, key: bytes) -> Mask | None:
+def _keyed(samples: npt.NDArray[Any], header: PngHeader, key: bytes) -> Mask:
     """Alpha from the one color that is to be transparent."""
-    if len(key) != 2 * header.samples:
-        return None
     stored = np.frombuffer(key, ">u2").astype(np.int64)
     if header.depth < 8:
         stored = stored * 255 // (2**header.depth - 1)

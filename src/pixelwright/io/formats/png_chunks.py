@@ -77,6 +77,9 @@ def parse(stored: Stored) -> PngHeader:
         raise UnreadableImage(stored.name, "is damaged: it has no pixel data.")
     if header.kind == 3 and b"PLTE" not in header.kept:
         raise UnreadableImage(stored.name, "is damaged: a palette picture without its palette.")
+    if header.kind in (0, 2) and len(header.kept.get(b"tRNS", bytes(2 * header.samples))) != 2 * header.samples:
+        del header.kept[b"tRNS"]
+        header.warnings.append("The tRNS chunk names no color and was ignored.")
     return header
 
 

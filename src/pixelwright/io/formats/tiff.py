@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pixelwright.errors import UnreadableImage
 from pixelwright.io.format import Format, Holds
 from pixelwright.io.formats import tiff_color, tiff_layout, tiff_segments, tiff_write
+from pixelwright.io.formats.still import check_page
 from pixelwright.io.formats.tiff_layout import Layout
 from pixelwright.io.stored import Stored
 from pixelwright.structures.image import Image, Source
@@ -34,9 +35,7 @@ def open_raster(stored: Stored, page: int) -> Raster:
     tifffile = _tifffile()
     with stored.file() as file, tifffile.TiffFile(file, name=stored.name) as tif:
         pages = _count(tif, stored.name)
-        if page >= pages:
-            what = f"has {pages} page{'s' * (pages > 1)}; page {page} was asked for (they count from 0)."
-            raise UnreadableImage(stored.name, what)
+        check_page(stored.name, page, pages)
         return _raster(tif.pages[page], stored, page, pages)
 
 
@@ -153,7 +152,10 @@ class _Segments:
         if count > self._stored.size:
             raise UnreadableImage(self._stored.name, f"is truncated: a segment of {count} bytes.")
         file.seek(offset)
-        segment = tiff_segments.decode(file.read(count), layout, rows, self._stored.name)
+        data = file.read(count)
+        if len(data) < count and layout.compression in tiff_segments.FAX:  # whose decoder would make up the rest
+            raise UnreadableImage(self._stored.name, f"is truncated: a segment has {len(data)} of {count} bytes.")
+        segment = tiff_segments.decode(data, layout, rows, self._stored.name)
         self._keep(index, segment)
         return segment
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pixelwright.errors import UnsupportedImage
 from pixelwright.io import exif, exif_tree, lcms, profiles, xmp
+from pixelwright.io.formats.still import straight
 from pixelwright.io.formats.tiff_layout import (
     ASSOCIATED,
     MIN_IS_WHITE,
@@ -170,25 +171,20 @@ def picture(samples: npt.NDArray[Any], layout: Layout, meaning: Meaning, name: s
     Raises:
         UnsupportedImage: The values need more precision than float32 has.
     """
-    if layout.photometric == PALETTE:
-        return _expand(samples[..., 0], layout), None
-    alpha, rest = None, samples
+    mask, rest = None, samples
     if meaning.alpha_at is not None:
-        alpha = samples[..., meaning.alpha_at]
+        mask = np.ascontiguousarray(_as_dtype(samples[..., meaning.alpha_at], layout, meaning, name))
         rest = np.delete(samples, meaning.alpha_at, axis=2)
+    if layout.photometric == PALETTE:
+        return _expand(rest[..., 0], layout), mask
     if layout.photometric == SEPARATED:
-        return lcms.cmyk_to_rgb(np.ascontiguousarray(rest[..., :4]), meaning.icc), _contiguous(alpha)
+        return lcms.cmyk_to_rgb(np.ascontiguousarray(rest[..., :4]), meaning.icc), mask
     pixels = _as_dtype(rest, layout, meaning, name)
-    mask = None if alpha is None else _as_dtype(alpha, layout, meaning, name)
     if mask is not None and meaning.premultiplied:
-        pixels = _divide(pixels, mask, meaning.white)
+        pixels = straight(pixels, mask, meaning.white)
     if layout.photometric == MIN_IS_WHITE:
         pixels = (meaning.white - pixels).astype(pixels.dtype) if pixels.dtype.kind == "f" else _invert(pixels, meaning)
-    return np.ascontiguousarray(pixels), _contiguous(mask)
-
-
-def _contiguous(mask: npt.NDArray[Any] | None) -> Mask | None:
-    return None if mask is None else np.ascontiguousarray(mask)
+    return np.ascontiguousarray(pixels), mask
 
 
 def _invert(pixels: npt.NDArray[Any], meaning: Meaning) -> npt.NDArray[Any]:
@@ -216,18 +212,3 @@ def _as_dtype(values: npt.NDArray[Any], layout: Layout, meaning: Meaning, name: 
         what = f"holds {values.dtype.name} values that float32 cannot hold exactly; nothing is rounded silently."
         raise UnsupportedImage(name, f"{what} Convert it to float32 or 16-bit integers first.")
     return turned
-
-
-@np.errstate(all="ignore")
-def _divide(pixels: npt.NDArray[Any], mask: npt.NDArray[Any], white: float) -> npt.NDArray[Any]:
-    """Undoes multiplication by alpha; where nothing is left of the color, black."""
-    out = np.zeros_like(pixels)
-    rows = max(1, 2**18 // pixels.shape[1])  # strips keep the float64 copies small
-    for top in range(0, len(pixels), rows):
-        part = pixels[top : top + rows].astype(np.float64)
-        opacity = mask[top : top + rows, :, None].astype(np.float64)
-        color = np.divide(part * white, opacity, out=np.zeros_like(part), where=opacity > 0)
-        if pixels.dtype.kind == "u":
-            color = np.minimum(np.rint(color), white)
-        out[top : top + rows] = color
-    return out

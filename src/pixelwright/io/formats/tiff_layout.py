@@ -6,7 +6,7 @@ Source: TIFF 6.0 (Adobe, 1992), TIFF Technical Notes 1 and 3, and the BigTIFF no
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -243,7 +243,4 @@ def _sub_strips(layout: Layout) -> Layout:
             size = min(rows, strip_rows - top) * layout.row_bytes
             offsets.append(offset + top * layout.row_bytes)
             counts.append(max(0, min(size, count - top * layout.row_bytes)))
-    fields = {name: getattr(layout, name) for name in Layout.__dataclass_fields__}
-    return Layout(
-        **{**fields, "tile_hw": (rows, layout.tile_hw[1]), "offsets": tuple(offsets), "counts": tuple(counts)}
-    )
+    return replace(layout, tile_hw=(rows, layout.tile_hw[1]), offsets=tuple(offsets), counts=tuple(counts))

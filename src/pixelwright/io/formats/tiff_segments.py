@@ -1,7 +1,7 @@
 """One strip or tile of a TIFF: from its bytes to samples. Nothing here needs imagecodecs.
 
-Deflate and LZMA come with Python, JPEG with simplejpeg, LZW and PackBits are our own. For Zstandard and fax a segment
-is wrapped as a one-strip gray TIFF and handed to the libtiff inside Pillow: to a byte codec all pictures are bytes.
+Deflate and LZMA come with Python, JPEG with simplejpeg. For the other byte codecs a segment is wrapped as a one-strip
+gray TIFF and handed to the libtiff inside OpenCV or Pillow.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage, UnsupportedImage
-from pixelwright.io.formats import tiff_codecs
+from pixelwright.io.border import decode_opencv
+from pixelwright.io.formats.still import decode_pillow
 from pixelwright.io.formats.tiff_layout import JPEG, RGB, UNCOMPRESSED, Layout
 
 _DEFLATE = (8, 32946, 50013)
 _LZW, _PACKBITS, _LZMA, _ZSTD = 5, 32773, 34925, 50000
-_FAX = (2, 3, 4)
+FAX = (2, 3, 4)
 _JPEG2000 = (33003, 33005, 34712)
 _WEBP = (34926, 50001)
 _LZMA_MEMORY_BYTES = 2**27  # twice what the highest preset needs
 _REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+_OPENCV_SIDE_PX = 2**20  # more it does not take
 _ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"  # APP14 saying: no color transform
 
 
@@ -35,10 +37,10 @@ def check(layout: Layout, name: str) -> None:
     Raises:
         UnsupportedImage: A codec or predictor that is not available.
     """
-    known = (UNCOMPRESSED, JPEG, *_DEFLATE, _LZW, _PACKBITS, _LZMA, _ZSTD, *_FAX, *_JPEG2000, *_WEBP)
+    known = (UNCOMPRESSED, JPEG, *_DEFLATE, _LZW, _PACKBITS, _LZMA, _ZSTD, *FAX, *_JPEG2000, *_WEBP)
     if layout.compression not in known:
         raise UnsupportedImage(name, f"uses TIFF compression {layout.compression}, which is not read here.")
-    if layout.compression in _FAX and (layout.bits != 1 or layout.samples != 1):
+    if layout.compression in FAX and (layout.bits != 1 or layout.samples != 1):
         raise UnreadableImage(name, "is damaged: fax compression of something that is not black and white.")
     if layout.compression in (JPEG, *_JPEG2000, *_WEBP) and (layout.bits not in (8, 16) or layout.kind != "u"):
         raise UnsupportedImage(name, f"has {layout.bits}-bit samples in a picture codec, which is not read here.")
@@ -83,44 +85,64 @@ def decode(data: bytes, layout: Layout, rows: int, name: str) -> npt.NDArray[Any
     return values
 
 
-def _unpack(data: bytes, layout: Layout, rows: int, wanted: int) -> bytes:
+def _unpack(data: bytes, layout: Layout, rows: int, wanted: int) -> Any:
+    """At least `wanted` bytes, in any kind of buffer, or what there is."""
     if layout.compression == UNCOMPRESSED:
         return data
     if layout.compression in _DEFLATE:
         return zlib.decompressobj().decompress(data, wanted)
-    if layout.compression == _LZW:
-        return tiff_codecs.unpack_lzw(data, wanted)
-    if layout.compression == _PACKBITS:
-        return tiff_codecs.unpack_packbits(data, wanted)
+    if layout.compression in (_LZW, _PACKBITS):
+        return _through_opencv(data, layout, rows)
     if layout.compression == _LZMA:
         return lzma.LZMADecompressor(memlimit=_LZMA_MEMORY_BYTES).decompress(data, wanted)
-    return _through_libtiff(data, layout, rows)
+    return _fax(data, layout, rows) if layout.compression in FAX else _through_pillow(data, layout, rows)
 
 
-def _through_libtiff(data: bytes, layout: Layout, rows: int) -> bytes:
+def _through_opencv(data: bytes, layout: Layout, rows: int) -> Any:
+    """LZW or PackBits, as 16-bit gray: only that OpenCV checks for damage. An odd byte is left to Pillow."""
+    width, height = layout.row_bytes // 2, rows
+    if layout.row_bytes % 2:
+        width, height = layout.row_bytes, rows // 2
+    if not 0 < width <= _OPENCV_SIDE_PX or not 0 < height <= _OPENCV_SIDE_PX:
+        return _through_pillow(data, layout, rows)
+    plain = decode_opencv(_wrapped(data, layout, (height, width), 16))
+    if plain.nbytes < rows * layout.row_bytes:
+        return _through_pillow(data, layout, rows)
+    return plain.reshape(-1).view(np.uint8)
+
+
+def _fax(data: bytes, layout: Layout, rows: int) -> bytes:
+    """CCITT, through OpenCV: like every libtiff it goes on past damage, but it does so in silence."""
+    bits = decode_opencv(_wrapped(data, layout, (rows, layout.tile_hw[1]), 1))
+    return np.packbits(bits > 0, axis=1).tobytes()
+
+
+def _through_pillow(data: bytes, layout: Layout, rows: int) -> bytes:
+    """Zstandard, and what OpenCV does not take. Its libtiff prints its complaints; nobody can stop it."""
     from PIL import TiffImagePlugin
 
-    fax = layout.compression in _FAX
-    width = layout.tile_hw[1] if fax else layout.row_bytes
+    opened = TiffImagePlugin.TiffImageFile(io.BytesIO(_wrapped(data, layout, (rows, layout.row_bytes), 8)))
+    return decode_pillow(opened).tobytes()
+
+
+def _wrapped(data: bytes, layout: Layout, size_hw: tuple[int, int], bits: int) -> bytes:
+    """A segment as a gray TIFF of one strip: to a byte codec all pictures are bytes."""
     entries = [
-        (256, 4, width),
-        (257, 4, rows),
-        (258, 3, 1 if fax else 8),
+        (256, 4, size_hw[1]),
+        (257, 4, size_hw[0]),
+        (258, 3, bits),
         (259, 3, layout.compression),
         (262, 3, 1),
         (273, 4, 0),
         (277, 3, 1),
-        (278, 4, rows),
+        (278, 4, size_hw[0]),
         (279, 4, len(data)),
+        (292, 4, layout.fax_options[0]),
+        (293, 4, layout.fax_options[1]),
     ]
-    if fax:
-        entries += [(292, 4, layout.fax_options[0]), (293, 4, layout.fax_options[1])]
     start = 8 + 2 + 12 * len(entries) + 4
     body = b"".join(struct.pack("<HHII", tag, kind, 1, start if tag == 273 else v) for tag, kind, v in entries)
-    wrapped = b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + body + bytes(4) + data
-    with TiffImagePlugin.TiffImageFile(io.BytesIO(wrapped)) as picture:
-        picture.load()
-        return picture.tobytes()
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + body + bytes(4) + data
 
 
 def _undo_float_predictor(plain: bytes, layout: Layout, rows: int) -> npt.NDArray[Any]:
@@ -174,10 +196,8 @@ def _pillow(data: bytes, layout: Layout) -> npt.NDArray[Any]:
     from PIL import Jpeg2KImagePlugin, WebPImagePlugin
 
     webp = layout.compression in _WEBP
-    opened = WebPImagePlugin.WebPImageFile if webp else Jpeg2KImagePlugin.Jpeg2KImageFile
-    with opened(io.BytesIO(data)) as picture:
-        if picture.width * picture.height > 4 * layout.tile_hw[0] * layout.tile_hw[1] + 4096:
-            raise ValueError("a segment holds a picture larger than itself")
-        picture.load()
-        values = np.asarray(picture)
+    picture = (WebPImagePlugin.WebPImageFile if webp else Jpeg2KImagePlugin.Jpeg2KImageFile)(io.BytesIO(data))
+    if picture.width * picture.height > 4 * layout.tile_hw[0] * layout.tile_hw[1] + 4096:
+        raise ValueError("a segment holds a picture larger than itself")
+    values = decode_pillow(picture)
     return values[..., None] if values.ndim == 2 else values

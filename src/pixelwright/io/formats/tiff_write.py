@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.io import exif_tree, profiles
+from pixelwright.io.exchange import to_numpy
 from pixelwright.io.format import WriteOptions
-from pixelwright.io.formats.png_write import stacked
 from pixelwright.structures.image import white_of
 from pixelwright.structures.raster import Raster, Window
 
@@ -111,7 +111,7 @@ def _tiles(raster: Raster, tile_hw: tuple[int, ...]) -> Iterator[bytes]:
     step = rows * min(BAND_ROWS, max(1, BAND_BYTES // row_bytes))
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:  # zlib lets go of the GIL
         for start in range(0, height, step):
-            band = stacked(raster.read(Window(start, 0, min(step, height - start), width)))
+            band = to_numpy(raster.read(Window(start, 0, min(step, height - start), width)))
             for top in range(0, band.shape[0], rows):
                 row = band[top : top + rows]
                 yield from pool.map(_encode, (_tile(row, left, rows, columns) for left in range(0, width, columns)))

@@ -14,14 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage
-from pixelwright.io import exif, profiles
 from pixelwright.io.format import Format, Holds, WriteOptions
-from pixelwright.io.formats.png_write import stacked
-from pixelwright.io.formats.still import Still, raster_of
+from pixelwright.io.formats.still import Still, as_rgb, decode_pillow, encode_pillow, raster_of
 from pixelwright.io.stored import Stored
 from pixelwright.structures.raster import Raster
 
 MAX_SIDE_PX = 16383
+QUALITY = 80  # where `lossless=False` comes without a quality
 EFFORT = 4  # of 6: the default of libwebp
 _MAX_METADATA_BYTES = 2**24
 _MAX_CHUNKS = 2**17
@@ -96,10 +95,9 @@ def open_raster(stored: Stored, page: int) -> Raster:
     def samples() -> npt.NDArray[np.generic]:
         from PIL import WebPImagePlugin
 
-        with WebPImagePlugin.WebPImageFile(io.BytesIO(stored.whole())) as picture:
-            picture.seek(page)
-            picture.load()
-            return np.asarray(picture)
+        picture = WebPImagePlugin.WebPImageFile(io.BytesIO(stored.whole()))
+        picture.seek(page)
+        return decode_pillow(picture)
 
     return raster_of(stored, still, samples)
 
@@ -125,25 +123,10 @@ def write(raster: Raster, file: BinaryIO, options: WriteOptions) -> None:
 
     WebP knows no gray: gray pictures come back as RGB with three equal channels.
     """
-    from PIL import Image as PillowImage
-
-    image = raster.read()
-    if image.color.is_gray:
-        image = image.replace(pixels=np.repeat(image.pixels, 3, axis=2), color=profiles.spread(image.color))
+    image = as_rgb(raster.read())
     lossless = options.quality is None if options.lossless is None else options.lossless
-    target = io.BytesIO()  # Pillow would otherwise seek in and name the user's file
-    PillowImage.fromarray(stacked(image)).save(
-        target,
-        "WEBP",
-        lossless=lossless,
-        quality=options.quality or 80,
-        method=EFFORT,
-        exact=True,
-        icc_profile=profiles.profile_of(image.color) or b"",
-        exif=exif.to_embed(image.capture) or b"",
-        xmp=image.capture.xmp or b"",
-    )
-    file.write(target.getbuffer())
+    quality = options.quality or QUALITY
+    file.write(encode_pillow(image, "WEBP", lossless=lossless, quality=quality, method=EFFORT, exact=True))
 
 
 FORMAT = Format(
