@@ -6,8 +6,7 @@ The photos themselves are not shipped. CC BY and CC BY-SA ask that authors are n
 import argparse
 from pathlib import Path
 
-from package_images import manifest
-from photos import LICENSE_CLASSES, is_validation
+from photos import LICENSE_CLASSES, is_validation, read_manifest
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "training-photos.md"
 HEAD = """# The photographs behind denoise and super-resolve-x2
@@ -31,7 +30,7 @@ def main() -> None:
     """Writes the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    rows = manifest(parser.parse_args().data / "photos-train" / "photos-train.zip")
+    rows = read_manifest(parser.parse_args().data / "photos-train" / "photos-train.zip")
     used = [row for row in rows if row["licence_class"] in LICENSE_CLASSES and not is_validation(row["file"])]
     lines = []
     for row in used:

@@ -19,7 +19,8 @@ from artifacts import open_session, write_scores
 from loop import LoopConfig, arguments, load_ema, train
 from photos import Crops, Floats, Pixels, open_crops, read_folder, read_photos, to_float
 from pixelwright.models import resunet
-from restoration import export_image_model, psnr, run_image, to_batch
+from protocol import add_noise, non_local_means, psnr
+from restoration import export_image_model, run_image, to_batch
 
 MINUTES = 60
 CONFIG = resunet.VARIANTS["small"]
@@ -120,12 +121,6 @@ def loss(net: nn.Module, batch: tuple[Tensor, ...], fraction: float) -> Tensor:
     return 10 * squared.mean()  # about the gradient scale of the loss before
 
 
-def add_test_noise(pixels: Pixels, sigma: int, index: int) -> Pixels:
-    """Gaussian noise by `RandomState(index)`, then clipped and rounded to 8 bit as in a user's file."""
-    noise = np.random.RandomState(index).standard_normal(pixels.shape) * sigma
-    return np.rint(np.clip(pixels + noise, 0, 255)).astype(np.uint8)
-
-
 def validate(photos: dict[str, Pixels], net: nn.Module) -> dict[str, float]:
     """Mean PSNR on the center squares of the validation photos, by sigma."""
     scores = {}
@@ -134,21 +129,16 @@ def validate(photos: dict[str, Pixels], net: nn.Module) -> dict[str, float]:
         for index, pixels in enumerate(photos.values()):
             top, left = ((side - VALIDATION_PX) // 2 for side in pixels.shape[:2])
             square = pixels[top : top + VALIDATION_PX, left : left + VALIDATION_PX]
-            noisy = to_batch(to_float(add_test_noise(square, sigma, index)[None]))
+            noisy = to_batch(to_float(add_noise(square, sigma, index)[None]))
             restored = net(noisy)[0].permute(1, 2, 0).numpy()
             values.append(psnr(square / 255.0, np.clip(restored, 0, 1)))
         scores[f"sigma{sigma}"] = float(np.mean(values))
     return scores
 
 
-def non_local_means(noisy: Pixels, strength: float) -> Pixels:
-    """OpenCV's fast non-local means with its default windows, the same strength for lightness and color."""
-    return np.asarray(cv2.fastNlMeansDenoisingColored(noisy, None, strength, strength, 7, 21), np.uint8)
-
-
 def choose_strength(photos: dict[str, Pixels], sigma: int) -> float:
     """The non-local means strength of best mean PSNR on the validation photos."""
-    noisy = [add_test_noise(pixels, sigma, index) for index, pixels in enumerate(photos.values())]
+    noisy = [add_noise(pixels, sigma, index) for index, pixels in enumerate(photos.values())]
 
     def score(strength: float) -> float:
         cleaned = (non_local_means(seen, strength) / 255.0 for seen in noisy)
@@ -169,7 +159,7 @@ def evaluate(data: Path, run: Path) -> None:
         for sigma in SIGMAS:
             methods: dict[str, dict[str, float]] = {"noisy": {}, "opencv-nlm": {}, "model": {}}
             for index, (name, clean) in enumerate(images.items()):
-                noisy, truth = add_test_noise(clean, sigma, index), clean / 255.0
+                noisy, truth = add_noise(clean, sigma, index), clean / 255.0
                 restored = run_image(session, to_float(noisy), multiple_px=resunet.MULTIPLE_PX)
                 methods["noisy"][name] = psnr(truth, noisy / 255.0)
                 methods["opencv-nlm"][name] = psnr(truth, non_local_means(noisy, strengths[sigma]) / 255.0)
@@ -180,7 +170,7 @@ def evaluate(data: Path, run: Path) -> None:
         "PSNR-RGB in dB of float output clipped to 0..1. Gaussian noise: RandomState(i).standard_normal, "
         "i = index of the image in name order, added to the 8-bit image, then clipped, rounded to 8 bit. "
         "Images whose sides are no multiples of 8 are extended by repeating the edge, and cut back. opencv-nlm: "
-        "fastNlMeansDenoisingColored, windows 7 and 21, "
+        "fastNlMeansDenoisingColored in BGR, windows 7 and 21, "
         f"h = hColor = {strengths} by sigma, chosen on validation."
     )
     write_scores(run, "denoise", protocol, scores)

@@ -6,42 +6,29 @@ photograph dark ink on paper. So shapes, stroke widths, sharpness, light and pol
 polarities are scored.
 """
 
-import gzip
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from artifacts import answer, open_session, write_onnx, write_scores
 from loop import LoopConfig, arguments, load_ema, train
+from mnist import HELD_OUT, read_mnist
 from pixelwright.models import plaincnn
 
 MINUTES = 12
 CONFIG = plaincnn.VARIANTS["digits"]
 BATCH = 64
-HELD_OUT = 2000  # the last of the 20,000 training images: for choosing, never for training
 POLARITIES = ("white-on-black", "black-on-white")
-
-
-def read_idx(path: Path) -> NDArray[np.uint8]:
-    """The array in a gzip-compressed IDX file of bytes."""
-    payload = gzip.decompress(path.read_bytes())
-    if payload[:3] != b"\0\0\x08":
-        raise ValueError(f"{path}: expected IDX of unsigned bytes (00 00 08), got {payload[:3].hex(' ')}")
-    shape = np.frombuffer(payload, ">u4", count=payload[3], offset=4)
-    return np.frombuffer(payload, np.uint8, offset=4 + 4 * payload[3]).reshape(shape)
 
 
 def read_digits(data: Path, name: str) -> tuple[Tensor, Tensor]:
     """Images `(N, 1, 28, 28)`, 0..1, white on black, and their labels; `name` is train20k or t10k."""
-    images = read_idx(data / "mnist" / f"{name}-images-idx3-ubyte.gz")
-    labels = read_idx(data / "mnist" / f"{name}-labels-idx1-ubyte.gz")
-    gray = images[:, None].astype(np.float32) / 255
-    return torch.from_numpy(gray), torch.from_numpy(labels.astype(np.int64))
+    images, labels = read_mnist(data, name)
+    return torch.from_numpy(images), torch.from_numpy(labels.astype(np.int64))
 
 
 def uniform(rng: np.random.Generator, low: float, high: float, *shape: int) -> Tensor:

@@ -1,6 +1,5 @@
 """What there is to say of the reader of digits: contract, temperature, scores."""
 
-import gzip
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist import HELD_OUT, read_mnist
 from package_measure import fingerprint, measured
 from package_plan import Floats, Plan
 from pixelwright.runtimes.onnx import RUNTIME as REFERENCE
 from pixelwright.structures import spec as s
 
-HELD_OUT = 2000  # as in digits.py
 PARITY_IMAGES = 200
 BATCH = 50
 TEMPERATURES = np.geomspace(0.2, 5.0, 2001)
@@ -24,18 +23,9 @@ DEFINITION = (
 )
 
 
-def read_idx(path: Path) -> NDArray[np.uint8]:
-    """The array in a gzip-compressed IDX file of bytes."""
-    payload = gzip.decompress(path.read_bytes())
-    shape = np.frombuffer(payload, ">u4", count=payload[3], offset=4)
-    return np.frombuffer(payload, np.uint8, offset=4 + 4 * payload[3]).reshape(shape)
-
-
 def read_held_out(data: Path) -> tuple[Floats, NDArray[np.uint8]]:
     """The held-out images in both polarities, `(4000, 1, 28, 28)` 0..1, and their labels."""
-    pixels = read_idx(data / "mnist" / "train20k-images-idx3-ubyte.gz")[-HELD_OUT:, None]
-    images = pixels.astype(np.float32) / np.float32(255)
-    labels = read_idx(data / "mnist" / "train20k-labels-idx1-ubyte.gz")[-HELD_OUT:]
+    images, labels = (array[-HELD_OUT:] for array in read_mnist(data, "train20k"))
     return np.concatenate((images, 1 - images)), np.concatenate((labels, labels))
 
 

@@ -1,7 +1,5 @@
 """What there is to say of the image-to-image models: contract, terms of the photos, scores."""
 
-import csv
-import io
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,14 +10,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from package_measure import fingerprint, measured
 from package_plan import Floats, Plan
-from photos import LICENSE_CLASSES, Pixels, is_validation, read_photos
+from photos import LICENSE_CLASSES, Pixels, is_validation, read_manifest, read_photos
 from pixelwright.errors import ParityError
 from pixelwright.runtimes.onnx import RUNTIME as REFERENCE
 from pixelwright.structures import spec as s
+from protocol import add_noise, halve, psnr
 
 CROP_PX = 128
 CROPS = 2  # of each validation photo: at least 20 inputs
@@ -81,26 +79,9 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
 )
 
 
-def psnr(reference: Floats, image: Floats) -> float:
-    """Peak signal-to-noise ratio in dB, white at 1.0."""
-    return float(-10 * np.log10(np.mean(np.square(reference - image, dtype=np.float64))))
-
-
 def to_planes(pixels: Pixels) -> Floats:
     """`(H, W, 3)` uint8 as `(1, 3, H, W)`, 0..1."""
     return np.ascontiguousarray((pixels.astype(np.float32) / np.float32(255)).transpose(2, 0, 1)[None])
-
-
-def add_noise(pixels: Pixels, sigma: int, seed: int) -> Pixels:
-    """Gaussian noise added, clipped and rounded to 8 bit, as in denoise.py."""
-    noise = np.random.RandomState(seed).standard_normal(pixels.shape) * sigma
-    return np.rint(np.clip(pixels + noise, 0, 255)).astype(np.uint8)
-
-
-def halve(pixels: Pixels) -> Pixels:
-    """The image at half size by Pillow's antialiased bicubic filter, as in super_resolve_x2.py."""
-    size = pixels.shape[1] // 2, pixels.shape[0] // 2
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
 
 
 def degrade(kind: Kind, pixels: Pixels, index: int) -> Pixels:
@@ -160,7 +141,7 @@ def check_halo(model: Path, kind: Kind, pixels: Pixels) -> None:
 def licenses(archive: Path) -> s.License:
     """The terms of code and weights, and of the training photos by license class with their numbers."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in sorted(LICENSE_CLASSES)}
-    for row in manifest(archive):
+    for row in read_manifest(archive):
         if row["licence_class"] in counts and not is_validation(row["file"]):
             counts[row["licence_class"]][row["licence"]] += 1
     ours = s.Terms("Apache-2.0", "yes", url="https://www.apache.org/licenses/LICENSE-2.0", name="ours")
@@ -177,17 +158,10 @@ def licenses(archive: Path) -> s.License:
     return s.License(ours, ours, data)
 
 
-def manifest(archive: Path) -> list[dict[str, str]]:
-    """The rows of the photos' list."""
-    with zipfile.ZipFile(archive) as opened:
-        name = next(name for name in opened.namelist() if name.endswith("MANIFEST.csv"))
-        return list(csv.DictReader(io.StringIO(opened.read(name).decode())))
-
-
 def datasets(data: Path) -> dict[str, s.Data]:
     """What was measured on, by the name it has in the score file."""
     archive = data / "photos-train" / "photos-train.zip"
-    kept = {r["file"] for r in manifest(archive) if r["licence_class"] in LICENSE_CLASSES and is_validation(r["file"])}
+    kept = {r["file"] for r in read_manifest(archive) if r["licence_class"] in LICENSE_CLASSES and is_validation(r["file"])}
     with zipfile.ZipFile(archive) as opened:
         validation = fingerprint(opened.read(f"photos/{name}") for name in sorted(kept))
     with zipfile.ZipFile(data / "bsd130" / "bsd130.zip") as opened:

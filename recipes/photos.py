@@ -32,14 +32,19 @@ def is_validation(name: str) -> bool:
     return int(hashlib.sha256(name.encode()).hexdigest()[:8], 16) % 11 == 0
 
 
+def read_manifest(archive: Path) -> list[dict[str, str]]:
+    """The rows of the photos' list: file, author, license, source."""
+    with zipfile.ZipFile(archive) as opened:
+        name = next(name for name in opened.namelist() if name.endswith("MANIFEST.csv"))
+        return list(csv.DictReader(io.StringIO(opened.read(name).decode())))
+
+
 def read_photos(archive: Path) -> tuple[dict[str, Pixels], dict[str, Pixels]]:
     """The photos for training and those for validation, by file name."""
     training: dict[str, Pixels] = {}
     validation: dict[str, Pixels] = {}
+    names = [row["file"] for row in read_manifest(archive) if row["licence_class"] in LICENSE_CLASSES]
     with zipfile.ZipFile(archive) as opened:
-        listing = next(name for name in opened.namelist() if name.endswith("MANIFEST.csv"))
-        rows = csv.DictReader(io.StringIO(opened.read(listing).decode()))
-        names = [row["file"] for row in rows if row["licence_class"] in LICENSE_CLASSES]
         for name in sorted(names):
             with opened.open(f"photos/{name}") as file, Image.open(file) as image:
                 pixels = np.asarray(image.convert("RGB"))

@@ -1,4 +1,4 @@
-"""What the image-to-image recipes share: tensors, PSNR, export and running of an image model."""
+"""What the image-to-image recipes share: tensors, export and running of an image model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from artifacts import answer, write_onnx
@@ -16,11 +15,6 @@ from photos import Floats, Pixels
 def to_batch(pixels: Floats) -> Tensor:
     """`(N, H, W, C)` as a tensor `(N, C, H, W)`; the memory stays, which torch calls channels_last."""
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
-
-
-def psnr(reference: NDArray, image: NDArray) -> float:
-    """Peak signal-to-noise ratio in dB of images with white at 1.0, over all channels together."""
-    return float(-10 * np.log10(np.mean(np.square(reference - image, dtype=np.float64))))
 
 
 def run_image(

@@ -20,7 +20,8 @@ from artifacts import open_session, write_scores
 from loop import LoopConfig, arguments, load_ema, train
 from photos import Crops, Pixels, open_crops, read_folder, read_photos, to_float
 from pixelwright.models import span
-from restoration import export_image_model, psnr, run_image, to_batch
+from protocol import halve, psnr
+from restoration import export_image_model, run_image, to_batch
 
 MINUTES = 60
 CONFIG = span.VARIANTS["x2-small"]
@@ -29,12 +30,6 @@ BATCH, CROP_PX = 8, 96  # of the large image
 POLISH_FROM, POLISH_BATCH, POLISH_CROP_PX = 0.85, 2, 192  # fraction of the time; larger crops, squared error
 MARGIN_PX = 8  # cut off on all sides after the reduction: its kernel would meet the edge of the crop
 BORDER_PX = 2  # left out of the scores, as the field does: the scale
-
-
-def reduce(pixels: Pixels) -> Pixels:
-    """The image at half size by Pillow's antialiased bicubic filter."""
-    size = pixels.shape[1] // SCALE, pixels.shape[0] // SCALE
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
 
 
 def enlarge(pixels: Pixels) -> Pixels:
@@ -50,7 +45,7 @@ def make_batch(crops: Crops, rng: np.random.Generator, fraction: float) -> tuple
     for _ in range(count):
         pixels = np.ascontiguousarray(crops.draw(rng, size + 2 * MARGIN_PX))
         margin = MARGIN_PX // SCALE
-        small.append(reduce(pixels)[margin:-margin, margin:-margin])
+        small.append(halve(pixels)[margin:-margin, margin:-margin])
         large.append(pixels[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX])
     inputs, targets = (to_float(np.stack(images)) for images in (small, large))
     return to_batch(inputs), to_batch(targets)
@@ -89,7 +84,7 @@ def validate(photos: dict[str, Pixels], net: nn.Module) -> dict[str, float]:
     values = []
     for pixels in photos.values():
         large = even(pixels)
-        enlarged = net(to_batch(to_float(reduce(large)[None])))[0].permute(1, 2, 0).numpy()
+        enlarged = net(to_batch(to_float(halve(large)[None])))[0].permute(1, 2, 0).numpy()
         values.append(score(large, np.clip(enlarged, 0, 1)))
     luma_db, rgb_db = np.mean(values, axis=0)
     return {"psnr_y": float(luma_db), "psnr_rgb": float(rgb_db)}
@@ -104,7 +99,7 @@ def evaluate(data: Path, run: Path) -> None:
     for set_name, images in sets.items():
         for name, pixels in images.items():
             large = even(pixels)
-            small = reduce(large)
+            small = halve(large)
             restored = run_image(session, to_float(small), scale=SCALE)
             for method, image in (("bicubic", enlarge(small) / 255.0), ("model", restored)):
                 for metric, value in zip(("psnr_y", "psnr_rgb"), score(large, image), strict=True):

@@ -39,6 +39,7 @@ def flow(
     workers: int,
     batch_size: int = 1,
     ahead: int = 0,
+    on_stop: Callable[[], object] = lambda: None,
 ) -> Generator[Done[Item, Result]]:
     """The items' results in order.
 
@@ -50,6 +51,7 @@ def flow(
         workers: Threads.
         batch_size: Items in a batch at the most; a smaller one is run rather than leave a thread idle.
         ahead: Items under way at the most; 0 chooses two batches a worker.
+        on_stop: Called once nothing more is wanted and before threads are waited for, so that a long step can give up.
 
     An `Exception` of either step ends only its own item (a failing batch is tried again one by one). Closing the
     generator drops what has not begun and waits for what has.
@@ -75,6 +77,7 @@ def flow(
             while slots and slots[0].outcome is not None:
                 yield slots.popleft().outcome
     finally:
+        on_stop()
         pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -40,6 +40,9 @@ TO_XYZ_D50: dict[str, Floats] = {
     ),
 }
 GAMMA = {"adobe-rgb": 563 / 256, "display-p3": 2.2, "srgb": 2.2, "bt2020": 2.2}  # what "gamma" means without a profile
+# ITU-T H.273, tables 2 and 3; the first code of a name is the one to write
+CODED_PRIMARIES = {1: "srgb", 2: "srgb", 9: "bt2020", 12: "display-p3"}
+CODED_TRANSFER = {13: "srgb", 1: "srgb", 2: "srgb", 6: "srgb", 14: "srgb", 15: "srgb", 8: "linear", 16: "pq", 18: "hlg"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,11 @@ def color_of(channels: tuple[str, ...], icc: bytes | None) -> tuple[Color, tuple
         return Color(channels), (sentence,)
     transfer, primaries = names_of(icc)
     return Color(channels, transfer, primaries, icc), ()
+
+
+def color_of_codes(channels: tuple[str, ...], primaries: int, transfer: int) -> Color:
+    """The color that codes of ITU-T H.273 name; what they leave unspecified (2) is sRGB's."""
+    return Color(channels, CODED_TRANSFER.get(transfer, "unknown"), CODED_PRIMARIES.get(primaries, "unknown"))
 
 
 def profile_of(color: Color) -> bytes | None:

@@ -57,7 +57,8 @@ def prepare(image: Image, spec: InputSpec) -> Prepared:
     Raises:
         ShapeError: The contract refuses this kind of image; the sentence says why.
     """
-    original_hw = image.source.upright_size_hw
+    # A JPEG decoded at a reduced scale stands for its full size; a crop of a picture stands for itself.
+    original_hw = image.source.upright_size_hw if image.source.scale < 1 else image.size_hw
     fitting = _channels(_alpha(image, spec), spec)
     if spec.depth == "8-bit":
         fitting = color.to_8_bit(fitting)

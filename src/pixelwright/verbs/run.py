@@ -153,7 +153,7 @@ def _run_job(model: Model, request: RunRequest, folder: Path, tally: _Tally) -> 
     with open_job(folder, _job_request(model, request), listed) as job:
         tally.start(job.total, done=job.done, failed=job.failed)
         write = _into_job(model, request, folder)
-        outcomes = model.apply(job.items(), write, open_source=_path, many=job.total > 1)
+        outcomes = model.apply(job.items(), write, open_source=_path, count=job.total)
         last_commit = time.monotonic()
         try:
             for done in outcomes:
@@ -175,7 +175,7 @@ def _run_without_job(model: Model, request: RunRequest, tally: _Tally) -> Summar
     """Records only: to whoever listens, with nothing kept on disk."""
     items = list(enumerate(list_images(request.sources)))
     tally.start(len(items))
-    for done in model.apply(items, _record_of, open_source=_path, many=len(items) > 1):
+    for done in model.apply(items, _record_of, open_source=_path, count=len(items)):
         tally.take(done)
     return tally.summary(None)
 
@@ -193,7 +193,7 @@ def _run_to_file(model: Model, request: RunRequest, path: Path, tally: _Tally) -
         return {**_record_of(opened, result), "output": str(path)}
 
     tally.start(1)
-    for done in model.apply(items, write, open_source=_path, many=False):
+    for done in model.apply(items, write, open_source=_path, count=1):
         tally.take(done)
     return tally.summary(path)
 

@@ -9,8 +9,6 @@ from pixelwright.io import isobmff, orientation, profiles
 from pixelwright.io.formats.still import Still
 from pixelwright.structures.image import GRAY_CHANNELS, RGB_CHANNELS, Color
 
-_PRIMARIES = {1: "srgb", 2: "srgb", 9: "bt2020", 12: "display-p3"}
-_TRANSFER = {1: "srgb", 2: "srgb", 6: "srgb", 8: "linear", 13: "srgb", 14: "srgb", 15: "srgb", 16: "pq", 18: "hlg"}
 _ALPHA_URNS = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 
 
@@ -80,11 +78,7 @@ def _color(own: dict[bytes, bytes], boxes: isobmff.Boxes, channels: tuple[str, .
             code = struct.unpack_from(">HH", body, 4)
     if profile is not None:
         return profiles.color_of(channels, profile)
-    if code is None:
-        return Color(channels), ()
-    color = Color(channels, _TRANSFER.get(code[1], "unknown"), _PRIMARIES.get(code[0], "unknown"))
-    made = profiles.profile_of(color)
-    return (Color(channels, color.transfer, color.primaries, made) if made else color), ()
+    return profiles.color_of_codes(channels, *code) if code else Color(channels), ()
 
 
 def _orientation(own: dict[bytes, bytes]) -> int | None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import MissingExtra, UnreadableImage, UnsupportedImage
-from pixelwright.io import exif, isobmff, orientation, profiles
+from pixelwright.io import exif, isobmff, orientation
 from pixelwright.io.border import reading
 from pixelwright.io.exchange import to_numpy
 from pixelwright.io.format import Format, Holds, WriteOptions
@@ -91,13 +91,11 @@ def _still(header: jxl_header.JxlHeader, boxes: dict[bytes, bytes], name: str) -
         what = f"is {kind} JPEG XL, which pillow-jxl-plugin squeezes to 8 bits. Convert it to TIFF with libjxl's djxl."
         raise UnsupportedImage(name, what)
     channels = GRAY_CHANNELS if header.gray else RGB_CHANNELS
-    color = Color(channels, header.transfer, header.primaries)
     warnings = []
     if header.transfer in ("pq", "hlg"):
         warnings.append(f"HDR picture ({header.transfer.upper()} transfer): showing its values as sRGB would be wrong.")
     if header.embedded and math.prod(header.size_hw) > _EAGER_PIXELS:
         warnings.append("The embedded ICC profile was not looked at on opening so large a picture.")
-    made = profiles.profile_of(color)
     body = boxes.get(b"Exif", b"")
     skip = 0 if body[:4] in (b"II*\0", b"MM\0*") else 4  # older writers left out the offset in front
     return Still(
@@ -108,7 +106,7 @@ def _still(header: jxl_header.JxlHeader, boxes: dict[bytes, bytes], name: str) -
         alpha=header.alpha,
         premultiplied=header.premultiplied,
         orientation=1,  # the codestream's own was applied by the decoder; that of EXIF is not to be looked at
-        color=Color(channels, color.transfer, color.primaries, made) if made else color,
+        color=Color(channels, header.transfer, header.primaries),
         exif=body[skip:] or None,
         xmp=boxes.get(b"xml "),
         warnings=tuple(warnings),

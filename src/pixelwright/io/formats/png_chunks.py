@@ -162,17 +162,12 @@ def _xmp(chunk: bytes | None) -> bytes | None:
     return profiles.unfold(text, xmp.MAX_XMP_BYTES) if packed else text
 
 
-_CICP_PRIMARIES = {1: "srgb", 9: "bt2020", 12: "display-p3"}
-_CICP_TRANSFER = {1: "srgb", 6: "srgb", 8: "linear", 13: "srgb", 14: "srgb", 15: "srgb", 16: "pq", 18: "hlg"}
-
-
 def color_of(header: PngHeader, channels: tuple[str, ...]) -> tuple[Color, tuple[str, ...]]:
     """The color, by the precedence of the standard: cICP, iCCP, sRGB, then gAMA with cHRM."""
     kept = header.kept
     code = kept.get(b"cICP", b"")
     if len(code) == 4:
-        primaries = _CICP_PRIMARIES.get(code[0], "unknown")
-        return Color(channels, _CICP_TRANSFER.get(code[1], "unknown"), primaries), ()
+        return profiles.color_of_codes(channels, code[0], code[1]), ()
     if b"iCCP" in kept:
         _, _, packed = kept[b"iCCP"].partition(b"\x00")
         return profiles.color_of(channels, profiles.unfold(packed[1:]) or b"damaged")
@@ -201,8 +196,8 @@ def metadata(color: Color, capture: Capture) -> bytes:
     profile = profiles.profile_of(color)
     if profile is not None:
         parts.append(chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(profile)))
-    elif color.transfer in ("pq", "hlg") and color.primaries in _CICP_PRIMARIES.values():
-        primaries = {name: code for code, name in _CICP_PRIMARIES.items()}[color.primaries]
+    elif color.transfer in ("pq", "hlg") and color.primaries in profiles.CODED_PRIMARIES.values():
+        primaries = next(code for code, name in profiles.CODED_PRIMARIES.items() if name == color.primaries)
         parts.append(chunk(b"cICP", bytes((primaries, 16 if color.transfer == "pq" else 18, 0, 1))))
     elif color.is_srgb:
         parts.append(chunk(b"sRGB", b"\x00"))

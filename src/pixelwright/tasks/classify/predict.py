@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from inspect import signature
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,22 +12,26 @@ import numpy.typing as npt
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle
 from pixelwright.contract import Graphs, PredictOptions
-from pixelwright.errors import UnknownName
+from pixelwright.errors import BundleError, UnknownName
 from pixelwright.io.icc import to_srgb
 from pixelwright.ops import batch
 from pixelwright.structures.raster import Raster
 from pixelwright.structures.results import ClassScores
-from pixelwright.structures.spec import Decision
+from pixelwright.structures.spec import BundleSpec, Decision
 
 DEFAULT_TOP_K = 5
 
 
 def check(bundle: ModelBundle, options: PredictOptions) -> None:
-    """Refuse labels the model does not have.
+    """Refuse a bundle without classes, and labels the model does not have.
 
     Raises:
+        BundleError: It has no labels, or its decoder makes images.
         UnknownName: With the nearest labels.
     """
+    output = bundle.spec.output
+    if not output.labels or output.decoder == "image":
+        raise BundleError(bundle.path, f"decoder {output.decoder!r} with {len(output.labels)} labels gives no classes.")
     known = set(bundle.spec.output.labels)
     for label in options.classes:
         if label not in known:
@@ -50,12 +56,17 @@ def predict(
     """Class scores for each prepared image."""
     spec = bundle.spec
     outputs = graphs["model"].run({spec.graphs["model"].inputs[0].name: batch.stack(prepared)})
-    decode = registry.get("decoder", spec.output.decoder)
-    scores = decode(outputs, **spec.output.parameters, temperature=spec.decision.temperature)
+    scores = registry.get("decoder", spec.output.decoder)(outputs, **_parameters(spec))
     wanted = _wanted(spec.output.labels, options)
     thresholds = _thresholds(spec.output.labels, spec.decision, options)
     top_k = options.top_k or DEFAULT_TOP_K
     return [_rank(row, spec.output.labels, wanted & (row >= thresholds), top_k) for row in scores]
+
+
+def _parameters(spec: BundleSpec) -> dict[str, Any]:
+    """The decoder's parameters, and the temperature where it has one."""
+    known = signature(registry.get("decoder", spec.output.decoder)).parameters
+    return {**spec.output.parameters, **({"temperature": spec.decision.temperature} if "temperature" in known else {})}
 
 
 def _wanted(labels: list[str], options: PredictOptions) -> npt.NDArray[np.bool_]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle
@@ -18,16 +20,25 @@ from pixelwright.contract import Graphs, PredictOptions
 from pixelwright.errors import BundleError, RuntimeFailure, ShapeError
 from pixelwright.io.icc import to_srgb
 from pixelwright.ops import batch, color, resample, tiles
-from pixelwright.structures.image import GRAY, Image
+from pixelwright.structures.image import GRAY, Color, Image
 from pixelwright.structures.raster import Raster, Window, crop
 from pixelwright.structures.spec import Tiling
 
+Planes = npt.NDArray[Any]
+
 
 def check(bundle: ModelBundle, options: PredictOptions) -> None:
-    """Refuse a bundle whose decoder does not make an image."""
+    """Refuse a bundle that does not make an image of an image, pixel by pixel.
+
+    Raises:
+        BundleError: Saying what of the contract does not fit.
+    """
     del options
-    if bundle.spec.output.decoder != "image":
-        raise BundleError(bundle.path, f"decoder {bundle.spec.output.decoder!r} makes no image; enhance needs 'image'.")
+    spec = bundle.spec
+    if spec.output.decoder != "image":
+        raise BundleError(bundle.path, f"decoder {spec.output.decoder!r} makes no image; enhance needs 'image'.")
+    if spec.input.resize or spec.input.crop_hw or spec.input.channels == "bgr":
+        raise BundleError(bundle.path, "enhance takes a picture as it is: no resize, no crop, channels rgb or gray.")
 
 
 def prepare(raster: Raster, bundle: ModelBundle) -> Raster:
@@ -61,15 +72,18 @@ def _enhanced(source: Raster, graphs: Graphs, bundle: ModelBundle, options: Pred
     squeeze = spec.input.depth == "8-bit"
     grid = tiling or Tiling(halo_px=0)
     tile_px = options.tile_px if tiling else max(height, width)
+    converted = spec.input.color == "srgb"
 
     @cache
     def pixels() -> Raster:
-        if source.windowed and spec.input.color == "as-is":
+        if source.windowed and not converted:
             return source
         image = source.read()
-        return Raster.of(to_srgb(image) if spec.input.color == "srgb" else image)
+        return Raster.of(to_srgb(image) if converted else image)
 
     def decode(window: Window | None, _at_least_hw: tuple[int, int] | None) -> Image:
+        if tiling is None and window is not None:
+            return crop(decode(None, None), window)
         wanted = window or Window(0, 0, height * scale, width * scale)
         inner = _shrunk(wanted, scale)
         canvas: Image | None = None
@@ -80,12 +94,13 @@ def _enhanced(source: Raster, graphs: Graphs, bundle: ModelBundle, options: Pred
                 break
             canvas = canvas or _blank(piece, inner, scale)
             _paste(canvas, piece, _within(tile.core, inner, scale))
-        assert canvas is not None  # a window holds a pixel, so there was a tile
-        return crop(canvas, Window(wanted.top % scale, wanted.left % scale, wanted.height, wanted.width))
+        # A window holds a pixel, so there was a tile.
+        return crop(cast(Image, canvas), Window(wanted.top % scale, wanted.left % scale, wanted.height, wanted.width))
 
     return replace(
         source,
         size_hw=(height * scale, width * scale),
+        color=Color(source.color.channels) if converted else source.color,
         dtype=np.dtype(np.uint8) if squeeze else source.dtype,
         white=255.0 if squeeze else source.white,
         has_alpha=source.has_alpha and spec.input.alpha == "keep",
@@ -107,16 +122,9 @@ def _run(image: Image, graphs: Graphs, bundle: ModelBundle) -> Image:
     if spec.channels != "gray":
         parts = [color.to_rgb(part) for part in parts]
 
-    graph = bundle.spec.graphs["model"].inputs[0].name
-    outputs = graphs["model"].run({graph: np.stack([batch.tensor(part, spec) for part in parts])})
-    decode = registry.get("decoder", bundle.spec.output.decoder)
-    made = decode(outputs, **bundle.spec.output.parameters)
-
     scale = int(bundle.spec.output.parameters.get("scale", 1))
     height, width = (side * scale for side in image.size_hw)
-    made = made[:, :height, :width]
-    if not np.isfinite(made).all():
-        raise RuntimeFailure(f"{image.source.path}: model {bundle.spec.name} made values that are not finite.")
+    made = _pictures([batch.tensor(part, spec) for part in parts], scale, graphs, bundle)[:, :height, :width]
     result = made[0] if together else np.stack([one.mean(axis=2) for one in made], axis=2)
     alpha = image.alpha
     if alpha is not None and scale > 1:
@@ -125,6 +133,21 @@ def _run(image: Image, graphs: Graphs, bundle: ModelBundle) -> Image:
     spacing_mm = image.spacing_mm and (image.spacing_mm[0] / scale, image.spacing_mm[1] / scale)
     pixels = color.from_float(result, image.pixels.dtype, image.white)
     return image.replace(pixels=pixels, alpha=alpha, spacing_mm=spacing_mm)
+
+
+def _pictures(tensors: list[Planes], scale: int, graphs: Graphs, bundle: ModelBundle) -> Planes:
+    """The network's pictures (N, H, W, C), checked to be what its contract promises."""
+    name, spec = bundle.spec.name, bundle.spec
+    stacked = np.stack(tensors)
+    outputs = graphs["model"].run({spec.graphs["model"].inputs[0].name: stacked})
+    made = registry.get("decoder", spec.output.decoder)(outputs, **spec.output.parameters)
+    axes = (2, 3) if spec.input.layout == "NCHW" else (1, 2)
+    expected_hw = tuple(stacked.shape[axis] * scale for axis in axes)
+    if made.shape[1:3] != expected_hw:
+        raise RuntimeFailure(f"model {name} made {made.shape[1:3]} pixels, its contract says {expected_hw}.")
+    if not np.isfinite(made).all():
+        raise RuntimeFailure(f"model {name} made values that are not finite.")
+    return made
 
 
 def _channel(image: Image, index: int) -> Image:
