@@ -15,6 +15,7 @@ from pixelwright.structures.image import Capture
 
 PREFIX = b"Exif\x00\x00"
 MAX_DPI = 1_000_000
+METERS_PER_INCH = 0.0254
 MAX_EXIF_BYTES = 2**24  # cameras write 64 KiB; a PNG or HEIF could claim gigabytes
 
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 274, 282, 283, 296
@@ -60,6 +61,11 @@ def read(block: bytes | None) -> Exif:
         )
     except struct.error:
         return Exif()
+
+
+def dpi_of_meters(x: int, y: int) -> tuple[float, float] | None:
+    """Pixels per inch from pixels per meter, None where one of them says nothing."""
+    return (round(x * METERS_PER_INCH, 2), round(y * METERS_PER_INCH, 2)) if x > 0 and y > 0 else None
 
 
 def to_embed(capture: Capture) -> bytes | None:

@@ -33,6 +33,7 @@ class Holds:
         alpha: Whether an alpha mask can go along.
         any_channels: Whether channels other than gray and RGB can.
         profile: Whether an ICC profile goes along; without one only sRGB can be written.
+        metadata: Whether EXIF and XMP go along; where not, they are left out with a warning.
         hdr: Whether a PQ or HLG transfer can be stated.
         max_side_px: Largest width or height.
     """
@@ -42,6 +43,7 @@ class Holds:
     alpha: bool = False
     any_channels: bool = False
     profile: bool = True
+    metadata: bool = True
     hdr: bool = False
     max_side_px: int = 2**31 - 1
 

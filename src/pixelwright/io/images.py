@@ -6,6 +6,7 @@ gamut; what goes in is refused where the format could not hold it. Every failure
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -31,6 +32,8 @@ from pixelwright.io.format import Format, WriteOptions
 from pixelwright.io.stored import Readable, Stored
 from pixelwright.structures.image import Image, white_of
 from pixelwright.structures.raster import Raster, Window
+
+log = logging.getLogger(__name__)
 
 MAX_PIXELS = 2**28  # 268 megapixels decoded whole: beyond every camera sold, 0.8 GB as 8-bit and 3.2 GB as float RGB
 MAX_WINDOWED_PIXELS = 2**36  # for files read in windows: four times the largest slide scan
@@ -192,6 +195,9 @@ def write_image(
     write = _writer(raster, form, target)
     with atomic.replacing(target) as file, _writing(target):
         write(raster, file, WriteOptions(quality, lossless))
+    left_out = [name for name in ("exif", "xmp") if getattr(raster.capture, name) and not form.holds.metadata]
+    if left_out:
+        log.warning("%s: %s has no place for %s.", target, form.title, " and ".join(map(str.upper, left_out)))
 
 
 def _by_suffix(path: Path) -> Format:

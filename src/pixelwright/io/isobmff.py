@@ -30,8 +30,6 @@ class Boxes:
     """The `meta` box, taken apart.
 
     Attributes:
-        brand: Major brand.
-        brands: All brands.
         primary: Id of the primary item.
         items: By id.
         properties: Property boxes, (kind, body), in the order they are counted.
@@ -41,8 +39,6 @@ class Boxes:
         iprp: Byte range of the box that holds them.
     """
 
-    brand: bytes = b""
-    brands: tuple[bytes, ...] = ()
     primary: int = 0
     items: dict[int, Item] = field(default_factory=dict)
     properties: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -89,10 +85,7 @@ def parse(data: bytes) -> Boxes:
     """
     boxes = Boxes()
     for kind, body, end in walk(data, 0, len(data)):
-        if kind == b"ftyp":
-            boxes.brand = data[body : body + 4]
-            boxes.brands = tuple(data[i : i + 4] for i in range(body, min(end, body + 400) - 3, 4) if i != body + 4)
-        elif kind == b"meta":
+        if kind == b"meta":
             if end - body > MAX_META_BYTES:
                 raise ValueError("the meta box is absurdly long")
             _meta(boxes, data, body + 4, end)

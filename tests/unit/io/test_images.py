@@ -19,7 +19,7 @@ from PIL import Image as PillowImage
 from pixelwright.errors import ImageError, ImageTooLarge, UnreadableImage, UnsupportedImage, UsageError
 from pixelwright.io import images
 from pixelwright.io.images import open_raster, read_image, write_image
-from pixelwright.structures.image import GRAY, Color, Image
+from pixelwright.structures.image import GRAY, Capture, Color, Image
 from pixelwright.structures.raster import Raster, Window
 
 PIXELS = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
@@ -178,6 +178,15 @@ def test_a_failure_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
         write_image(replace(Raster.of(Image(PIXELS)), decode=fail), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", ["bmp", "jp2"])
+def test_metadata_that_has_no_place_is_named(suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_image(Image(PIXELS), tmp_path / f"x.{suffix}")
+    assert caplog.messages == []
+    write_image(Image(PIXELS, capture=Capture(exif=b"II*\0", xmp=b"<x/>")), tmp_path / f"x.{suffix}")
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].endswith("has no place for EXIF and XMP.")
 
 
 def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

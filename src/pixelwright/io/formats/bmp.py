@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import UnreadableImage, UnsupportedImage
+from pixelwright.io import exif
 from pixelwright.io.format import Format, Holds, WriteOptions
 from pixelwright.io.formats.still import Still, check_page, decode_pillow, encode_pillow, raster_of
 from pixelwright.io.stored import Stored
 from pixelwright.structures.raster import Raster
 
 _PLAIN, _RLE8, _RLE4, _BITFIELDS, _ALPHA_BITFIELDS = 0, 1, 2, 3, 6
-METERS_PER_INCH = 0.0254
 
 
 def sniff(head: bytes) -> bool:
@@ -64,7 +64,7 @@ def read_header(stored: Stored) -> Still:
         format="bmp",
         gray=_is_gray(head, 14 + length, bits, 4, colors),
         alpha=bits == 32 and mask != 0 and packing in (_BITFIELDS, _ALPHA_BITFIELDS),
-        dpi=(round(x * METERS_PER_INCH, 2), round(y * METERS_PER_INCH, 2)) if x > 0 and y > 0 else None,
+        dpi=exif.dpi_of_meters(x, y),
         stored_color="palette" if bits <= 8 else None,
     )
     return _checked(stored, (height, width), bits, still)
@@ -99,5 +99,5 @@ FORMAT = Format(
     sniff=sniff,
     open=open_raster,
     write=write,
-    holds=Holds(profile=False),
+    holds=Holds(profile=False, metadata=False),
 )

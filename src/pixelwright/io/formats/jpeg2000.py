@@ -121,5 +121,5 @@ FORMAT = Format(
     sniff=sniff,
     open=open_raster,
     write=write,
-    holds=Holds(alpha=True, profile=False),
+    holds=Holds(alpha=True, profile=False, metadata=False),
 )

@@ -28,7 +28,6 @@ class JxlHeader:
         gray: Whether there is one channel of color.
         alpha: Whether an extra channel is alpha.
         premultiplied: Whether the color was multiplied by it.
-        extras: Number of extra channels.
         embedded: Whether an ICC profile is stored.
         transfer: As in `Color`.
         primaries: As in `Color`.
@@ -41,7 +40,6 @@ class JxlHeader:
     gray: bool = False
     alpha: bool = False
     premultiplied: bool = False
-    extras: int = 0
     embedded: bool = False
     transfer: str = "srgb"
     primaries: str = "srgb"
@@ -90,8 +88,8 @@ def parse(codestream: bytes) -> JxlHeader:
         _extra_fields(bits, header)
     header.bits, header.floating = _depth(bits)
     bits.flag()  # whether 16-bit buffers suffice
-    header.extras = bits.choice(((0, 0), (1, 0), (2, 4), (1, 12)))
-    for _ in range(min(header.extras, _MAX_EXTRA)):
+    extras = bits.choice(((0, 0), (1, 0), (2, 4), (1, 12)))
+    for _ in range(min(extras, _MAX_EXTRA)):
         _extra_channel(bits, header)
     bits.flag()  # XYB
     _color(bits, header)

@@ -15,7 +15,6 @@ from pixelwright.structures.image import Capture, Color
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = b"XML:com.adobe.xmp"
-METERS_PER_INCH = 0.0254
 
 _KEPT = {b"IHDR", b"PLTE", b"tRNS", b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP", b"pHYs", b"eXIf", b"iTXt", b"sBIT"}
 _MAX_CHUNK_BYTES = 2**24  # of those that are kept; a picture's own data is not bounded by this
@@ -150,7 +149,7 @@ def capture_of(header: PngHeader) -> tuple[Capture, int]:
     physical = header.kept.get(b"pHYs", b"")
     if len(physical) == 9:
         x, y, unit = struct.unpack(">IIB", physical)
-        dpi = (round(x * METERS_PER_INCH, 2), round(y * METERS_PER_INCH, 2)) if unit == 1 and x and y else dpi
+        dpi = (exif.dpi_of_meters(x, y) if unit == 1 else None) or dpi
     return Capture(block.block, xmp.reset(_xmp(header.kept.get(b"iTXt"))), dpi), block.orientation
 
 
@@ -202,7 +201,7 @@ def metadata(color: Color, capture: Capture) -> bytes:
     elif color.is_srgb:
         parts.append(chunk(b"sRGB", b"\x00"))
     if capture.dpi:
-        x, y = (min(round(value / METERS_PER_INCH), 2**31 - 1) for value in capture.dpi)
+        x, y = (min(round(value / exif.METERS_PER_INCH), 2**31 - 1) for value in capture.dpi)
         parts.append(chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
     if capture.exif:
         parts.append(chunk(b"eXIf", capture.exif))
