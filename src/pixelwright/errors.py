@@ -92,6 +92,10 @@ class JobError(PixelwrightError, RuntimeError):
     """A job folder cannot be started or continued."""
 
 
+class OutputError(JobError):
+    """A result cannot be written: the disk is full or not writable. The same command continues once that is mended."""
+
+
 class UnknownName(PixelwrightError, LookupError):
     """A name stands in no registry; the nearest known ones are in the message.
 

@@ -58,7 +58,7 @@ def test_enhance_writes_one_file_or_a_folder_under_runs(folder: Path, capsys: py
         (["classify", "*.xyz", "--model", "bright"], 2, "nothing matches"),
         (["classify", "a.png", "--model", "bright", "--draw"], 2, "Name one with -o"),
         (["classify", "a.png", "--model", "bright", "--runtime", "onyxruntime"], 2, "Did you mean 'onnxruntime'"),
-        (["enhance", "a.png", "--model", "blur", "-o", "x.png", "--suffix", ".xyz"], 2, "no format has the ending"),
+        (["enhance", "a.png", "--model", "blur", "-o", "x.png", "--suffix", ".xyz"], 2, "is one picture file"),
         (["enhance", "a.png", "bad.png", "--model", "blur", "-o", "x.png"], 2, "there are 2 pictures"),
         (["inspect", "bad.png"], 3, "bad.png"),
         (["inspect", "a.png", "bad.png"], 1, "bad.png"),

@@ -14,19 +14,23 @@ the job is. Nothing is appended to.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pixelwright.errors import JobError
+from pixelwright.errors import JobError, OutputError
 from pixelwright.io.sources import Item
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1
 PARTIAL = ".partial"  # pictures being written; emptied when a job continues
@@ -68,15 +72,24 @@ class Job:
 
     def commit(self) -> None:
         """Write the taken records as one shard."""
-        if not self._pending:
+        # Taken out first: interrupted anywhere below, the records are done again rather than written twice.
+        shard, self._pending = self._pending, []
+        if not shard:
             return
-        write_lines(self.folder / "results" / f"{self.done:09d}.jsonl", self._pending)
-        self.done += len(self._pending)
-        self.failed += sum("error" in record for record in self._pending)
-        self._pending.clear()
+        write_lines(self.folder / "results" / f"{self.done:09d}.jsonl", shard)
+        self.done += len(shard)
+        self.failed += sum("error" in record for record in shard)
 
     def finish(self) -> None:
-        """Put all shards together in `results.jsonl` and the failures in `failed.jsonl`."""
+        """Put all shards together in `results.jsonl` and the failures in `failed.jsonl`.
+
+        Raises:
+            JobError: Items are missing.
+        """
+        if self.done != self.total:
+            raise JobError(
+                f"{self.folder}: {self.done} of {self.total} items have a record. Run the same command again."
+            )
         write_lines(self.folder / "results.jsonl", self.records())
         failures = (record for record in self.records() if "error" in record)
         write_lines(self.folder / "failed.jsonl", failures)
@@ -85,13 +98,16 @@ class Job:
     def records(self) -> Iterator[dict[str, Any]]:
         """All committed records in order."""
         for shard in sorted((self.folder / "results").glob("*.jsonl")):
-            with shard.open("rb") as lines:
-                yield from map(json.loads, lines)
+            try:
+                with shard.open("rb") as lines:
+                    yield from map(json.loads, lines)
+            except ValueError as err:
+                raise JobError(f"{shard} is damaged ({err}). Remove the folder and start again.") from err
 
 
 @contextmanager
-def open_job(folder: Path, request: dict[str, Any], list_items: Callable[[], Iterable[Item]]) -> Iterator[Job]:
-    """Start a job in a folder, or continue the one that is there.
+def open_job(folder: Path, request: dict[str, Any], list_items: Callable[[], Iterable[Item]]) -> Generator[Job]:
+    """A job in a folder, started or continued; no other process can run it meanwhile.
 
     Args:
         folder: Made where it is missing.
@@ -99,35 +115,53 @@ def open_job(folder: Path, request: dict[str, Any], list_items: Callable[[], Ite
         list_items: Called when the job is new.
 
     Raises:
-        JobError: The folder holds another job, or something that is not a job, or another process runs it.
+        JobError: The folder cannot be used, holds another job, or something that is not a job, or another process
+            runs it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
-        if not (folder / "job.json").exists():
-            _begin(folder, request, list_items())
-        total = _check(folder, request)
-        for name in ("results", PARTIAL):
-            (folder / name).mkdir(exist_ok=True)
-        for stale in (folder / PARTIAL).iterdir():
-            stale.unlink()
-        for stale in (folder / "results").glob("*.tmp"):
-            stale.unlink()
-        job = Job(folder, total)
-        for record in job.records():
-            if record["index"] != job.done:
-                raise JobError(
-                    f"{folder}: record {job.done} is missing from results/. Remove the folder and start again."
-                )
-            job.done += 1
-            job.failed += "error" in record
+    with _usable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "job.lock").open("a+b")
+    with lock:
+        with _usable(folder):
+            _lock(lock, folder)
+            job = _read_or_begin(folder, request, list_items)
         yield job
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a folder holds a job that was finished."""
+    return (folder / "results.jsonl").exists()
+
+
+def _read_or_begin(folder: Path, request: dict[str, Any], list_items: Callable[[], Iterable[Item]]) -> Job:
+    if not (folder / "job.json").exists():
+        _begin(folder, request, list_items())
+    job = Job(folder, _check(folder, request))
+    for name in ("results", PARTIAL):
+        (folder / name).mkdir(exist_ok=True)
+    for stale in (*(folder / PARTIAL).iterdir(), *(folder / "results").glob("*.tmp")):
+        stale.unlink()
+    for record in job.records():
+        if record["index"] != job.done:
+            raise JobError(f"{folder}: record {job.done} is missing in results/. Remove the folder and start again.")
+        job.done += 1
+        job.failed += "error" in record
+    return job
+
+
+@contextmanager
+def _usable(folder: Path) -> Generator[None]:
+    try:
+        yield
+    except OSError as err:
+        raise OutputError(f"cannot use {folder} as a job folder: {err.strerror or err}. Name another with -o.") from err
 
 
 def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> int:
     """Records as JSON lines in a file that is there whole or not at all; how many there were.
 
     Raises:
-        JobError: The disk is full or not writable.
+        OutputError: The disk is full or not writable.
     """
     aside = path.with_name(path.name + ".tmp")
     try:
@@ -138,10 +172,14 @@ def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> int:
         aside.replace(path)
     except OSError as err:
         aside.unlink(missing_ok=True)
-        raise JobError(
-            f"cannot write {path}: {err.strerror}. What was finished is kept; make room and run the same command again."
-        ) from err
+        raise stopped(path, err) from err
     return count
+
+
+def stopped(path: Path, err: OSError) -> OutputError:
+    """What to raise where the disk is full or not writable."""
+    kept = "What was finished is kept; mend that and run the same command again."
+    return OutputError(f"cannot write {path}: {err.strerror or err}. {kept}")
 
 
 def to_line(record: dict[str, Any]) -> bytes:
@@ -183,7 +221,7 @@ def _begin(folder: Path, request: dict[str, Any], items: Iterable[Item]) -> None
 def _check(folder: Path, request: dict[str, Any]) -> int:
     try:
         job = json.loads((folder / "job.json").read_bytes())
-        was, total = job["request"], int(job["items"])
+        was, total, digest = job["request"], int(job["items"]), job["items_sha256"]
     except (ValueError, KeyError, TypeError) as err:
         raise JobError(f"{folder / 'job.json'} is damaged ({err}). Remove the folder and start again.") from err
     if job.get("format") != FORMAT:
@@ -194,28 +232,26 @@ def _check(folder: Path, request: dict[str, Any]) -> int:
     if differing:
         said = "; ".join(f"{key}: {was.get(key)!r} there, {now.get(key)!r} now" for key in differing[:3])
         raise JobError(f"{folder} holds another job ({said}). Choose another -o, or remove the folder.")
+    with (folder / "items.jsonl").open("rb") as items:
+        if hashlib.file_digest(items, "sha256").hexdigest() != digest:
+            raise JobError(f"{folder / 'items.jsonl'} was changed. Remove the folder and start again.")
     return total
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    path = folder / "job.lock"
-    with path.open("a+b") as lock:
-        try:
-            _lock(lock)
-        except OSError as err:
+def _lock(lock: BinaryIO, folder: Path) -> None:
+    # The system lets go of these locks when the process ends, however it ends. A file system that has none is used
+    # without: there is then nothing that keeps two runs apart.
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            lock.seek(0)
+            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+        else:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as err:
+        if err.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
             raise JobError(f"{folder}: another process is running this job.") from err
-        yield
-
-
-def _lock(lock: BinaryIO) -> None:
-    # The system lets go of these locks when the process ends, however it ends.
-    if os.name == "nt":
-        import msvcrt
-
-        lock.seek(0)
-        msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-    else:
-        import fcntl
-
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        log.warning("%s: this file system has no locks; do not run the job twice at a time", folder)

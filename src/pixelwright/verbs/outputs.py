@@ -7,10 +7,10 @@ import errno
 from pathlib import Path
 
 from pixelwright.contract import Task
-from pixelwright.errors import ImageError, JobError
+from pixelwright.errors import ImageError
 from pixelwright.io.images import fitting_suffix, formats, write_image
 from pixelwright.structures.raster import Raster
-from pixelwright.verbs.job import PARTIAL, Job
+from pixelwright.verbs.job import PARTIAL, Job, stopped
 
 # Larger results go to tiled TIFF, the one format here that is written window by window.
 LARGEST_WHOLE_BYTES = 1 << 30
@@ -19,12 +19,10 @@ LARGEST_WHOLE_BYTES = 1 << 30
 DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 
-class OutputError(JobError):
-    """A result cannot be written; the run stops, and the same command continues it."""
-
-
 def output_name(name: str, picture: Raster, suffix: str | None) -> str:
-    """An item's name, with another ending added where its own does not fit what is written.
+    """An item's name, with another ending where its own does not fit what is written.
+
+    Items of a listing differ in their names without endings, so this never makes two names one.
 
     Args:
         name: The item's.
@@ -34,7 +32,8 @@ def output_name(name: str, picture: Raster, suffix: str | None) -> str:
     kept = "tiff" if picture.nbytes > LARGEST_WHOLE_BYTES else picture.source.format
     wanted = suffix or fitting_suffix(picture, kept)
     kin = next((form.suffixes for form in formats() if wanted in form.suffixes), (wanted,))
-    return name if Path(name).suffix.lower() in kin else name + wanted
+    path = Path(name)
+    return name if path.suffix.lower() in kin else path.with_name(path.stem + wanted).as_posix()
 
 
 def write_into_job(picture: Raster, folder: Path, name: str, index: int, quality: int | None) -> None:
@@ -52,7 +51,7 @@ def write_into_job(picture: Raster, folder: Path, name: str, index: int, quality
         target.parent.mkdir(parents=True, exist_ok=True)
         aside.replace(target)
     except OSError as err:
-        raise _stopped(target, err) from err
+        raise stopped(target, err) from err
 
 
 def write_picture(picture: Raster, path: Path, quality: int | None) -> None:
@@ -67,7 +66,7 @@ def write_picture(picture: Raster, path: Path, quality: int | None) -> None:
     except ImageError as err:
         cause = err.__cause__
         if isinstance(cause, OSError) and cause.errno in DISK_TROUBLE:
-            raise _stopped(path, cause) from err
+            raise stopped(path, cause) from err
         raise
 
 
@@ -87,10 +86,4 @@ def write_table(job: Job, task: Task) -> None:
                 rows.writerow({"path": record["path"], "error": record.get("error", {}).get("message", ""), **answer})
         aside.replace(job.folder / "results.csv")
     except OSError as err:
-        raise _stopped(job.folder / "results.csv", err) from err
-
-
-def _stopped(path: Path, err: OSError) -> OutputError:
-    return OutputError(
-        f"cannot write {path}: {err.strerror}. What was finished is kept; mend that and run the same command again."
-    )
+        raise stopped(job.folder / "results.csv", err) from err

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
-from pixelwright.errors import JobError, PixelwrightError, UsageError, describe
+from pixelwright.errors import JobError, OutputError, PixelwrightError, UsageError, describe
 from pixelwright.io.icc import to_srgb
+from pixelwright.io.images import formats
 from pixelwright.io.sources import Item, image_suffixes, list_images
 from pixelwright.model import Model, Opened
 from pixelwright.pipeline import Done
 from pixelwright.structures.raster import Raster
-from pixelwright.verbs.job import open_job
-from pixelwright.verbs.outputs import OutputError, output_name, write_into_job, write_picture, write_table
+from pixelwright.verbs.job import is_complete, open_job
+from pixelwright.verbs.outputs import output_name, write_into_job, write_picture, write_table
 
 log = logging.getLogger(__name__)
 
@@ -116,34 +121,40 @@ def run(model: Model, request: RunRequest, *, on_record: OnRecord, on_progress: 
 def plan(model: Model, request: RunRequest) -> dict[str, Any]:
     """What `run` would do, without reading a picture."""
     _check_request(model, request)
-    items = list(list_images(request.sources, leave_out=request.output))
-    makes_output = request.output or (default_folder(model, request) if model.task.makes_images else None)
+    output = request.output or (default_folder(model, request) if model.task.makes_images else None)
+    items = list(list_images(request.sources, leave_out=output))
     return {
         "task": model.task.name,
         "model": f"{model.bundle.spec.name} {model.bundle.spec.version}",
         "pictures": len(items),
         "first": [item.path for item in items[:5]],
-        "output": str(makes_output) if makes_output else None,
+        "output": str(output) if output else None,
         "options": asdict(model.options),
         "execution": asdict(model.execution),
     }
 
 
 def default_folder(model: Model, request: RunRequest) -> Path:
-    """`runs/<task>/<name of the first source>`, or the next free number beside it where another job lies there."""
-    stem = Path(request.sources[0].rstrip("/*")).stem if request.sources[0] != "-" else "stdin"
+    """`runs/<task>/<name of the first source>`, numbered: the unfinished folder of this very job, or a new one."""
     wanted = json.loads(json.dumps(_job_request(model, request)))
-    for count in range(1, 10_000):
-        folder = Path("runs") / model.task.name / ((stem or "run") + (f"-{count}" if count > 1 else ""))
-        try:
+    stem = _stem(request.sources[0])
+    for count in range(1, 100_000):
+        folder = Path("runs") / model.task.name / (stem + (f"-{count}" if count > 1 else ""))
+        if not (folder / "job.json").exists():
+            return folder
+        with suppress(ValueError, KeyError, TypeError, OSError):
             same = json.loads((folder / "job.json").read_bytes())["request"] == wanted
-        except FileNotFoundError:
-            return folder
-        except (ValueError, KeyError, TypeError, OSError):
-            continue
-        if same:
-            return folder
+            if same and not is_complete(folder):
+                return folder
     raise JobError(f"runs/{model.task.name} is full of jobs named {stem}. Name a folder with -o.")
+
+
+def _stem(source: str) -> str:
+    """A folder name for what was named: without wildcards, dots and what some file systems forbid."""
+    parts = [] if source == "-" else Path(os.path.abspath(source)).parts  # noqa: PTH100 (resolves "..", keeps links)
+    plain = [part for part in parts if not has_magic(part)]
+    stem = Path(plain[-1]).stem if plain else "list"
+    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', "", stem).strip(" .") or "run"
 
 
 def _run_job(model: Model, request: RunRequest, folder: Path, tally: _Tally) -> Summary:
@@ -241,16 +252,26 @@ class _Tally:
 
 
 def _check_request(model: Model, request: RunRequest) -> None:
+    """Refuse what makes no sense, before a folder is made or a picture is read."""
     if not request.sources:
         raise UsageError("nothing to run on. Name files, folders, globs, or - for a list on standard input.")
-    if request.suffix is not None and request.suffix not in image_suffixes():
-        raise UsageError(f"no format has the ending {request.suffix!r}. Known: {' '.join(sorted(image_suffixes()))}")
-    if request.output is None and (request.draw or request.table) and not model.task.makes_images:
+    output, makes_pictures = request.output, model.task.makes_images or request.draw
+    to_file = output is not None and _is_picture(output)
+    writable = sorted(suffix for form in formats() if form.write is not None for suffix in form.suffixes)
+    ending = output.suffix.lower() if output is not None and to_file else request.suffix
+    if ending is not None and ending not in writable:
+        raise UsageError(f"no format is written under the ending {ending!r}. Known: {' '.join(writable)}")
+    if request.quality is not None and not 1 <= request.quality <= 100:
+        raise UsageError(f"quality: expected 1..100, got {request.quality}.")
+    if output is None and (request.draw or request.table) and not model.task.makes_images:
         raise UsageError("pictures and tables need a folder to go to. Name one with -o.")
-    if "-" not in request.sources and next(list_images(request.sources, leave_out=request.output), None) is None:
-        raise UsageError(
-            f"no pictures in {', '.join(request.sources)}. Known endings: {' '.join(sorted(image_suffixes()))}"
-        )
+    if to_file and (request.table or request.suffix):
+        raise UsageError(f"-o {output} is one picture file: it has no table, and its ending is its format.")
+    if not (makes_pictures or to_file) and (request.suffix or request.quality):
+        raise UsageError("a suffix or quality is of written pictures, and none are written. Add --draw, or leave it.")
+    if "-" not in request.sources and next(list_images(request.sources, leave_out=output), None) is None:
+        known = " ".join(sorted(image_suffixes()))
+        raise UsageError(f"no pictures in {', '.join(request.sources)}. Known endings: {known}")
 
 
 def _is_picture(path: Path) -> bool:
@@ -264,6 +285,7 @@ def _job_request(model: Model, request: RunRequest) -> dict[str, Any]:
         "model": f"{spec.name} {spec.version}",
         "bundle_sha256": model.bundle.digest,
         "sources": list(request.sources),
+        "working_directory": str(Path.cwd()),  # what relative sources are relative to
         "options": asdict(model.options),
         "runtime": model.runtime.name,
         "precision": model.precision,

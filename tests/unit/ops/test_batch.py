@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pixelwright.errors import ShapeError
 from pixelwright.ops.batch import decode_hw, prepare, stack, tensor
 from pixelwright.structures.image import GRAY, Image
+from pixelwright.structures.raster import Window, crop
 from pixelwright.structures.spec import InputSpec, Resize
 
 
@@ -79,3 +80,10 @@ def test_a_batch_holds_its_tensors_in_order() -> None:
     one, two = prepare(picture(), InputSpec()), prepare(picture(), InputSpec(channels="bgr"))
     assert np.array_equal(stack([one, two])[1], two.tensor)
     assert stack([one]).shape == (1, 3, 6, 8)
+
+
+def test_a_crop_of_a_picture_keeps_its_own_shape() -> None:
+    part = crop(picture(60, 80), Window(10, 10, 20, 40))
+    made = prepare(part, InputSpec(resize=Resize(rule="shorter", size_hw=(10, 10))))
+    assert made.tensor.shape == (3, 10, 20)
+    assert made.original_hw == (20, 40)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bundles import blur
 from pixelwright.errors import BundleError, RuntimeFailure, ShapeError, UsageError
+from pixelwright.io.images import read_image, write_image
 from pixelwright.model import Model, load
 from pixelwright.structures.image import GRAY, Capture, Color, Image
 from pixelwright.structures.raster import Raster, Window
@@ -158,3 +159,28 @@ def test_a_network_that_makes_infinities_is_reported(tmp_path: Path) -> None:
 def test_a_decoder_that_makes_no_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"makes no image|label"):
         load(blur(tmp_path / "x", output=OutputSpec(decoder="softmax", parameters={"output": "out"})).path)
+
+
+def test_a_model_that_must_see_the_whole_gets_it_from_every_writer(models: dict[str, Model], tmp_path: Path) -> None:
+    image, model = noise(900, 70, 3), models["whole"]
+    prepared = model.task.prepare(Raster.of(image), model.bundle)
+    (result,) = model.task.predict([prepared], model.graphs(1), model.bundle, model.options)
+    whole = model(image).pixels
+    assert np.array_equal(result.read(Window(700, 0, 100, 70)).pixels, whole[700:800])
+    for name in ("a.tif", "a.png"):
+        write_image(result, tmp_path / name)
+        assert np.array_equal(read_image(tmp_path / name).pixels, whole)
+
+
+def test_pixels_converted_to_srgb_are_not_labeled_with_the_files_profile(models: dict[str, Model]) -> None:
+    wide = noise(9, 9, 3).replace(color=Color(primaries="display-p3", transfer="srgb"))
+    model = models["8-bit"]
+    (result,) = model.task.predict([Raster.of(wide)], model.graphs(1), model.bundle, model.options)
+    assert result.color.is_srgb and result.read().color.is_srgb
+
+
+def test_a_network_that_makes_another_size_than_stated_is_reported(tmp_path: Path) -> None:
+    output = OutputSpec(decoder="image", parameters={"output": "out"})  # the scale of 2 left out
+    model = load(blur(tmp_path / "x", name="x", scale=2, output=output).path)
+    with pytest.raises(RuntimeFailure, match=r"made \(18, 18\) pixels, its contract says \(9, 9\)"):
+        model(noise(9, 9, 3))

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pixelwright.errors import JobError
+from pixelwright.errors import JobError, OutputError
 from pixelwright.io.sources import Item
-from pixelwright.verbs.job import Job, open_job
+from pixelwright.verbs.job import Job, open_job, write_lines
 
 REQUEST = {"task": "classify", "sources": ["a"], "options": {"classes": ("x",)}}
 
@@ -110,3 +110,52 @@ def test_a_name_that_is_no_unicode_survives(tmp_path: Path) -> None:
     odd = Item("/photos/\udcff.jpg", "\udcff.jpg")
     with open_job(tmp_path, REQUEST, lambda: [odd]) as job:
         assert [item for _, item in job.items()] == [odd]
+
+
+def test_a_changed_list_of_items_is_noticed(tmp_path: Path) -> None:
+    with open_job(tmp_path, REQUEST, items):
+        pass
+    listing = tmp_path / "items.jsonl"
+    listing.write_bytes(b"".join(listing.read_bytes().splitlines(keepends=True)[:-1]))
+    with pytest.raises(JobError, match=r"items\.jsonl was changed"), open_job(tmp_path, REQUEST, items):
+        pass
+
+
+def test_a_job_is_not_finished_before_every_item_has_a_record(tmp_path: Path) -> None:
+    with open_job(tmp_path, REQUEST, items) as job:
+        add(job, 4)
+        job.commit()
+        with pytest.raises(JobError, match="4 of 5 items"):
+            job.finish()
+
+
+def test_a_damaged_shard_is_said_to_be_one(tmp_path: Path) -> None:
+    with open_job(tmp_path, REQUEST, items) as job:
+        add(job, 2)
+        job.commit()
+    (tmp_path / "results" / "000000000.jsonl").write_bytes(b'{"index": 0')
+    with pytest.raises(JobError, match="is damaged"), open_job(tmp_path, REQUEST, items):
+        pass
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_place_that_cannot_be_a_folder_is_refused_in_one_sentence(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot use"), open_job(tmp_path / place, REQUEST, items):
+        pass
+
+
+def test_an_interrupted_commit_writes_nothing_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(path: Path, records: Any) -> int:
+        write_lines(path, records)
+        raise KeyboardInterrupt
+
+    with open_job(tmp_path, REQUEST, items) as job:
+        add(job, 2)
+        with monkeypatch.context() as patch:
+            patch.setattr("pixelwright.verbs.job.write_lines", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                job.commit()
+        job.commit()
+    with open_job(tmp_path, REQUEST, items) as job:
+        assert job.done == 2

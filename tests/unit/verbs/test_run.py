@@ -15,13 +15,12 @@ import pytest
 
 from bundles import blur, brightness
 from pixelwright.contract import PredictOptions
-from pixelwright.errors import JobError, UsageError
+from pixelwright.errors import JobError, OutputError, UsageError
 from pixelwright.io import images
 from pixelwright.io.images import read_image, write_image
 from pixelwright.model import Execution, Model, load, usable_cores
 from pixelwright.structures.image import Image
-from pixelwright.verbs.outputs import OutputError
-from pixelwright.verbs.run import RunRequest, Summary, plan, run
+from pixelwright.verbs.run import RunRequest, Summary, default_folder, plan, run
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +116,7 @@ def test_a_png_named_jpg_is_not_squeezed_into_a_jpeg(models: dict[str, Path], tm
     write_image(Image(np.full((8, 8, 3), 9, np.uint8)), tmp_path / "x.png")
     (tmp_path / "x.png").rename(tmp_path / "x.jpg")
     go(load(models["enhance"]), tmp_path / "x.jpg", output=tmp_path / "out")
-    assert [path.name for path in (tmp_path / "out" / "images").iterdir()] == ["x.jpg.png"]
+    assert [path.name for path in (tmp_path / "out" / "images").iterdir()] == ["x.png"]
 
 
 def test_one_source_goes_to_one_file(models: dict[str, Path], photos: Path, tmp_path: Path) -> None:
@@ -224,3 +223,60 @@ def test_a_stopped_run_begins_no_further_tile(models: dict[str, Path], monkeypat
     next(outcomes)
     outcomes.close()
     assert len(runs) < 100  # of 2,501 tiles
+
+
+def test_a_finished_job_of_no_name_is_not_continued_but_numbered(
+    models: dict[str, Path], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = load(models["enhance"])
+    assert [str(go(model, photos)[0].output) for _ in range(2)] == ["runs/enhance/photos", "runs/enhance/photos-2"]
+    (tmp_path / "runs" / "enhance" / "photos-2" / "results.jsonl").unlink()  # as if it had been killed at the end
+    assert str(go(model, photos)[0].output) == "runs/enhance/photos-2"
+
+
+@pytest.mark.parametrize(
+    ("source", "folder"),
+    [("photos/*.png", "photos"), ("photos/[ab]?.png", "photos"), ("..", "outer"), ("a:b.png", "ab"), ("-", "list")],
+)
+def test_the_default_folder_has_a_plain_name(
+    models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, folder: str
+) -> None:
+    (tmp_path / "outer" / "inner").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "outer" / "inner")
+    assert default_folder(load(models["enhance"]), RunRequest((source,))).name == folder
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        ({"suffix": ".gif"}, "no format is written under"),
+        ({"suffix": ".xyz"}, "no format is written under"),
+        ({"quality": 500}, "quality: expected 1..100"),
+        ({"output": Path("x.gif")}, "no format is written under"),
+        ({"output": Path("x.png"), "table": True}, "one picture file"),
+    ],
+)
+def test_output_options_that_cannot_work_are_refused_before_anything_is_made(
+    models: dict[str, Path], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: Any, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=said):
+        go(load(models["enhance"]), photos, **request_)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos"]
+
+
+def test_a_suffix_for_pictures_that_are_not_written_is_refused(models: dict[str, Path], photos: Path) -> None:
+    with pytest.raises(UsageError, match="none are written"):
+        go(load(models["classify"]), photos, suffix=".png")
+
+
+def test_a_job_is_not_continued_from_another_folder(
+    models: dict[str, Path], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(models["classify"])
+    go(model, photos, output=tmp_path / "out")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(JobError, match="working_directory"):
+        go(model, photos, output=tmp_path / "out")
