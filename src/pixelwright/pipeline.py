@@ -2,7 +2,7 @@
 
 The first step prepares one item (decoding), the second takes a batch of prepared items (a network). Both run on the
 same threads, so no core waits while either kind of work is there. Results come out in the order of the items. At most
-`ahead` items are under way or waiting to be collected, however long the source is.
+two batches for each thread are under way or waiting to be collected, however long the source is.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ def flow(
     key: Callable[[Ready], Hashable],
     workers: int,
     batch_size: int = 1,
-    ahead: int = 0,
     on_stop: Callable[[], object] = lambda: None,
 ) -> Generator[Done[Item, Result]]:
     """The items' results in order.
@@ -50,13 +49,12 @@ def flow(
         key: What prepared items must have in common to share a batch (their shape).
         workers: Threads.
         batch_size: Items in a batch at the most; a smaller one is run rather than leave a thread idle.
-        ahead: Items under way at the most; 0 chooses two batches a worker.
         on_stop: Called once nothing more is wanted and before threads are waited for, so that a long step can give up.
 
     An `Exception` of either step ends only its own item (a failing batch is tried again one by one). Closing the
     generator drops what has not begun and waits for what has.
     """
-    ahead = max(ahead or 2 * workers * batch_size, workers)
+    ahead = 2 * workers * batch_size  # a batch under way and one to follow, for each thread
     source = iter(items)
     slots: deque[_Slot] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="pixelwright")

@@ -21,9 +21,8 @@ def run(items, prepare=lambda x: x, predict=list, **options):  # type: ignore[no
     items=st.lists(st.integers(0, 9), max_size=60),
     workers=st.integers(1, 4),
     batch_size=st.integers(1, 5),
-    ahead=st.integers(0, 9),
 )
-def test_results_come_in_order_each_once(items: list[int], workers: int, batch_size: int, ahead: int) -> None:
+def test_results_come_in_order_each_once(items: list[int], workers: int, batch_size: int) -> None:
     done = run(
         items,
         lambda x: x * 10,
@@ -31,7 +30,6 @@ def test_results_come_in_order_each_once(items: list[int], workers: int, batch_s
         key=lambda ready: ready % 3,
         workers=workers,
         batch_size=batch_size,
-        ahead=ahead,
     )
     assert [one.item for one in done] == items
     assert [one.result for one in done] == [x * 10 + 1 for x in items]
@@ -69,7 +67,7 @@ def test_a_bad_item_fails_alone_in_either_step() -> None:
     assert [one.result for one in done if not one.error] == [0, 1, 2, 4, 6, 7]
 
 
-def test_no_more_than_ahead_items_are_taken_before_the_first_is_collected() -> None:
+def test_no_more_than_two_batches_a_thread_are_taken_before_the_first_is_collected() -> None:
     taken = []
 
     def source():  # type: ignore[no-untyped-def]
@@ -77,9 +75,9 @@ def test_no_more_than_ahead_items_are_taken_before_the_first_is_collected() -> N
             taken.append(item)
             yield item
 
-    results = flow(source(), lambda x: x, list, key=lambda ready: 0, workers=2, batch_size=2, ahead=6)
+    results = flow(source(), lambda x: x, list, key=lambda ready: 0, workers=2, batch_size=2)
     next(results)
-    assert len(taken) <= 6
+    assert len(taken) <= 8
     results.close()
 
 

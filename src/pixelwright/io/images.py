@@ -193,6 +193,8 @@ def write_image(
         raise UsageError(f"quality: expected 1..100, got {quality}.")
     raster = Raster.of(image) if isinstance(image, Image) else image
     write = _writer(raster, form, target)
+    if not raster.windowed:  # or a writer that asks for windows would have the whole decoded for each
+        raster = Raster.of(raster.read())
     with atomic.replacing(target) as file, _writing(target):
         write(raster, file, WriteOptions(quality, lossless))
     left_out = [name for name in ("exif", "xmp") if getattr(raster.capture, name) and not form.holds.metadata]

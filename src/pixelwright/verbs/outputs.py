@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import os
 from pathlib import Path
 
 from pixelwright.contract import Task
@@ -48,6 +49,9 @@ def write_into_job(picture: Raster, folder: Path, name: str, index: int, quality
     aside = folder / PARTIAL / f"{index}{Path(name).suffix}"
     write_picture(picture, aside, quality)
     try:
+        # On the disk before its record is: a power cut must not leave a record of an empty picture.
+        with aside.open("rb+") as written:
+            os.fsync(written.fileno())
         target.parent.mkdir(parents=True, exist_ok=True)
         aside.replace(target)
     except OSError as err:
