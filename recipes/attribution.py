@@ -6,7 +6,7 @@ The photos themselves are not shipped. CC BY and CC BY-SA ask that authors are n
 import argparse
 from pathlib import Path
 
-from photos import LICENSE_CLASSES, is_validation, read_manifest
+from photos import is_validation, read_manifest
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "training-photos.md"
 HEAD = """# The photographs behind denoise and super-resolve-x2
@@ -31,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     rows = read_manifest(parser.parse_args().data / "photos-train" / "photos-train.zip")
-    used = [row for row in rows if row["licence_class"] in LICENSE_CLASSES and not is_validation(row["file"])]
+    used = [row for row in rows if not is_validation(row["file"])]
     lines = []
     for row in used:
         source = row["source_url"] or f"https://github.com/{row['source_repo']}/tree/{row['commit']}"

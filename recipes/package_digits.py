@@ -25,7 +25,8 @@ DEFINITION = (
 
 def read_held_out(data: Path) -> tuple[Floats, NDArray[np.uint8]]:
     """The held-out images in both polarities, `(4000, 1, 28, 28)` 0..1, and their labels."""
-    images, labels = (array[-HELD_OUT:] for array in read_mnist(data, "train20k"))
+    images, labels = read_mnist(data, "train20k")
+    images, labels = images[-HELD_OUT:], labels[-HELD_OUT:]
     return np.concatenate((images, 1 - images)), np.concatenate((labels, labels))
 
 

@@ -33,19 +33,20 @@ def is_validation(name: str) -> bool:
 
 
 def read_manifest(archive: Path) -> list[dict[str, str]]:
-    """The rows of the photos' list: file, author, license, source."""
+    """The rows of the photos' list that are of the license classes above: file, author, license, source."""
     with zipfile.ZipFile(archive) as opened:
         name = next(name for name in opened.namelist() if name.endswith("MANIFEST.csv"))
-        return list(csv.DictReader(io.StringIO(opened.read(name).decode())))
+        rows = csv.DictReader(io.StringIO(opened.read(name).decode()))
+        return [row for row in rows if row["licence_class"] in LICENSE_CLASSES]
 
 
 def read_photos(archive: Path) -> tuple[dict[str, Pixels], dict[str, Pixels]]:
     """The photos for training and those for validation, by file name."""
     training: dict[str, Pixels] = {}
     validation: dict[str, Pixels] = {}
-    names = [row["file"] for row in read_manifest(archive) if row["licence_class"] in LICENSE_CLASSES]
+    names = sorted(row["file"] for row in read_manifest(archive))
     with zipfile.ZipFile(archive) as opened:
-        for name in sorted(names):
+        for name in names:
             with opened.open(f"photos/{name}") as file, Image.open(file) as image:
                 pixels = np.asarray(image.convert("RGB"))
             (validation if is_validation(name) else training)[name] = pixels

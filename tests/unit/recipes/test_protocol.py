@@ -6,6 +6,7 @@ import gzip
 import struct
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -27,9 +28,7 @@ def recipes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def protocol(recipes: None) -> ModuleType:
-    import protocol
-
-    return protocol
+    return import_module("protocol")
 
 
 def noisy() -> np.ndarray:
@@ -62,8 +61,7 @@ def test_half_of_an_even_picture(protocol: ModuleType) -> None:
 
 
 def test_idx_is_read_and_other_files_are_refused(recipes: None, tmp_path: Path) -> None:
-    import mnist  # pyright: ignore[reportMissingImports]
-
+    mnist = import_module("mnist")
     path = tmp_path / "two.gz"
     path.write_bytes(gzip.compress(b"\0\0\x08\x02" + struct.pack(">II", 2, 3) + bytes(range(6))))
     assert mnist.read_idx(path).tolist() == [[0, 1, 2], [3, 4, 5]]
