@@ -7,6 +7,7 @@ same contracts as the built-ins. This is the only module that reads entry points
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -42,6 +43,12 @@ BUILTIN: dict[str, dict[str, str]] = {
     },
 }
 
+# Names a plugin cannot have although no built-in of its kind has them: commands that are not tasks.
+RESERVED: dict[str, frozenset[str]] = {"task": frozenset({"inspect", "models", "plugins", "demo"})}
+
+# What a plugin has to be an instance of, as rows: this module stands below them and imports them only on use.
+RECORDS: dict[str, str] = {"task": "pixelwright.contract:Task", "format": "pixelwright.io.format:Format"}
+
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
@@ -59,22 +66,22 @@ def get(kind: str, name: str) -> Any:
 
     Raises:
         UnknownName: No such name; the message proposes the nearest.
-        DuplicateName: A plugin claims a name that is taken.
-        PixelwrightError: The plugin's module fails to import.
+        DuplicateName: Several plugins claim the name; a built-in's name leads to the built-in, whoever claims it.
+        PixelwrightError: The plugin's module fails to import, or holds something else than it should.
     """
     return _load(kind, name)
 
 
 def names(kind: str) -> tuple[str, ...]:
-    """All names of a kind, built-ins first, in a stable order."""
-    return (*BUILTIN[kind], *sorted(_plugins(kind)))
+    """All names of a kind, built-ins first, in a stable order; plugins whose name is taken are left out."""
+    return (*BUILTIN[kind], *sorted(point.name for point in _plugins(kind) if not _taken(kind, point)))
 
 
 def plugins() -> list[Plugin]:
     """Every entry point of every kind, with the reason where one does not work."""
     found = []
     for kind in BUILTIN:
-        for point in entry_points(group=f"pixelwright.{kind}s"):
+        for point in _plugins(kind):
             package = point.dist.name if point.dist else "unknown"
             found.append(Plugin(kind, point.name, point.value, package, _fault(kind, point)))
     return found
@@ -82,37 +89,55 @@ def plugins() -> list[Plugin]:
 
 @cache
 def _load(kind: str, name: str) -> Any:
-    plugged = _plugins(kind)
     if name in BUILTIN[kind]:
-        module, _, attribute = BUILTIN[kind][name].partition(":")
-        return getattr(import_module(module), attribute)
-    if name not in plugged:
+        return _follow(BUILTIN[kind][name])
+    claims = [point for point in _plugins(kind) if point.name == name]
+    if not claims:
         raise UnknownName(kind, name, names(kind))
-    return _load_plugin(kind, plugged[name])
+    return _load_plugin(kind, claims[0])
 
 
 @cache
-def _plugins(kind: str) -> dict[str, EntryPoint]:
-    found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=f"pixelwright.{kind}s"):
-        if point.name in BUILTIN[kind] or point.name in found:
-            raise DuplicateName(
-                f"{kind} {point.name!r} is already taken; the plugin {point.value!r} claims it too. Uninstall one."
-            )
-        found[point.name] = point
-    return found
+def _plugins(kind: str) -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=f"pixelwright.{kind}s"))
+
+
+def _follow(row: str) -> Any:
+    module, _, attribute = row.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def _load_plugin(kind: str, point: EntryPoint) -> Any:
+    claim = f"{kind} plugin {point.name!r} ({point.value})"
+    if holder := _taken(kind, point):
+        raise DuplicateName(f"{claim}: the name is taken by {holder}. Uninstall one of them.")
     try:
-        return point.load()
-    except Exception as err:  # whatever a stranger's module raises on import is that plugin's fault, not ours
-        raise PixelwrightError(f"{kind} plugin {point.name!r} ({point.value}) fails to import: {err}") from err
+        found = point.load()
+    except (Exception, SystemExit) as err:  # whatever a stranger's module does on import is that plugin's fault
+        raise PixelwrightError(f"{claim} fails to import: {err}") from err
+    if kind == "decoder":
+        fault = None if callable(found) else "it is no function"
+    elif kind in RECORDS and not isinstance(found, _follow(RECORDS[kind])):
+        fault = f"expected a {RECORDS[kind]}, got a {type(found).__name__}"
+    else:
+        called = getattr(found, "name", None)
+        fault = None if called == point.name else f"it calls itself {called!r}"
+    if fault:
+        raise PixelwrightError(f"{claim} cannot be used: {fault}.")
+    return found
+
+
+def _taken(kind: str, point: EntryPoint) -> str | None:
+    """Who else has the name of a plugin."""
+    if point.name in BUILTIN[kind]:
+        return f"a built-in {kind}"
+    if point.name in RESERVED.get(kind, ()):
+        return f"the command {point.name!r}"
+    claims = Counter(other.name for other in _plugins(kind))
+    return "another plugin" if claims[point.name] > 1 else None
 
 
 def _fault(kind: str, point: EntryPoint) -> str | None:
-    if point.name in BUILTIN[kind]:
-        return f"the name {point.name!r} is taken by a built-in {kind}"
     try:
         _load_plugin(kind, point)
     except PixelwrightError as err:
