@@ -5,14 +5,16 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
-from pixelwright import registry
 from pixelwright.errors import UsageError
+from pixelwright.io.images import formats
+
+JOB_FILES = frozenset({"job.json", "items.jsonl"})  # a folder that holds both is a job's, and its pictures are results
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,75 +31,123 @@ class Item:
 
 
 def list_images(
-    arguments: Sequence[str], *, leave_out: Path | None = None, stdin: TextIO | None = None
+    arguments: Sequence[str], *, leave_out: Path | None = None, stdin: BinaryIO | TextIO | None = None
 ) -> Iterator[Item]:
     """The pictures that arguments stand for, lazily, in a stable order.
 
-    A folder is walked with its subfolders, by file name endings of the known formats; hidden files and folders are
-    left out. A file that is named itself is always taken, whatever it is called, so that its fault gets reported.
+    A folder is walked with its subfolders, by file name endings of the known formats; left out are hidden files and
+    folders, and the folders of jobs below it, whose pictures are results. A folder that cannot be listed is an item
+    itself, so that its fault gets reported. So is a file that is named, whatever it is called. Of what a glob matches,
+    files are taken by their endings and folders walked, except that `**` already stands for all files below.
 
     Args:
         arguments: Files, folders, globs, or `-`.
         leave_out: A folder not to enter: the job's own output.
-        stdin: Where `-` reads its lines from.
+        stdin: Where `-` reads its lines from; bytes are decoded as the system's file names are.
 
     Raises:
         UsageError: A glob that matches nothing, or an empty name.
     """
-    taken: set[str] = set()
+    left_out = leave_out.resolve() if leave_out else None
+    taken: dict[str, int] = {}
     for argument in arguments:
-        for path, name in _expand(argument, leave_out, stdin or sys.stdin):
-            yield Item(path, _unique(name, taken))
+        for path, name in _expand(argument, left_out, stdin):
+            yield Item(path, _unique(name or "unnamed", taken))
 
 
 @cache
 def image_suffixes() -> frozenset[str]:
-    """File name endings, lower case with the dot, of every registered format."""
-    return frozenset(suffix for name in registry.names("format") for suffix in registry.get("format", name).suffixes)
+    """File name endings, lower case with the dot, of every registered format that works."""
+    return frozenset(suffix for form in formats() for suffix in form.suffixes)
 
 
-def _expand(argument: str, leave_out: Path | None, stdin: TextIO) -> Iterator[tuple[str, str]]:
+def _expand(argument: str, left_out: Path | None, stdin: BinaryIO | TextIO | None) -> Iterator[tuple[str, str]]:
     if argument == "-":
-        for line in stdin:
-            if path := line.rstrip("\r\n"):
+        for line in stdin or _standard_input():
+            if path := os.fsdecode(line).rstrip("\r\n"):
                 yield path, Path(path).name
     elif not argument:
         raise UsageError("a source with an empty name. Name a file, a folder, a glob, or - for a list on stdin.")
     elif Path(argument).is_dir():
-        root = Path(argument)
-        for path in _walk(root, leave_out.resolve() if leave_out else None):
-            yield str(path), path.relative_to(root).as_posix()
+        yield from _named(Path(argument), _walk(Path(argument), left_out, is_root=True))
     elif Path(argument).exists() or not glob.has_magic(argument):
         yield argument, Path(argument).name
     else:
-        matches = sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute pattern)
-        if not matches:
-            raise UsageError(f"nothing matches {argument!r}. Check the pattern; quote it so that the shell leaves it.")
-        for match in matches:
-            yield from _expand(match, leave_out, stdin)
+        yield from _matches(argument, left_out)
 
 
-def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
-    if leave_out is not None and folder.resolve() == leave_out:
+def _standard_input() -> BinaryIO | TextIO:
+    # Names are bytes, which a text stream may refuse. Windows has text, in an encoding that only its stream knows.
+    return sys.stdin if os.name == "nt" else getattr(sys.stdin, "buffer", sys.stdin)
+
+
+def _matches(pattern: str, left_out: Path | None) -> Iterator[tuple[str, str]]:
+    matches = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute pattern)
+    if not matches:
+        raise UsageError(f"nothing matches {pattern!r}. Check the pattern; quote it so that the shell leaves it.")
+    parts = Path(pattern).parts
+    recursive = "**" in parts
+    written_out = next(depth for depth, part in enumerate(parts) if glob.has_magic(part))
+
+    @cache
+    def is_closed(folder: Path) -> bool:
+        return folder.resolve() == left_out or _is_job(folder)
+
+    for match in matches:
+        path = Path(match)
+        if not path.is_dir():
+            # What `**` stands for is left out where a walk would leave it out.
+            closed = recursive and any(map(is_closed, _below(path, written_out)))
+            if path.suffix.lower() in image_suffixes() and not closed:
+                yield match, path.name
+        elif not recursive:
+            yield from _named(path, _walk(path, left_out))
+
+
+def _below(path: Path, depth: int) -> Iterator[Path]:
+    """The folders that lead to a file, without the first `depth` of them."""
+    return (Path(*path.parts[:count]) for count in range(depth + 1, len(path.parts)))
+
+
+def _is_job(folder: Path) -> bool:
+    return all((folder / name).exists() for name in JOB_FILES)
+
+
+def _named(root: Path, paths: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    for path in paths:
+        yield str(path), path.relative_to(root).as_posix() if path != root else root.name
+
+
+def _walk(folder: Path, left_out: Path | None, *, is_root: bool = False) -> Iterator[Path]:
+    if left_out is not None and folder.resolve() == left_out:
         return
     try:
         with os.scandir(folder) as entries:
             found = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda one: one.name)
-    except OSError as err:
-        raise UsageError(f"cannot list the folder {folder}: {err.strerror}.") from err
+    except OSError:
+        yield folder  # opening it fails too, and then it is recorded as every other failure is
+        return
+    if not is_root and {entry.name for entry in found} >= JOB_FILES:
+        return
     for entry in found:
         path = folder / entry.name
         if entry.is_dir(follow_symlinks=False):
-            yield from _walk(path, leave_out)
+            yield from _walk(path, left_out)
         elif path.suffix.lower() in image_suffixes():
             yield path
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    path, count, unique = Path(name), 1, name
+def _unique(name: str, taken: dict[str, int]) -> str:
+    """A name nobody has yet; `taken` leads from each name to the last number given to one like it."""
     # Case folded, or two results would be one file on macOS and Windows.
+    wanted = name.casefold()
+    if wanted not in taken:
+        taken[wanted] = 1
+        return name
+    path, count, unique = Path(name), taken[wanted], name
     while unique.casefold() in taken:
         count += 1
         unique = path.with_name(f"{path.stem}-{count}{path.suffix}").as_posix()
-    taken.add(unique.casefold())
+    taken[wanted] = count
+    taken[unique.casefold()] = 1
     return unique

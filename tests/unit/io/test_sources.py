@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
 
 from pixelwright.errors import UsageError
-from pixelwright.io.sources import list_images
+from pixelwright.io import images, sources
+from pixelwright.io.sources import image_suffixes, list_images
 
 
 @pytest.fixture
@@ -52,3 +54,92 @@ def test_equal_names_are_told_apart_even_where_case_does_not_count(tree: Path) -
 
 def test_the_jobs_own_folder_is_left_out(tree: Path) -> None:
     assert names(tree, leave_out=tree / "sub") == ["a.png", "b.JPG"]
+
+
+def job(folder: Path) -> Path:
+    """A folder as a job leaves it."""
+    for name in ("job.json", "items.jsonl", "images/a.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def test_a_recursive_glob_lists_each_picture_once(tree: Path) -> None:
+    assert names(f"{tree}/**") == ["a.png", "b.JPG", "a-2.png", "c.tiff"]
+
+
+def test_a_plain_glob_takes_files_by_their_endings_and_walks_folders(tree: Path) -> None:
+    assert names(f"{tree}/*") == ["a.png", "b.JPG", "a-2.png", "c.tiff"]
+
+
+def test_a_glob_that_matches_no_picture_lists_nothing(tree: Path) -> None:
+    assert names(f"{tree}/*.txt") == []
+
+
+def test_a_match_named_like_standard_input_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("-", "a.png"):
+        (tmp_path / name).touch()
+    assert names("*", stdin=io.BytesIO(b"never.png\n")) == ["a.png"]
+
+
+@pytest.mark.parametrize("pattern", ["", "/**", "/*", "/**/*.png"])
+def test_pictures_that_a_job_made_are_no_sources(tree: Path, pattern: str) -> None:
+    job(tree / "sub" / "answers")
+    job(tree / "answers")
+    listed = [item.path for item in list_images([f"{tree}{pattern}"])]
+    assert f"{tree}/sub/a.png" in listed and not any("answers" in path for path in listed)
+
+
+def test_a_jobs_folder_that_is_named_itself_is_walked(tmp_path: Path) -> None:
+    folder = job(tmp_path / "answers")
+    assert names(folder) == ["images/a.png"]
+    assert names(f"{folder}/**") == names(f"{folder}/images/*") == ["a.png"]
+
+
+def test_a_folder_that_cannot_be_listed_is_an_item(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = os.scandir
+
+    def closed(path: Path) -> object:
+        if Path(path).name == "sub":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(sources.os, "scandir", closed)
+    assert names(tree) == ["a.png", "b.JPG", "sub"]
+    assert names(tree / "sub", tree / "sub") == ["sub", "sub-2"]
+
+
+def test_a_name_on_standard_input_may_be_no_text(tree: Path) -> None:
+    (item,) = list_images(["-"], stdin=io.BytesIO(b"\xff.png\n"))
+    assert os.fsencode(item.path) == b"\xff.png"
+
+
+def test_a_line_that_names_no_file_has_a_name_too() -> None:
+    assert names("-", stdin=io.StringIO("/\n/\n.\n")) == ["unnamed", "unnamed-2", "unnamed-3"]
+
+
+def test_equal_names_do_not_take_longer_and_longer() -> None:
+    tries: list[str] = []
+
+    class Counting(dict[str, int]):
+        def __contains__(self, name: object) -> bool:
+            tries.append(str(name))
+            return super().__contains__(name)
+
+    taken = Counting()
+    unique = {sources._unique("frame.png", taken) for _ in range(300)}
+    assert len(unique) == 300 and len(tries) < 4 * 300
+
+
+def test_a_number_that_is_a_name_already_is_not_given_again() -> None:
+    assert names("/x/a-2.png", "/x/a.png", "/y/a.png", "/y/a-2.png") == ["a-2.png", "a.png", "a-3.png", "a-2-2.png"]
+
+
+def test_a_broken_format_plugin_costs_only_its_own_endings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images.registry, "names", lambda kind: (*images.registry.BUILTIN[kind], "broken"))
+    for remembered in (images.formats, image_suffixes):
+        remembered.cache_clear()
+    assert ".png" in image_suffixes()
+    for remembered in (images.formats, image_suffixes):
+        remembered.cache_clear()
