@@ -59,6 +59,11 @@ def dimensions(tensor: TensorSpec) -> str:
     return plain(f"{tensor.name} {tensor.dtype} ({', '.join(map(str, tensor.dims))})")
 
 
+def size_text(size_hw: Sequence[int]) -> str:
+    """A size as in `28x28 (height x width)`."""
+    return f"{size_hw[0]}x{size_hw[1]} (height x width)"
+
+
 def score_text(row: Measured) -> str:
     """A score as in `psnr-rgb 31.24 [30.9, 31.6]`."""
     interval = f" [{row.ci95[0]:.4g}, {row.ci95[1]:.4g}]" if row.ci95 else ""
@@ -78,7 +83,7 @@ def contract_rows(spec: BundleSpec) -> list[tuple[str, str]]:
         ("color", f"{taken.color}, {taken.channels}, white {taken.white:g}, {taken.orientation}, depth {taken.depth}"),
         ("gray, alpha, other channels", f"{taken.gray}, {taken.alpha}, {taken.extra_channels}"),
         ("resize", _resize(taken.resize) if taken.resize else "none"),
-        ("crop", _by(taken.crop_hw) if taken.crop_hw else "none"),
+        ("crop", size_text(taken.crop_hw) if taken.crop_hw else "none"),
         ("sides a multiple of", str(taken.multiple_of)),
         ("mean, std", f"{taken.mean}, {taken.std}" if taken.mean or taken.std else "inside the graph, or none"),
         ("tiling", f"halo {spec.tiling.halo_px} px, multiple {spec.tiling.multiple}" if spec.tiling else "none"),
@@ -91,11 +96,7 @@ def contract_rows(spec: BundleSpec) -> list[tuple[str, str]]:
 
 
 def _resize(rule: Resize) -> str:
-    return f"{rule.rule} {_by(rule.size_hw)}, {rule.kernel}{', antialiased' if rule.antialias else ''}"
-
-
-def _by(size_hw: Sequence[int]) -> str:
-    return f"{size_hw[0]}x{size_hw[1]} (height x width)"
+    return f"{rule.rule} {size_text(rule.size_hw)}, {rule.kernel}{', antialiased' if rule.antialias else ''}"
 
 
 def _labels(labels: Sequence[str]) -> str:

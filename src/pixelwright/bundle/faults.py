@@ -12,6 +12,7 @@ import msgspec
 
 from pixelwright import registry
 from pixelwright.bundle.files import CARD_FILE, SPEC_FILE, path_fault
+from pixelwright.card import size_text
 from pixelwright.errors import PixelwrightError
 from pixelwright.structures.spec import BundleSpec, InputSpec, TensorSpec
 
@@ -19,6 +20,8 @@ MAX_INPUT_PX = 2**28  # what a contract may resize or crop to: 268 megapixels, 3
 
 # Decoders whose output has an axis of classes, and which: there must be a label for each.
 CLASS_AXIS: Mapping[str, int] = MappingProxyType({"softmax": 1})
+# How many dimensions the output has that a decoder takes.
+RANK: Mapping[str, int] = MappingProxyType({"softmax": 2, "image": 4})
 
 CHANNELS: Mapping[str, int] = MappingProxyType({"rgb": 3, "bgr": 3, "gray": 1})
 
@@ -32,6 +35,7 @@ def spec_faults(spec: BundleSpec) -> list[str]:
         _entry_faults,
         _tiling_faults,
         _decoder_faults,
+        _rank_faults,
         _label_faults,
         _decision_faults,
         _record_faults,
@@ -88,10 +92,10 @@ def _input_faults(spec: BundleSpec) -> Iterator[str]:
     size_hw = _resized_hw(wanted)
     crop_hw = wanted.crop_hw
     if size_hw and crop_hw and (crop_hw[0] > size_hw[0] or crop_hw[1] > size_hw[1]):
-        yield f"input.crop_hw: {_by(crop_hw)} does not fit into the resized {_by(size_hw)}; crop less"
+        yield f"input.crop_hw: {size_text(crop_hw)} does not fit into the resized {size_text(size_hw)}; crop less"
     for field, size in (("resize.size_hw", wanted.resize and wanted.resize.size_hw), ("crop_hw", crop_hw)):
         if size and size[0] * size[1] > MAX_INPUT_PX:
-            yield f"input.{field}: {_by(size)} is over {MAX_INPUT_PX / 1e6:.0f} megapixels; no network takes that"
+            yield f"input.{field}: {size_text(size)} is over {MAX_INPUT_PX / 1e6:.0f} megapixels; no network takes that"
 
 
 def _resized_hw(wanted: InputSpec) -> tuple[int, int] | None:
@@ -100,10 +104,6 @@ def _resized_hw(wanted: InputSpec) -> tuple[int, int] | None:
         return None
     height, width = wanted.resize.size_hw
     return (height, width) if wanted.resize.rule == "stretch" else (min(height, width), min(height, width))
-
-
-def _by(size_hw: tuple[int, int]) -> str:
-    return f"{size_hw[0]}x{size_hw[1]} (height x width)"
 
 
 def _entry_faults(spec: BundleSpec) -> Iterator[str]:
@@ -172,7 +172,7 @@ def _decoder_faults(spec: BundleSpec) -> Iterator[str]:
     except TypeError as err:
         yield f"{place}: the decoder {spec.output.decoder!r} does not take these ({err}); it takes {_taken(signature)}"
         return
-    hints = get_type_hints(decoder)
+    hints = get_type_hints(decoder, include_extras=True)
     for name, value in parameters.items():
         try:
             msgspec.convert(value, hints.get(name, Any))
@@ -187,9 +187,23 @@ def _taken(signature: inspect.Signature) -> str:
     return ", ".join(list(signature.parameters)[1:]) or "none"
 
 
+def _decoded(spec: BundleSpec) -> TensorSpec | None:
+    """The output that the decoder is told to take, if there is one of that name."""
+    return _outputs(spec).get(str(spec.output.parameters.get("output")))
+
+
+def _rank_faults(spec: BundleSpec) -> Iterator[str]:
+    tensor, rank = _decoded(spec), RANK.get(spec.output.decoder)
+    if tensor is not None and rank is not None and len(tensor.dims) != rank:
+        yield (
+            f"output.parameters.output: {tensor.name!r} has {len(tensor.dims)} dimensions, and the decoder "
+            f"{spec.output.decoder!r} takes {rank}; name another output or decoder"
+        )
+
+
 def _label_faults(spec: BundleSpec) -> Iterator[str]:
     axis = CLASS_AXIS.get(spec.output.decoder)
-    tensor = _outputs(spec).get(str(spec.output.parameters.get("output")))
+    tensor = _decoded(spec)
     if axis is None or tensor is None:
         return
     found = len(spec.output.labels)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pixelwright.errors import RuntimeFailure
-from pixelwright.runtimes.protocol import Array, check_feeds
+from pixelwright.runtimes.protocol import Array, check_feeds, one_line
 from pixelwright.structures.spec import Precision, TensorSpec
 
 PACKAGES = ("onnxruntime", "onnxruntime-gpu")
@@ -84,7 +84,7 @@ class OnnxGraph:
             made = self.session.run(names, checked, self.run_options)
         except Exception as err:  # its errors have no common class but Exception
             shapes = {name: feed.shape for name, feed in checked.items()}
-            raise RuntimeFailure(f"{self.path}: ONNX Runtime failed on {shapes}: {_one_line(err)}") from err
+            raise RuntimeFailure(f"{self.path}: ONNX Runtime failed on {shapes}: {one_line(err)}") from err
         return dict(zip(names, made, strict=True))
 
 
@@ -106,7 +106,7 @@ def _open_session(onnxruntime: Any, path: Path, threads: int, device: str) -> An
                 path, _options(onnxruntime, threads), providers=providers, enable_fallback=0
             )
         except Exception as err:  # its errors have no common class but Exception
-            fault = _one_line(err)
+            fault = one_line(err)
             continue
         if not device.startswith("cuda") or "CUDAExecutionProvider" in session.get_providers():
             return session
@@ -161,10 +161,6 @@ def _tensors(path: Path, arguments: Sequence[Any]) -> tuple[TensorSpec, ...]:
 
 def _dims(shape: list[Any]) -> list[str | int]:
     return [dim if isinstance(dim, int) else str(dim or f"d{axis}") for axis, dim in enumerate(shape)]
-
-
-def _one_line(err: Exception) -> str:
-    return " ".join(str(err).split())[:400]
 
 
 RUNTIME = OnnxRuntime()

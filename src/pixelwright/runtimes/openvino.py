@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pixelwright.errors import RuntimeFailure
-from pixelwright.runtimes.protocol import Array, check_feeds
+from pixelwright.runtimes.protocol import Array, check_feeds, one_line
 from pixelwright.structures.spec import Precision, TensorSpec
 
 # How OpenVINO calls a precision among what the processor can do; with a hint it cannot follow it silently takes f32.
@@ -67,7 +67,7 @@ class OpenVino:
             model = reader.convert(reader.load(path))
             compiled = openvino.Core().compile_model(model, "CPU", _options(precision, threads))
         except Exception as err:  # its errors have no common class but Exception
-            raise RuntimeFailure(f"{path}: OpenVINO cannot open it: {_one_line(err)}") from err
+            raise RuntimeFailure(f"{path}: OpenVINO cannot open it: {one_line(err)}") from err
         inputs = tuple(_tensor(path, port) for port in compiled.inputs)
         outputs = tuple(_tensor(path, port) for port in compiled.outputs)
         return OpenVinoGraph(path, inputs, outputs, compiled)
@@ -96,7 +96,7 @@ class OpenVinoGraph:
             made = [np.array(request.get_output_tensor(i).data) for i in range(len(self.outputs))]
         except Exception as err:  # its errors have no common class but Exception
             shapes = {name: feed.shape for name, feed in checked.items()}
-            raise RuntimeFailure(f"{self.path}: OpenVINO failed on {shapes}: {_one_line(err)}") from err
+            raise RuntimeFailure(f"{self.path}: OpenVINO failed on {shapes}: {one_line(err)}") from err
         self.idle.append(request)
         return {tensor.name: array for tensor, array in zip(self.outputs, made, strict=True)}
 
@@ -123,10 +123,6 @@ def _tensor(path: Path, port: Any) -> TensorSpec:
     shape = port.get_partial_shape()
     dims = [f"d{axis}" if dim.is_dynamic else dim.get_length() for axis, dim in enumerate(shape)]
     return TensorSpec(name, DTYPE_OF[kind], dims)  # type: ignore[arg-type]
-
-
-def _one_line(err: Exception) -> str:
-    return " ".join(str(err).split())[:400]
 
 
 RUNTIME = OpenVino()

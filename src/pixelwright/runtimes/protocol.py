@@ -105,6 +105,11 @@ def _feed_fault(tensor: TensorSpec, array: Array) -> str | None:
     return None if fits else f"expected shape {shape_text(tensor)}, got {array.shape}"
 
 
+def one_line(err: Exception) -> str:
+    """What a library says of its failure, without line breaks and not at length."""
+    return " ".join(str(err).split())[:400]
+
+
 def shape_text(tensor: TensorSpec) -> str:
     """Dimensions as in `(N, 3, H, W)`."""
     return f"({', '.join(map(str, tensor.dims))})"

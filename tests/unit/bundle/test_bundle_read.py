@@ -175,6 +175,8 @@ MEANING_FAULTS: list[tuple[Change, str]] = [
     (put("output", "parameters", value={"output": 5}), "output.parameters.output: Expected `str`"),
     (put("output", "parameters", value={"output": "logit"}), "no graph has an output 'logit'"),
     (put("output", "parameters", "temperature", value=2.0), "belongs into decision.temperature"),
+    (put("output", "parameters", value={"output": "logits", "temperature": -1}), "temperature"),
+    (put("output", "decoder", value="image"), "'logits' has 2 dimensions, and the decoder 'image' takes 4"),
     (put("output", "labels", value=["dark"]), "1 labels for 2 classes"),
     (put("output", "labels", value=[]), "0 labels for 2 classes"),
     (put("decision", "thresholds", value={"drak": 0.5}), "'drak' is no label"),
@@ -198,6 +200,30 @@ MEANING_FAULTS: list[tuple[Change, str]] = [
 def test_a_fault_of_meaning_is_refused(small: Path, edit: Change, named: str) -> None:
     change(small, edit)
     assert named in refusal(small)
+
+
+IMAGE_PARAMETERS: list[tuple[str, Any, bool]] = [
+    *(("scale", good, True) for good in (1, 2, 16)),
+    *(("scale", bad, False) for bad in (0, -2, 17, 10**9, 1e9, 1.5, True, "2", None, [2])),
+    *(("white", good, True) for good in (1, 255, 0.5)),
+    *(("white", bad, False) for bad in (0, 0.0, -1.0, 1e300, "1", None)),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "sound"), IMAGE_PARAMETERS)
+def test_a_decoders_parameters_keep_to_their_range(tmp_path: Path, name: str, value: Any, sound: bool) -> None:
+    folder = bundles.blur(tmp_path / "blur").path
+    change(folder, put("output", "parameters", name, value=value))
+    if sound:
+        assert read_bundle(folder).spec.output.parameters[name] == value
+    else:
+        assert f"output.parameters.{name}: Expected" in refusal(folder)
+
+
+def test_softmax_over_a_map_is_refused(tmp_path: Path) -> None:
+    folder = bundles.blur(tmp_path / "blur").path
+    change(folder, put("output", value={"decoder": "softmax", "parameters": {"output": "out"}, "labels": list("abc")}))
+    assert "'out' has 4 dimensions, and the decoder 'softmax' takes 2" in refusal(folder)
 
 
 def test_all_faults_are_named_at_once(small: Path) -> None:

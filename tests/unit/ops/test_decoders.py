@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pixelwright.errors import ShapeError
+from pixelwright.errors import RuntimeFailure, ShapeError
 from pixelwright.ops.decoders import image, softmax
 
 
@@ -21,6 +21,18 @@ def test_a_temperature_flattens() -> None:
 
 def test_softmax_of_huge_logits_is_finite() -> None:
     assert softmax({"y": np.array([[1e4, -1e4]], np.float32)}, output="y").tolist() == [[1.0, 0.0]]
+
+
+def test_a_class_that_is_ruled_out_gets_nothing() -> None:
+    assert softmax({"y": np.array([[0, -np.inf, 0]])}, output="y").tolist() == [[0.5, 0.0, 0.5]]
+
+
+@pytest.mark.parametrize("logits", [[0, np.nan], [0, np.inf], [-np.inf, -np.inf]])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_no_scores_come_of_what_is_no_number(logits: list[float], dtype: type) -> None:
+    batch = np.array([[0, 0], logits], dtype)
+    with pytest.raises(RuntimeFailure, match="output 'y': the model made values that are not finite"):
+        softmax({"y": batch}, output="y")
 
 
 def test_softmax_refuses_maps() -> None:
