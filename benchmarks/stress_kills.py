@@ -1,6 +1,6 @@
 """Kill a run at random moments until it is done: nothing may be lost, doubled, half written or out of order.
 
-    python benchmarks/stress_kills.py [--kills 200] [--pictures 400] [--seed 0]
+    python benchmarks/stress_kills.py [--kills 200] [--pictures 1500] [--seed 0]
 
 Jobs are run one after the other, each killed with SIGKILL again and again until it ends by itself, until the number of
 kills is reached. Every finished job is compared with one that was never interrupted, byte by byte.
@@ -27,7 +27,7 @@ from report import report
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--pictures", type=int, default=400)
+    parser.add_argument("--pictures", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     work = Path(tempfile.mkdtemp())
@@ -40,7 +40,7 @@ def main() -> None:
     while kills < options.kills:
         folder = work / f"job-{jobs}"
         jobs += 1
-        while (code := run_and_kill(pictures, folder, rng.uniform(0.05, seconds * 0.6))) is None:
+        while (code := run_and_kill(pictures, folder, rng.uniform(0.05, seconds))) is None:
             kills += 1
             if kills >= options.kills:
                 code = _start(pictures, folder).wait()
