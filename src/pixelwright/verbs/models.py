@@ -5,10 +5,11 @@ Every function returns data; beside it stand its text for people and its diction
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -52,7 +53,7 @@ class Verdict:
     Attributes:
         model: As it was named.
         error: The fault of its files or contract, or None.
-        checks: Each runtime and precision of its record, where the files are sound.
+        checks: The reference, and each runtime and precision of its record, where the files are sound.
     """
 
     model: str
@@ -63,6 +64,16 @@ class Verdict:
     def ok(self) -> bool:
         """Whether the files are sound, and nothing that was tried differs."""
         return self.error is None and all(check.holds or check.skipped for check in self.checks)
+
+    @property
+    def checked(self) -> bool:
+        """Whether anything was tried beyond the checksums."""
+        return not all(check.skipped for check in self.checks)
+
+    @property
+    def outcome(self) -> Literal["verified", "not checked", "failed"]:
+        """What it comes to: sound files alone are not verified."""
+        return "failed" if not self.ok else "verified" if self.checked else "not checked"
 
 
 def list_models() -> list[ModelRow]:
@@ -96,7 +107,7 @@ def not_commercial(ledger: Iterable[LedgerRow]) -> list[LedgerRow]:
 
 
 def verify_models(models: Sequence[AnyModel] = (), *, device: str = "auto", threads: int = 0) -> list[Verdict]:
-    """Every checksum in full, then every runtime against the stored answers, of the models named or of all.
+    """Every checksum in full, then parity with the stored answers, of the models named or of all.
 
     Raises:
         UnknownName: There is no such model.
@@ -173,8 +184,10 @@ def verify_text(verdicts: Sequence[Verdict]) -> str:
         for check in verdict.checks:
             state = "skipped" if check.skipped else "ok" if check.holds else "FAILED"
             rows.append((verdict.model, f"{check.runtime} {check.precision}", state, check.verdict))
-    good = sum(verdict.ok for verdict in verdicts)
-    return f"{_table(('model', 'what', 'result', ''), rows)}\n\n{good} of {len(verdicts)} models verified."
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    others = [f", {counts[outcome]} {outcome}" for outcome in ("not checked", "failed") if counts[outcome]]
+    total = f"{counts['verified']} of {len(verdicts)} models verified{''.join(others)}."
+    return f"{_table(('model', 'what', 'result', ''), rows)}\n\n{total}"
 
 
 def list_dict(rows: Sequence[ModelRow]) -> list[dict[str, Any]]:
@@ -198,6 +211,7 @@ def verify_dict(verdicts: Sequence[Verdict]) -> list[dict[str, Any]]:
         {
             "model": verdict.model,
             "ok": verdict.ok,
+            "outcome": verdict.outcome,
             "error": None if verdict.error is None else describe(verdict.error),
             "checks": [_check_dict(check) for check in verdict.checks],
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -43,14 +44,17 @@ def test_the_difference_is_relative_to_the_largest_value(reference, outputs, exp
     assert difference(reference, outputs) == pytest.approx(expected)
 
 
-def probed(folder: Path, *, spoil: float = 0.0, rows: list[tuple[str, Precision]] | None = None) -> ModelBundle:
+REFERENCE: Sequence[tuple[str, Precision]] = (("onnxruntime", "f32"),)
+
+
+def probed(folder: Path, *, spoil: float = 0.0, rows: Sequence[tuple[str, Precision]] = REFERENCE) -> ModelBundle:
     """A blur with its probe, the stored answer made wrong by `spoil`."""
     bundle = bundles.blur(folder / "plain")
     image = np.random.default_rng(0).random((1, 3, 12, 9), np.float32)
     padded = np.pad(image, ((0, 0), (0, 0), (2, 2), (2, 2)))
     answer = np.lib.stride_tricks.sliding_window_view(padded, (5, 5), axis=(2, 3)).mean(axis=(4, 5), dtype=np.float32)
     write_probe(folder / "probe.npz", [Case({"in": image}, {"out": answer + np.float32(spoil)})])
-    parity = [Parity(name, precision, 20, 0.0, 1e-3) for name, precision in rows or [("onnxruntime", "f32")]]
+    parity = [Parity(name, precision, 20, 0.0, 1e-3) for name, precision in rows]
     spec = msgspec.structs.replace(bundle.spec, parity=parity)
     return write_bundle(folder / "b", spec, {"model": bundle.file("model"), "probe": folder / "probe.npz"})
 
@@ -70,7 +74,9 @@ def test_a_runtime_that_differs_is_told_with_numbers(tmp_path: Path) -> None:
 
 def test_what_cannot_be_tried_here_is_skipped_with_its_reason(tmp_path: Path) -> None:
     bundle = probed(tmp_path, rows=[("onnxruntime", "int8"), ("abacus", "f32")])
-    reasons = [check.skipped or "" for check in verify(bundle)]
+    reference, *others = verify(bundle)
+    assert (reference.runtime, reference.precision) == ("onnxruntime", "f32") and reference.holds
+    reasons = [check.skipped or "" for check in others]
     assert "no precision int8" in reasons[0] and "'abacus'" in reasons[1]
     require_parity("blur", verify(bundle))
 
@@ -78,6 +84,11 @@ def test_what_cannot_be_tried_here_is_skipped_with_its_reason(tmp_path: Path) ->
 def test_a_bundle_without_a_probe_says_so(tmp_path: Path) -> None:
     bundle = bundles.blur(tmp_path / "b", parity=[Parity("onnxruntime", "f32", 20, 0.0, 1e-3)])
     assert [check.skipped for check in verify(bundle)] == ["the bundle stores no inputs to compare on"]
+
+
+def test_a_bundle_without_a_record_is_still_held_to_the_reference(tmp_path: Path) -> None:
+    (check,) = verify(probed(tmp_path, rows=[], spoil=0.5), threads=1)
+    assert check.runtime == "onnxruntime" and check.n == 1 and not check.holds
 
 
 def test_a_probe_that_does_not_fit_the_graph_fails(tmp_path: Path) -> None:
@@ -126,6 +137,11 @@ HOSTILE = {
     "a path": {"../../x.npy": npy(np.zeros(1))},
     "nothing": {},
     "too much": {"0/input/in.npy": bytes(65 * 2**20)},
+    "open brackets": {"0/input/in.npy": npy(np.zeros(10)).replace(b"(10,), }", b"((((((((")},
+    "a header of nothing": {"0/input/in.npy": npy(np.zeros(10)).replace(b"{", b" ").replace(b"}", b" ")},
+    "text": {"0/input/in.npy": npy(np.array(["a"]))},
+    "dates": {"0/output/out.npy": npy(np.zeros(1, "M8[s]"))},
+    "a number without end": {f"{'9' * 5000}/input/in.npy": npy(np.zeros(1))},
 }
 
 
@@ -137,6 +153,20 @@ def test_a_hostile_probe_is_refused(tmp_path: Path, members: dict[str, bytes]) -
             archive.writestr(name, raw)
     with pytest.raises(DamagedModel, match=r"probe\.npz"):
         read_probe(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("place", [0, 4, 9, 40])
+def test_a_damaged_member_is_refused_however_it_is_packed(tmp_path: Path, method: int, place: int) -> None:
+    path = tmp_path / "probe.npz"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("0/input/in.npy", npy(np.arange(99)))
+    raw = bytearray(path.read_bytes())
+    raw[30 + len("0/input/in.npy") + place] ^= 0xFF  # 30 bytes of header and the name stand before the member
+    path.write_bytes(raw)
+    with pytest.raises(DamagedModel, match=r"probe\.npz") as caught:
+        read_probe(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_probe_that_is_no_archive_is_a_fault_of_the_bundle(tmp_path: Path) -> None:

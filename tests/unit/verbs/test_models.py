@@ -24,7 +24,8 @@ def test_every_shipped_model_is_sound_measured_and_free_to_use() -> None:
 def test_every_shipped_model_agrees_with_its_record_here() -> None:
     verdicts = models.verify_models(threads=1)
     assert all(verdict.ok for verdict in verdicts), models.verify_text(verdicts)
-    assert all(any(check.holds for check in verdict.checks) for verdict in verdicts)
+    assert {verdict.outcome for verdict in verdicts} == {"verified"}
+    assert f"\n{len(verdicts)} of {len(verdicts)} models verified." in models.verify_text(verdicts)
 
 
 def test_a_damaged_model_fails_and_the_others_are_still_verified(tmp_path: Path) -> None:
@@ -33,13 +34,14 @@ def test_a_damaged_model_fails_and_the_others_are_still_verified(tmp_path: Path)
     verdicts = models.verify_models([bad, good])
     assert [verdict.ok for verdict in verdicts] == [False, True]
     text = models.verify_text(verdicts)
-    assert "FAILED" in text and "1 of 2 models verified." in text
+    assert "FAILED" in text and "0 of 2 models verified, 1 not checked, 1 failed." in text
+    assert [one["outcome"] for one in models.verify_dict(verdicts)] == ["failed", "not checked"]
 
 
 def test_a_runtime_that_is_not_here_is_skipped_not_failed(tmp_path: Path) -> None:
     folder = bundles.blur(tmp_path / "b", parity=[Parity("abacus", "f32", 20, 0.0, 1.0)]).path
     (verdict,) = models.verify_models([folder])
-    assert verdict.ok and "skipped" in models.verify_text([verdict])
+    assert verdict.ok and not verdict.checked and "skipped" in models.verify_text([verdict])
 
 
 def test_the_ledger_finds_what_forbids_or_does_not_say(tmp_path: Path) -> None:
