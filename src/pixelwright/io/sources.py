@@ -138,16 +138,19 @@ def _walk(folder: Path, left_out: Path | None, *, is_root: bool = False) -> Iter
 
 
 def _unique(name: str, taken: dict[str, int]) -> str:
-    """A name nobody has yet; `taken` leads from each name to the last number given to one like it."""
-    # Case folded, or two results would be one file on macOS and Windows.
-    wanted = name.casefold()
+    """A name nobody has yet; `taken` leads from each name to the last number given to one like it.
+
+    Names differ without their endings, since a result may be written under another one, and without regard to case,
+    or two results would be one file on macOS and Windows.
+    """
+    path = Path(name)
+    stem = path.with_suffix("").as_posix()
+    wanted = stem.casefold()
     if wanted not in taken:
         taken[wanted] = 1
         return name
-    path, count, unique = Path(name), taken[wanted], name
-    while unique.casefold() in taken:
+    count = taken[wanted]
+    while f"{wanted}-{count}" in taken or count == 1:
         count += 1
-        unique = path.with_name(f"{path.stem}-{count}{path.suffix}").as_posix()
-    taken[wanted] = count
-    taken[unique.casefold()] = 1
-    return unique
+    taken[wanted] = taken[f"{wanted}-{count}"] = count
+    return f"{stem}-{count}{path.suffix}"

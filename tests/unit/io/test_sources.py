@@ -143,3 +143,7 @@ def test_a_broken_format_plugin_costs_only_its_own_endings(monkeypatch: pytest.M
     assert ".png" in image_suffixes()
     for remembered in (images.formats, image_suffixes):
         remembered.cache_clear()
+
+
+def test_names_differ_even_without_their_endings() -> None:
+    assert names("/x/a.jpg", "/x/a.png", "/x/a-2.jpg", "/y/a.jpg") == ["a.jpg", "a-2.png", "a-2-2.jpg", "a-3.jpg"]

@@ -280,3 +280,13 @@ def test_a_job_is_not_continued_from_another_folder(
     monkeypatch.chdir(tmp_path / "elsewhere")
     with pytest.raises(JobError, match="working_directory"):
         go(model, photos, output=tmp_path / "out")
+
+
+def test_no_two_results_share_a_file(models: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "a.jpg", "a.jpg.png", "A.tif", "a.tiff"):
+        write_image(Image(np.full((9, 9, 3), 7, np.uint8)), tmp_path / "in" / name)
+    summary, records = go(load(models["enhance"]), tmp_path / "in", output=tmp_path / "out", suffix=".png")
+    written = {path.name.casefold() for path in (tmp_path / "out" / "images").iterdir()}
+    assert summary.failed == 0 and len(written) == 5
+    assert {Path(record["output"]).name.casefold() for record in records} == written
