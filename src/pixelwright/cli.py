@@ -7,26 +7,34 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixelwright import __version__, registry
-from pixelwright.cli_progress import show_progress
+from pixelwright.cli_options import EXIT_CODES, add_execution, add_max_pixels, add_predict_options
+from pixelwright.cli_progress import clear_of_bar, show_progress
 from pixelwright.contract import PredictOptions, Task
-from pixelwright.errors import ImageError, PixelwrightError, UsageError
+from pixelwright.errors import ImageError, OutputError, PixelwrightError, UsageError
 
 if TYPE_CHECKING:  # what only some commands need is imported by them, so that --help stays quick
     from pixelwright.model import Model
     from pixelwright.verbs.run import Summary
 
-DONE, FAILURES, WRONG_USE, UNREADABLE = 0, 1, 2, 3
+DONE, FAILURES, WRONG_USE, UNREADABLE, UNWRITABLE = 0, 1, 2, 3, 4
 INTERRUPTED = 130  # what a shell reports of a program ended by Ctrl-C
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line; returns the exit code: 0 done, 1 done with failures, 2 wrong use, 3 nothing could be read."""
+    """Run a command line; returns the exit code.
+
+    0 done, 1 done with failures, 2 wrong use, 3 nothing could be read, 4 the output cannot be written.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a file name may be no text, or none that the terminal's encoding has
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
     logging.basicConfig(format="pixelwright: %(message)s", stream=sys.stderr)
     try:
         options = _parser().parse_args(arguments)
@@ -38,14 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURES
     except KeyboardInterrupt:
-        _say("stopped. What was finished is kept; the same command continues where it stopped.")
+        _say("stopped.")
         return INTERRUPTED
-    except ImageError as err:
-        _say(str(err))
-        return UNREADABLE
     except PixelwrightError as err:
         _say(str(err))
-        return WRONG_USE
+        return UNWRITABLE if isinstance(err, OutputError) else UNREADABLE if isinstance(err, ImageError) else WRONG_USE
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,20 +60,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pixelwright {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_inspect(commands)
-    for name in registry.names("task"):
-        _add_task(commands, registry.get("task", name))
+    for task in _tasks():
+        _add_task(commands, task)
     _add_models(commands)
     _add_plugins(commands)
     _add_demo(commands)
     return parser
 
 
-def _add(commands: Any, name: str, summary: str, example: str, command: Any) -> argparse.ArgumentParser:
+def _tasks() -> Iterator[Task]:
+    for name in registry.names("task"):
+        with suppress(PixelwrightError):  # a plugin's fault, which `pixelwright plugins` shows, stops no other command
+            yield registry.get("task", name)
+
+
+def _add(
+    commands: Any, name: str, summary: str, example: str, command: Any, *, more: str = ""
+) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
-        help=summary,
+        help=summary.replace("%", "%%"),
         description=summary,
-        epilog=f"example:\n  {example}",
+        epilog=f"example:\n  {example}\n{more}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(command=command)
@@ -86,14 +99,14 @@ def _add_inspect(commands: Any) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--upright", type=Path, metavar="OUT.png", help="write the 8-bit sRGB picture a model sees")
-    _add_max_pixels(parser)
+    add_max_pixels(parser)
 
 
 def _add_task(commands: Any, task: Task) -> None:
     def command(options: argparse.Namespace) -> int:
         return _run(task, options)
 
-    parser = _add(commands, task.name, task.summary, task.example, command)
+    parser = _add(commands, task.name, task.summary, task.example, command, more=EXIT_CODES)
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="files, folders, globs, or - for a list on stdin")
     parser.add_argument("--model", default=task.default_model, help="zoo name or bundle folder (default: %(default)s)")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR|FILE", help="a job folder, or one picture file")
@@ -104,38 +117,8 @@ def _add_task(commands: Any, task: Task) -> None:
         parser.add_argument("--draw", action="store_true", help="also write each picture with its result painted on")
     parser.add_argument("--suffix", metavar=".EXT", help="format of written pictures (default: the source's own)")
     parser.add_argument("--quality", type=int, metavar="1..100", help="of lossy formats (default: the format's own)")
-    _add_predict_options(parser, task)
-    _add_execution(parser)
-
-
-def _add_predict_options(parser: argparse.ArgumentParser, task: Task) -> None:
-    if "threshold" in task.options:
-        parser.add_argument("--threshold", type=_fraction, metavar="0..1", help="least score (default: the bundle's)")
-    if "classes" in task.options:
-        parser.add_argument("--classes", metavar="A,B", help="only these labels")
-    if "top_k" in task.options:
-        parser.add_argument("--top-k", type=_positive, metavar="N", help="so many answers at the most")
-    if "tile_px" in task.options:
-        parser.add_argument(
-            "--tile", dest="tile_px", type=_positive, metavar="PX", help="side of tiles of large images"
-        )
-
-
-def _add_execution(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("execution")
-    group.add_argument("--runtime", default="auto", help="auto, " + ", ".join(registry.names("runtime")))
-    group.add_argument("--precision", default="auto", help="auto (f32), f32, f16, bf16, int8")
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
-    group.add_argument("--threads", type=_positive, default=0, metavar="N", help="cores to use (default: all)")
-    group.add_argument(
-        "--workers", type=_positive, default=0, metavar="N", help="pictures at once (default: one a core)"
-    )
-    group.add_argument("--batch", type=_positive, default=0, metavar="N", help="pictures in one call of the network")
-    _add_max_pixels(group)
-
-
-def _add_max_pixels(parser: Any) -> None:
-    parser.add_argument("--max-pixels", type=_positive, metavar="N", help="refuse larger pictures (default: 2**28)")
+    add_predict_options(parser, task)
+    add_execution(parser)
 
 
 def _add_models(commands: Any) -> None:
@@ -208,23 +191,36 @@ def _run(task: Task, options: argparse.Namespace) -> int:
         return DONE
 
     def print_record(record: dict[str, Any]) -> None:
-        if options.json:
-            print(json.dumps(record, ensure_ascii=False), flush=True)
-        elif options.output is None and not task.makes_images and "error" not in record:
-            print(f"{record['path']}\t{task.text(record)}", flush=True)
+        with clear_of_bar(sys.stdout):
+            if options.json:
+                _print_json(record)
+            elif options.output is None and not task.makes_images and "error" not in record:
+                print(f"{record['path']}\t{task.text(record)}", flush=True)
 
-    with show_progress(sys.stderr, quiet_below=2) as progress:
-        summary = run(model, request, on_record=print_record, on_progress=progress)
+    try:
+        with show_progress(sys.stderr, quiet_below=2) as progress:
+            summary = run(model, request, on_record=print_record, on_progress=progress)
+    except KeyboardInterrupt:
+        kept = " What was finished is kept; the same command continues where it stopped."
+        _say(f"stopped.{kept if _is_job(task, options.output) else ''}")
+        return INTERRUPTED
     _say_summary(model, summary)
     return summary.exit_code
+
+
+def _is_job(task: Task, output: Path | None) -> bool:
+    from pixelwright.io.sources import image_suffixes
+
+    if output is None:
+        return task.makes_images
+    return output.is_dir() or output.suffix.lower() not in image_suffixes()
 
 
 def _load(task: Task, options: argparse.Namespace) -> Model:
     from pixelwright.model import Execution, load
 
     chosen = {name: value for name in task.options if (value := getattr(options, name)) is not None}
-    if "classes" in chosen:
-        chosen["classes"] = tuple(label.strip() for label in chosen["classes"].split(","))
+    wanted = chosen.pop("classes", None)
     execution = Execution(
         runtime=options.runtime,
         precision=options.precision,
@@ -234,7 +230,17 @@ def _load(task: Task, options: argparse.Namespace) -> Model:
         batch_size=options.batch,
         **({"max_pixels": options.max_pixels} if options.max_pixels else {}),
     )
-    return load(options.model, task=task.name, options=PredictOptions(**chosen), execution=execution)
+    model = load(options.model, task=task.name, options=PredictOptions(**chosen), execution=execution)
+    return _restricted(model, wanted) if wanted is not None else model
+
+
+def _restricted(model: Model, wanted: Sequence[str]) -> Model:
+    """The model, answering with these labels only: a text that is one itself, else its parts between commas."""
+    known = set(model.bundle.spec.output.labels)
+    parts = [[text] if text in known else [part.strip() for part in text.split(",")] for text in wanted]
+    options = replace(model.options, classes=tuple(label for labels in parts for label in labels))
+    model.task.check(model.bundle, options)
+    return replace(model, options=options)
 
 
 def _say_summary(model: Model, summary: Summary) -> None:
@@ -253,24 +259,48 @@ def _say_summary(model: Model, summary: Summary) -> None:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    from pixelwright.io.images import MAX_PIXELS, write_image
-    from pixelwright.verbs.inspect import inspect, report_dict, report_text, upright
+    from pixelwright.io.images import MAX_PIXELS
+    from pixelwright.verbs.inspect import inspect, report_dict, report_text
 
-    if options.upright and len(options.files) > 1:
-        raise UsageError(f"--upright writes one picture, but there are {len(options.files)} files. Name one.")
+    max_pixels = options.max_pixels or MAX_PIXELS
+    if options.upright:
+        _check_upright(options.upright, options.files)
     failed = 0
     for path in options.files:
         try:
-            report = inspect(path, max_pixels=options.max_pixels or MAX_PIXELS)
-            print(json.dumps(report_dict(report)) if options.json else report_text(report))
+            report = inspect(path, max_pixels=max_pixels)
+            if options.json:
+                _print_json(report_dict(report))
+            else:
+                print(report_text(report))
             if options.upright:
-                write_image(upright(path), options.upright)
+                _write_upright(path, options.upright, max_pixels)
         except ImageError as err:
             failed += 1
             if options.json:
-                print(json.dumps({"path": path, "error": str(err)}))
+                _print_json({"path": path, "error": str(err)})
             _say(str(err))
     return DONE if not failed else UNREADABLE if failed == len(options.files) else FAILURES
+
+
+def _check_upright(target: Path, files: Sequence[str]) -> None:
+    if len(files) > 1:
+        raise UsageError(f"--upright writes one picture, but there are {len(files)} files. Name one.")
+    source = Path(files[0])
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UsageError(f"--upright {target} would overwrite the picture it is made from. Name another file.")
+
+
+def _write_upright(path: str, target: Path, max_pixels: int) -> None:
+    from pixelwright.structures.raster import Raster
+    from pixelwright.verbs.inspect import upright
+    from pixelwright.verbs.outputs import write_picture
+
+    picture = Raster.of(upright(path, max_pixels=max_pixels))
+    try:
+        write_picture(picture, target, None)
+    except ImageError as err:  # no folder, no such format: the file that was read is not at fault
+        raise UsageError(str(err)) from err
 
 
 def _models_list(options: argparse.Namespace) -> int:
@@ -333,19 +363,18 @@ def _demo(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _print_json(record: dict[str, Any]) -> None:
+    """A record as a line of JSON, which is UTF-8 whatever encoding the terminal has."""
+    from pixelwright.verbs.job import to_line
+
+    line = to_line(record)
+    if hasattr(sys.stdout, "buffer"):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(line)
+    else:  # text is all that a replaced stream takes
+        sys.stdout.write(line.decode())
+    sys.stdout.flush()
+
+
 def _say(sentence: str) -> None:
     print(f"pixelwright: {sentence}", file=sys.stderr)
-
-
-def _fraction(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"expected 0..1, got {text}")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
-    return value

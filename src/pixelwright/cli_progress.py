@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,43 +13,78 @@ PLAIN_SECONDS = 15.0  # between lines in a log
 
 @contextmanager
 def show_progress(stream: TextIO, *, quiet_below: int = 0) -> Iterator[Callable[[Any], None]]:
-    """A function to call with a `Progress` after each item.
+    """A function to call with a `Progress` at the start and after each item.
+
+    What is done at the first call, by an earlier run of the job, counts as done and not as speed.
 
     Args:
         stream: Where to show it.
         quiet_below: Show nothing for fewer items than this.
     """
     if stream.isatty():
-        from tqdm import tqdm
+        with _bar(stream, quiet_below) as show:
+            yield show
+    else:
+        yield _lines(stream)
 
-        with tqdm(file=stream, unit="", dynamic_ncols=True, disable=None, delay=0.3) as bar:
-            yield lambda progress: _update(bar, progress, quiet_below)
+
+@contextmanager
+def clear_of_bar(stream: TextIO) -> Iterator[None]:
+    """Takes the bar, if one is shown, away from what is written to a stream, and draws it again below."""
+    if "tqdm" not in sys.modules or not stream.isatty():
+        yield
         return
-    start = last = time.monotonic()
+    from tqdm import tqdm
 
-    def write_line(progress: Any) -> None:
-        nonlocal last
+    with tqdm.external_write_mode(file=stream):
+        yield
+
+
+@contextmanager
+def _bar(stream: TextIO, quiet_below: int) -> Iterator[Callable[[Any], None]]:
+    from tqdm import tqdm
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    bar: Any = None
+
+    def show(progress: Any) -> None:
+        nonlocal bar
+        if progress.total is not None and progress.total < quiet_below:
+            return
+        if bar is None:
+            # Not left behind: the closing lines say all of it.
+            bar = tqdm(
+                file=stream, total=progress.total, initial=progress.done, unit="", dynamic_ncols=True, leave=False
+            )
+        else:
+            bar.update(progress.done - bar.n)
+        if progress.failed:
+            bar.set_postfix(failed=progress.failed, refresh=False)
+
+    try:
+        with logging_redirect_tqdm():
+            yield show
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _lines(stream: TextIO) -> Callable[[Any], None]:
+    earlier: int | None = None
+    start = last = 0.0
+
+    def show(progress: Any) -> None:
+        nonlocal earlier, start, last
         now = time.monotonic()
-        if now - last < PLAIN_SECONDS or progress.done == 0:
+        if earlier is None:
+            earlier, start, last = progress.done, now, now
+        fresh = progress.done - earlier
+        if now - last < PLAIN_SECONDS or fresh <= 0:
             return
         last = now
-        rate = progress.done / (now - start)
+        rate = fresh / (now - start)
         left = f", {(progress.total - progress.done) / rate:.0f} s left" if progress.total else ""
         stream.write(f"{progress.done}/{progress.total or '?'} done, {progress.failed} failed, {rate:.2g}/s{left}\n")
         stream.flush()
 
-    yield write_line
-
-
-def _update(bar: Any, progress: Any, quiet_below: int) -> None:
-    if progress.total is not None and progress.total < quiet_below:
-        return
-    if bar.total != progress.total:
-        # What an earlier run of the job has done counts as done, not as speed.
-        bar.total, bar.initial, bar.n = progress.total, progress.done, progress.done
-        bar.reset(total=progress.total)
-        bar.update(progress.done)
-    elif progress.done > bar.n:
-        bar.update(progress.done - bar.n)
-    if progress.failed:
-        bar.set_postfix(failed=progress.failed, refresh=False)
+    return show

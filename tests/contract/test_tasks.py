@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bundles import blur
+from bundles import blur, brightness
 from pixelwright import registry
 from pixelwright.contract import PredictOptions, Task
 from pixelwright.io.images import read_image, write_image
@@ -57,6 +57,24 @@ TASK = Task(
 """
 
 
+# One that works, and of every kind one that does not and one whose name is taken.
+POINTS = """
+[pixelwright.tasks]
+invert = invert_task.task:TASK
+broken_task = absent_module:x
+classify = invert_task.task:TASK
+[pixelwright.decoders]
+broken_decoder = absent_module:x
+softmax = absent_module:x
+[pixelwright.formats]
+broken_format = absent_module:x
+png = absent_module:x
+[pixelwright.runtimes]
+broken_runtime = absent_module:x
+onnxruntime = absent_module:x
+"""
+
+
 @pytest.fixture
 def stranger(tmp_path: Path) -> dict[str, str]:
     """An installed package, as pip leaves it: a folder and its metadata with an entry point."""
@@ -67,8 +85,7 @@ def stranger(tmp_path: Path) -> dict[str, str]:
     info = site / "invert_task-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: invert-task\nVersion: 1.0\n")
-    points = "[pixelwright.tasks]\ninvert = invert_task.task:TASK\n[pixelwright.decoders]\nbroken = absent_module:x\n"
-    (info / "entry_points.txt").write_text(points)
+    (info / "entry_points.txt").write_text(POINTS)
     return {**os.environ, "PYTHONPATH": str(site)}
 
 
@@ -90,8 +107,18 @@ def test_a_third_task_joins_from_outside(stranger: dict[str, str], tmp_path: Pat
     assert (read_image(tmp_path / "out" / "images" / "a.png").pixels == 200).all()
 
 
-def test_a_broken_plugin_is_listed_with_its_reason_and_stops_nobody(stranger: dict[str, str]) -> None:
+def test_broken_plugins_are_listed_with_their_reasons(stranger: dict[str, str]) -> None:
     listed = pixelwright("plugins", "--json", env=stranger)
     found = {one["name"]: one["fault"] for one in json.loads(listed.stdout)}
-    assert found["invert"] is None
-    assert "absent_module" in found["broken"] and listed.returncode == 1
+    assert found.pop("invert") is None and listed.returncode == 1
+    assert len(found) == 8
+    for name, fault in found.items():
+        assert ("absent_module" if name.startswith("broken") else "taken by a built-in") in fault
+
+
+def test_broken_plugins_stop_nobody(stranger: dict[str, str], tmp_path: Path) -> None:
+    write_image(Image(np.full((5, 6, 3), 55, np.uint8)), tmp_path / "a.png")
+    done = pixelwright("classify", tmp_path, "--model", brightness(tmp_path / "bright").path, env=stranger)
+    assert (done.returncode, done.stdout.partition("\t")[2][:4]) == (0, "dark"), done.stderr
+    shown = pixelwright("--help", env=stranger)
+    assert shown.returncode == 0 and "invert" in shown.stdout and "broken_task" not in shown.stdout

@@ -1,0 +1,66 @@
+"""Options that commands of the command line share, and what they say of exit codes."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from pixelwright import registry
+from pixelwright.contract import Task
+
+EXIT_CODES = """
+exit codes:
+  0 done, 1 done with failures, 2 wrong use, 3 nothing could be read,
+  4 the output cannot be written, 130 stopped by Ctrl-C"""
+
+
+def add_predict_options(parser: argparse.ArgumentParser, task: Task) -> None:
+    """What a user may ask of a task's answers: those options that the task reads."""
+    if "threshold" in task.options:
+        parser.add_argument("--threshold", type=_fraction, metavar="0..1", help="least score (default: the bundle's)")
+    if "classes" in task.options:
+        parser.add_argument(
+            "--classes",
+            action="append",
+            metavar="A,B",
+            help="only these labels; again for more, or for one with a comma",
+        )
+    if "top_k" in task.options:
+        parser.add_argument("--top-k", type=_positive, metavar="N", help="so many answers at the most")
+    if "tile_px" in task.options:
+        parser.add_argument(
+            "--tile", dest="tile_px", type=_positive, metavar="PX", help="side of tiles of large images"
+        )
+
+
+def add_execution(parser: argparse.ArgumentParser) -> None:
+    """Where and how models run."""
+    group = parser.add_argument_group("execution")
+    group.add_argument("--runtime", default="auto", help="auto, " + ", ".join(registry.names("runtime")))
+    group.add_argument("--precision", default="auto", help="auto (f32), f32, f16, bf16, int8")
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
+    group.add_argument("--threads", type=_positive, default=0, metavar="N", help="cores to use (default: all)")
+    group.add_argument(
+        "--workers", type=_positive, default=0, metavar="N", help="pictures at once (default: one a core)"
+    )
+    group.add_argument("--batch", type=_positive, default=0, metavar="N", help="pictures in one call of the network")
+    add_max_pixels(group)
+
+
+def add_max_pixels(parser: Any) -> None:
+    """The limit on what is decoded."""
+    parser.add_argument("--max-pixels", type=_positive, metavar="N", help="refuse larger pictures (default: 2**28)")
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"expected 0..1, got {text}")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return value

@@ -1,0 +1,69 @@
+"""Progress: rates are of this run, and a terminal's bar is never in the way."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+
+import pytest
+from tqdm import tqdm
+
+from pixelwright import cli_progress
+from pixelwright.cli_progress import clear_of_bar, show_progress
+from pixelwright.verbs.run import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_log_gets_a_line_now_and_then_with_the_rate_of_this_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([1000.0, 1010.0, 1020.0])
+    monkeypatch.setattr(cli_progress, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    log = io.StringIO()
+    with show_progress(log) as progress:
+        for done in (900, 905, 940):  # 900 by an earlier run, then 40 in 20 seconds
+            progress(Progress(done, 1, 1000))
+    assert log.getvalue() == "940/1000 done, 1 failed, 2/s, 30 s left\n"
+
+
+def test_a_log_gets_no_line_before_this_run_has_done_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.0, 100.0])
+    monkeypatch.setattr(cli_progress, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    log = io.StringIO()
+    with show_progress(log) as progress:
+        progress(Progress(900, 0, 1000))
+        progress(Progress(900, 0, 1000))
+    assert log.getvalue() == ""
+
+
+def test_what_an_earlier_run_has_done_is_no_speed_of_the_bar() -> None:
+    with show_progress(Terminal()) as progress:
+        progress(Progress(900, 0, 1000))
+        progress(Progress(901, 0, 1000))
+        (bar,) = tqdm._instances
+        assert (bar.n, bar.total, bar.initial) == (901, 1000, 900)
+        assert bar.last_print_n >= 900  # from here on its rate counts
+
+
+def test_few_items_get_no_bar() -> None:
+    screen = Terminal()
+    with show_progress(screen, quiet_below=2) as progress:
+        progress(Progress(0, 0, 1))
+        progress(Progress(1, 0, 1))
+        with clear_of_bar(screen):
+            screen.write("result\n")
+    assert screen.getvalue() == "result\n"
+
+
+def test_a_line_takes_the_place_of_the_bar_which_comes_again_below() -> None:
+    screen = Terminal()
+    with show_progress(screen) as progress:
+        progress(Progress(0, 0, 2))
+        with clear_of_bar(screen):
+            screen.write("result\n")
+        progress(Progress(1, 1, 2))
+    before, _, after = screen.getvalue().partition("result\n")
+    assert "0/2" in before and before.endswith("\r") and "/2" in after
+    assert after.endswith("\r") and not after.rstrip("\r").rpartition("\r")[2].strip()
