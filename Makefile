@@ -4,6 +4,10 @@
 PYTHON ?= python3
 # Your own photos for the demo: make demo PHOTOS=DIR
 PHOTOS ?=
+# How many photos the benchmarks take, and a Python with torch and transformers for the one that needs a peer:
+# make bench IMAGES=100 PEER_PYTHON=... PHOTOS=DIR. Without PHOTOS they take the sample photos of scikit-image.
+IMAGES ?= 4
+PEER_PYTHON ?=
 # More arguments for pytest: make test ARGS="-k orientation"
 ARGS ?=
 
@@ -16,6 +20,10 @@ SOURCES := $(shell find src -type f -not -path '*/__pycache__/*')
 # OpenVINO and the format plug-ins belong to the tests: every registered runtime and format is held to one contract
 # suite, and one that is not installed would go untested.
 TEST_EXTRAS := dev,formats,openvino
+
+# Found without importing it, and only when a recipe asks.
+SAMPLE_PHOTOS = import importlib.util as u; print(u.find_spec("skimage").submodule_search_locations[0] + "/data")
+BENCH_PHOTOS = "$(or $(PHOTOS),$$($(TEST_ENV)/bin/python -c '$(SAMPLE_PHOTOS)'))"
 
 # The build backend is pinned too. Which of the two names is read depends on the version of pip.
 export PIP_CONSTRAINT := constraints.txt
@@ -30,7 +38,7 @@ help:
 	@echo "make test [ARGS=...]     the tests"
 	@echo "make check               style, types and layers"
 	@echo "make format              put the style right where a tool can"
-	@echo "make bench               the benchmarks, one JSON line each"
+	@echo "make bench [PHOTOS=DIR]  the benchmarks, one JSON line each"
 	@echo "make clean               remove what these commands made, environments included"
 
 demo: $(DEMO_ENV)/.installed $(if $(PHOTOS),,$(DEMO_ENV)/.photos)
@@ -56,9 +64,12 @@ format: $(TEST_ENV)/.installed
 	$(TEST_ENV)/bin/ruff format .
 
 bench: $(TEST_ENV)/.installed
-	@set -e; for script in $(sort $(wildcard benchmarks/bench_*.py)); do \
-		echo "$$script" >&2; $(TEST_ENV)/bin/python "$$script"; \
-	done
+	$(TEST_ENV)/bin/python benchmarks/bench_startup.py
+	$(TEST_ENV)/bin/python benchmarks/bench_memory.py
+	$(TEST_ENV)/bin/python benchmarks/bench_enhance.py --photos $(BENCH_PHOTOS) --images $(IMAGES)
+	@# It may need a network made first, which it says; the others are measured all the same.
+	-$(TEST_ENV)/bin/python benchmarks/bench_classify.py --photos $(BENCH_PHOTOS) --images $(IMAGES) \
+		$(if $(PEER_PYTHON),--peer-python "$(PEER_PYTHON)")
 
 clean:
 	rm -rf $(DEMO_ENV) .venv-test build dist demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache

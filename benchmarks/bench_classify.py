@@ -2,11 +2,13 @@
 
 All three run the same weights on the same files on all cores of this process. There are no trained weights to be had
 offline, so the network is a ResNet-18 with random convolutions and a last layer made of prototypes: the centered
-features of a thousand crops, so that the answer differs from picture to picture and a near tie can tip.
+features of a thousand other crops of the same photos. So the answer differs from picture to picture, a picture lies
+between several prototypes, and a near tie can tip.
 
     python benchmarks/bench_classify.py --photos DIR [--images 1000] [--peer-python PYTHON]
 
-`--peer-python` is an interpreter with torch and transformers; without it that peer is left out and said to be.
+`--peer-python` is an interpreter with torch and transformers, which makes the network and runs that peer. Without it
+the network of an earlier run is taken, and the peer is left out and said to be.
 """
 
 from __future__ import annotations
@@ -25,9 +27,11 @@ from typing import Any
 import numpy as np
 
 from report import report, spread
+from source_photos import draw_crops, list_photos
 
 SIZE_HW = (3000, 4000)
 ROUNDS = 3
+LIMIT_IMAGES = 200
 PEER = Path(__file__).with_name("peer_transformers.py")
 
 
@@ -38,33 +42,25 @@ def main() -> None:
     parser.add_argument("--peer-python", type=Path, help="an interpreter with torch and transformers")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "pixelwright-bench-classify")
     options = parser.parse_args()
+    if options.peer_python is not None:
+        make = [str(options.peer_python), str(PEER), "make", str(options.work), str(options.photos)]
+        subprocess.run(make, check=True)
+    elif not (options.work / "resnet18.onnx").exists():
+        sys.exit(f"{options.work} holds no resnet18.onnx: name a Python with torch and transformers, --peer-python.")
     files = make_photos(options.photos, options.work / "photos", options.images)
-    python = str(options.peer_python or sys.executable)
-    subprocess.run([python, str(PEER), "make", str(options.work)], check=True)
     bundles = {ratio: make_bundle(options.work, ratio) for ratio in (0.0, 1.0)}
-    measure(files, bundles, options.work, python, with_pipeline=options.peer_python is not None)
+    measure(files, bundles, options.work, options.peer_python)
 
 
 def make_photos(source: Path, target: Path, count: int) -> list[Path]:
     """`count` JPEGs of 12 megapixels, quality 90, 4:2:0: crops of real photos, enlarged."""
-    from PIL import Image
-
     target.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(0)
-    photos = sorted(path for path in source.rglob("*") if path.suffix.lower() in (".webp", ".png", ".jpg"))
     made = []
-    for number in range(count):
+    for number, crop in enumerate(draw_crops(list_photos(source), count, seed=0, least_zoom=0.6)):
         path = target / f"{number:05d}.jpg"
         made.append(path)
-        photo_number, zoom, across, down = number % len(photos), rng.uniform(0.6, 1), rng.random(), rng.random()
-        if path.exists():
-            continue
-        with Image.open(photos[photo_number]) as photo:
-            width, height = photo.size
-            crop_w, crop_h = int(width * zoom), int(height * zoom)
-            left, top = int((width - crop_w) * across), int((height - crop_h) * down)
-            crop = photo.convert("RGB").crop((left, top, left + crop_w, top + crop_h))
-        crop.resize((SIZE_HW[1], SIZE_HW[0]), Image.Resampling.BICUBIC).save(path, quality=90)
+        if not path.exists():
+            crop.read((SIZE_HW[1], SIZE_HW[0])).save(path, quality=90)
     return made
 
 
@@ -103,7 +99,7 @@ def make_bundle(work: Path, reduced_decode: float) -> Path:
     return write_bundle(folder, contract, {"model": work / "resnet18.onnx"}, replace=folder.exists()).path
 
 
-def measure(files: list[Path], bundles: dict[float, Path], work: Path, python: str, *, with_pipeline: bool) -> None:
+def measure(files: list[Path], bundles: dict[float, Path], work: Path, peer_python: Path | None) -> None:
     """Interleaved rounds of every way, then the ratios."""
     runs: dict[str, list[float]] = {"ours": [], "ours-full-decoding": [], "loop-full-decoding": []}
     answers: dict[str, list[int]] = {}
@@ -113,22 +109,22 @@ def measure(files: list[Path], bundles: dict[float, Path], work: Path, python: s
             runs[name].append(len(files) / seconds)
         seconds, answers["loop"] = run_loop(files, work / "resnet18.onnx")
         runs["loop-full-decoding"].append(len(files) / seconds)
-    if with_pipeline:
-        runs["pipeline"], answers["pipeline"] = run_pipeline(files, work, python)
-    limit = work_conserving_limit(files[:50], work / "resnet18.onnx")
+    if peer_python is not None:
+        runs["pipeline"], answers["pipeline"] = run_pipeline(files, work, peer_python)
+    limit = work_conserving_limit(files[:LIMIT_IMAGES], work / "resnet18.onnx")
     rates = {name: float(np.median(values)) for name, values in runs.items()}
     report(
         "classify-12mp",
         images=len(files),
         images_per_second={name: spread(values) for name, values in runs.items()},
-        ratio_to_pipeline=round(rates["ours"] / rates["pipeline"], 2) if with_pipeline else "not measured",
+        ratio_to_pipeline=round(rates["ours"] / rates["pipeline"], 2) if peer_python else "not measured",
         ratio_to_loop=round(rates["ours"] / rates["loop-full-decoding"], 2),
         fraction_of_work_conserving_limit=round(rates["ours"] / limit, 3),
         top1_agreement_with_full_decoding=agreement(answers["ours"], answers["ours-full-decoding"]),
         top1_agreement_of_full_decoding_with_loop=agreement(answers["ours-full-decoding"], answers["loop"]),
         top1_agreement_of_full_decoding_with_pipeline=(
             agreement(answers["ours-full-decoding"][: len(answers["pipeline"])], answers["pipeline"])
-            if with_pipeline
+            if peer_python
             else "not measured"
         ),
         distinct_answers=len(set(answers["ours"])),
@@ -157,13 +153,13 @@ def run_loop(files: list[Path], model: Path) -> tuple[float, list[int]]:
     return time.perf_counter() - start, answers
 
 
-def run_pipeline(files: list[Path], work: Path, python: str) -> tuple[list[float], list[int]]:
+def run_pipeline(files: list[Path], work: Path, python: Path) -> tuple[list[float], list[int]]:
     """The `transformers` pipeline, on fewer files since it is slower; its loading is not counted."""
     some = files[: max(40, len(files) // 5)]
     (work / "some.txt").write_text("\n".join(map(str, some)))
     rates, answers = [], []
     for _ in range(ROUNDS):
-        command = [python, str(PEER), "run", str(work), str(work / "some.txt")]
+        command = [str(python), str(PEER), "run", str(work), str(work / "some.txt")]
         said = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()[-1])
         rates.append(said["images_per_second"])
         answers = said["answers"]
@@ -171,7 +167,7 @@ def run_pipeline(files: list[Path], work: Path, python: str) -> tuple[list[float
 
 
 def work_conserving_limit(files: list[Path], model: Path) -> float:
-    """Images a second if every core did nothing but scaled decoding and the network."""
+    """Images a second if every core did nothing but scaled decoding and the network: of the mean, as sums add up."""
     session = _session(model)
     tensors = [_prepare(_decode(path, full=False)) for path in files]
     decode, graph = [], []
@@ -182,7 +178,7 @@ def work_conserving_limit(files: list[Path], model: Path) -> float:
         _classify(session, tensor)
         decode.append(middle - start)
         graph.append(time.process_time() - middle)
-    return len(os.sched_getaffinity(0)) / float(np.median(decode) + np.median(graph))
+    return len(os.sched_getaffinity(0)) / float(np.mean(decode) + np.mean(graph))
 
 
 def agreement(one: list[int], other: list[int]) -> float:

@@ -18,6 +18,7 @@ import numpy as np
 
 import pixelwright as pw
 from report import report, spread
+from source_photos import list_photos
 
 Pixels = np.ndarray
 
@@ -28,9 +29,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=8)
     parser.add_argument("--sigma", type=float, default=25)
     options = parser.parse_args()
-    files = sorted(path for path in options.photos.rglob("*") if path.suffix.lower() in (".png", ".jpg", ".webp"))
-    photos = [pw.to_numpy(pw.read_image(path)) for path in files[: options.images]]
-    photos = [photo[: photo.shape[0] // 2 * 2, : photo.shape[1] // 2 * 2] for photo in photos if photo.ndim == 3]
+    photos = [pw.to_numpy(pw.read_image(path)) for path in list_photos(options.photos)[: options.images]]
+    photos = [photo[: photo.shape[0] // 2 * 2, : photo.shape[1] // 2 * 2] for photo in photos]
     denoise(photos, options.sigma)
     enlarge(photos)
 
@@ -42,7 +42,7 @@ def denoise(photos: list[Pixels], sigma: float) -> None:
     ways: dict[str, Callable[[Pixels], Pixels]] = {"ours": lambda picture: pw.to_numpy(model(picture))}
     for strength in (0.5, 0.7, 0.9, 1.1):
         h = strength * sigma
-        ways[f"nlm h={h:g}"] = lambda picture, h=h: cv2.fastNlMeansDenoisingColored(picture, None, h, h)
+        ways[f"nlm h={h:g}"] = lambda picture, h=h: non_local_means(picture, h)
     made = {name: [_timed(way, picture) for picture in noisy] for name, way in ways.items()}
     quality = {
         name: float(np.mean([_psnr(a, b) for a, (b, _) in zip(photos, made[name], strict=True)])) for name in ways
@@ -57,6 +57,12 @@ def denoise(photos: list[Pixels], sigma: float) -> None:
         times_as_fast_as_opencv_nlm=spread(ratios),
         megapixels_per_second=spread([a.shape[0] * a.shape[1] / 1e6 / s for a, s in made["ours"]]),
     )
+
+
+def non_local_means(picture: Pixels, strength: float) -> Pixels:
+    """OpenCV's denoiser, which takes and gives BGR."""
+    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    return cv2.cvtColor(cv2.fastNlMeansDenoisingColored(bgr, None, strength, strength), cv2.COLOR_BGR2RGB)
 
 
 def enlarge(photos: list[Pixels]) -> None:

@@ -1,6 +1,6 @@
 """The `transformers` side of `bench_classify.py`, run by an interpreter that has torch and transformers.
 
-peer_transformers.py make DIR          writes the network: DIR/resnet18.onnx and DIR/hf/
+peer_transformers.py make DIR PHOTOS   writes the network, if it is not there: DIR/resnet18.onnx and DIR/hf/
 peer_transformers.py run DIR LIST      classifies the files of a list with the image-classification pipeline
 """
 
@@ -15,11 +15,16 @@ import torch
 from PIL import Image
 from transformers import ConvNextImageProcessorPil, ResNetConfig, ResNetForImageClassification, pipeline
 
+from source_photos import draw_crops, list_photos
+
 PROTOTYPES = 1000
+# Another seed and range of zooms than the test pictures have: a prototype made from a test picture would always win it.
+SEED, LEAST_ZOOM = 1, 0.5
+SIZE_WH = (341, 256)  # the test pictures' 4:3, as they come out of the resize
 
 
-def make(work: Path) -> None:
-    """A ResNet-18 with random convolutions whose last layer tells pictures apart."""
+def make(work: Path, photos: Path) -> None:
+    """A ResNet-18 with random convolutions whose last layer tells crops of the photos apart."""
     if (work / "resnet18.onnx").exists():
         return
     torch.manual_seed(0)
@@ -28,17 +33,18 @@ def make(work: Path) -> None:
     )
     network = ResNetForImageClassification(config).eval()
     processor = _processor()
-    files = sorted((work / "photos").glob("*.jpg"))[:PROTOTYPES]
+    crops = draw_crops(list_photos(photos), PROTOTYPES, seed=SEED, least_zoom=LEAST_ZOOM)
     with torch.no_grad():
-        features = torch.cat([network.resnet(_tensor(processor, path)).pooler_output.flatten(1) for path in files])
+        tensors = [processor(crop.read(SIZE_WH), return_tensors="pt")["pixel_values"] for crop in crops]
+        features = torch.cat([network.resnet(tensor).pooler_output.flatten(1) for tensor in tensors])
         spread = features - features.mean(0)
         # Whitened, or a few dominant directions would decide everything; the trace keeps it well conditioned.
-        covariance = spread.T @ spread / len(files)
+        covariance = spread.T @ spread / PROTOTYPES
         ridge = torch.eye(512) * covariance.trace() / 512 * 1e-2
         weight = torch.linalg.solve(covariance + ridge, spread.T).T
-        weight = weight[torch.arange(1000) % len(files)]
         network.classifier[1].weight.copy_(weight)
-        network.classifier[1].bias.copy_(-weight @ features.mean(0) - (weight * spread[: len(weight)]).sum(1) / 2)
+        network.classifier[1].bias.copy_(-weight @ features.mean(0) - (weight * spread).sum(1) / 2)
+    work.mkdir(parents=True, exist_ok=True)
     network.save_pretrained(work / "hf")
     processor.save_pretrained(work / "hf")
     torch.onnx.export(
@@ -80,14 +86,8 @@ def _processor() -> ConvNextImageProcessorPil:
     )
 
 
-def _tensor(processor: ConvNextImageProcessorPil, path: Path) -> torch.Tensor:
-    with Image.open(path) as photo:
-        photo.draft("RGB", (512, 384))
-        return processor(photo.convert("RGB"), return_tensors="pt")["pixel_values"]
-
-
 if __name__ == "__main__":
     if sys.argv[1] == "make":
-        make(Path(sys.argv[2]))
+        make(Path(sys.argv[2]), Path(sys.argv[3]))
     else:
         run(Path(sys.argv[2]), Path(sys.argv[3]))
