@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inspect import cleandoc
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -25,6 +25,6 @@ def _dedented(part: Any) -> Any:
     if isinstance(part, dict):
         return {
             name: cleandoc(value) if name == "description" and isinstance(value, str) else _dedented(value)
-            for name, value in part.items()
+            for name, value in cast(dict[str, Any], part).items()
         }
-    return [_dedented(value) for value in part] if isinstance(part, list) else part
+    return [_dedented(value) for value in cast(list[Any], part)] if isinstance(part, list) else part
