@@ -15,8 +15,7 @@ from pixelwright.io.images import read_image
 from pixelwright.verbs.demo import DemoModels, demo
 from pixelwright.verbs.demo import photos as photo_finder
 from pixelwright.verbs.demo.digits import draw_digit
-from pixelwright.verbs.demo.scores import psnr, psnr_y, studio_luma
-from pixelwright.verbs.demo.windows import busiest, calmest
+from pixelwright.verbs.demo.measure import DETAIL_PX, busiest, calmest, psnr, psnr_y, studio_luma
 from pixelwright.verbs.run import Progress
 
 HOSTILE = 'a<script>alert("1")&.png'
@@ -246,18 +245,19 @@ def test_psnr_y_leaves_the_border_out() -> None:
 
 
 def test_busiest_window_holds_the_edges() -> None:
-    pixels = np.zeros((100, 120, 3), np.uint8)
-    pixels[60:90:2, 80:110] = 255
-    window = busiest(pixels, 40)
-    assert window.top <= 60 and window.top + window.height >= 90
-    assert window.left <= 80 and window.left + window.width >= 110
+    pixels = np.zeros((300, 320, 3), np.uint8)
+    pixels[180:270:2, 220:310] = 255
+    window = busiest(pixels)
+    assert (window.height, window.width) == (DETAIL_PX, DETAIL_PX)
+    assert window.top <= 180 and window.top + window.height >= 270
+    assert window.left <= 220 and window.left + window.width >= 310
 
 
 def test_calmest_window_is_smooth_and_not_black() -> None:
-    pixels = np.random.default_rng(0).integers(60, 200, (100, 120, 3), dtype=np.uint8)
-    pixels[:45, :45] = 0
-    pixels[50:92, 70:112] = 90
-    assert calmest(pixels, 40).top in (50, 51, 52)
+    pixels = np.random.default_rng(0).integers(60, 200, (300, 320, 3), dtype=np.uint8)
+    pixels[:120, :120] = 0
+    pixels[150:264, 190:304] = 90
+    assert calmest(pixels).top in (150, 151, 152)
 
 
 @pytest.mark.parametrize("hand", ["pen", "typeface"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from pixelwright.errors import UsageError
 from pixelwright.io import atomic
@@ -13,16 +12,14 @@ from pixelwright.verbs.demo.bench import Bench, DemoModels
 from pixelwright.verbs.demo.depth import keep_depth
 from pixelwright.verbs.demo.digits import read_digits
 from pixelwright.verbs.demo.enlarge import enlarge
-from pixelwright.verbs.demo.page import Evidence, render
-from pixelwright.verbs.demo.photos import Album, open_album
-from pixelwright.verbs.demo.restore import restore
+from pixelwright.verbs.demo.page import render
+from pixelwright.verbs.demo.photos import open_album
+from pixelwright.verbs.demo.restore import PHOTOS, restore
 from pixelwright.verbs.demo.turned import turn_upright
 from pixelwright.verbs.run import Progress
 
 PAGE = "index.html"
 OURS = b'name="generator" content="pixelwright demo"'
-RESTORED_PHOTOS = 3
-OTHER_STEPS = 5  # enlarge, depth, orientation, digits, page
 
 __all__ = ["DemoModels", "demo"]
 
@@ -52,42 +49,26 @@ def demo(
     """
     start = time.perf_counter()
     album = open_album(photos, leave_out=output)
-    step = _stepper(min(len(album.photos), RESTORED_PHOTOS) + OTHER_STEPS, on_progress)
-    bench = Bench.open(output, models)
-    page = _prepare(output)
-    evidence = _gather(bench, album, step, start)
-    with atomic.replacing(page) as file:
-        file.write(render(evidence).encode(errors="replace"))  # a file name may be no Unicode
-    return step(page)
+    others = (enlarge, keep_depth, turn_upright, read_digits)
+    done, total = 0, min(len(album.photos), PHOTOS) + len(others) + 1  # the page
 
-
-def _stepper(total: int, on_progress: Callable[[Progress], None]) -> Callable[[Any], Any]:
-    """A function to pass each step's result through, which counts it."""
-    on_progress(Progress(0, 0, total))
-    done = 0
-
-    def step(result: Any) -> Any:
+    def tick() -> None:
         nonlocal done
         done += 1
         on_progress(Progress(done, 0, total))
-        return result
 
-    return step
-
-
-def _gather(bench: Bench, album: Album, step: Callable[[Any], Any], start: float) -> Evidence:
-    """All experiments, one after the other."""
-    spoiled = enumerate(album.photos[:RESTORED_PHOTOS], 1)
-    return Evidence(
-        bench,
-        album,
-        restored=[one for number, photo in spoiled for one in step(restore(bench, photo, number))],
-        enlarged=step(enlarge(bench, album.pick(3))),
-        kept=step(keep_depth(bench, album.pick(2))),
-        turned=step(turn_upright(bench, album.pick(1))),
-        read=step(read_digits(bench)),
-        seconds=time.perf_counter() - start,
-    )
+    on_progress(Progress(done, 0, total))
+    bench = Bench.open(output, album, models, tick)
+    page = _prepare(output)
+    parts = [restore(bench)]
+    for experiment in others:
+        parts.append(experiment(bench))
+        tick()
+    with atomic.replacing(page) as file:
+        html = render(bench, parts, time.perf_counter() - start)
+        file.write(html.encode(errors="replace"))  # a file name may be no Unicode
+    tick()
+    return page
 
 
 def _prepare(output: Path) -> Path:

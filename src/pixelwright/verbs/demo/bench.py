@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pixelwright.io.images import write_image
 from pixelwright.model import Model, load
 from pixelwright.structures.image import Image
+from pixelwright.verbs.demo.photos import Album
 
 WARM_UP_PX = 64
 
@@ -42,17 +43,21 @@ class Bench:
 
     Attributes:
         output: The page's folder; pictures go to `images/` below it.
+        album: The photos to start from.
+        tick: To be called after each step.
         steps: What was timed so far.
     """
 
     output: Path
+    album: Album
+    tick: Callable[[], None]
     denoise: Model
     enlarge: Model
     digits: Model
     steps: list[Step] = field(default_factory=list)
 
     @classmethod
-    def open(cls, output: Path, models: DemoModels) -> Bench:
+    def open(cls, output: Path, album: Album, models: DemoModels, tick: Callable[[], None]) -> Bench:
         """The bench with its models loaded and warmed up, so that no step pays for another's start."""
         start = time.perf_counter()
         denoise = load(models.denoise, task="enhance")
@@ -61,7 +66,7 @@ class Bench:
         gray = np.full((WARM_UP_PX, WARM_UP_PX, 3), 128, np.uint8)
         for model in (denoise, enlarge, digits):
             model(gray)
-        bench = cls(output, denoise, enlarge, digits)
+        bench = cls(output, album, tick, denoise, enlarge, digits)
         bench.steps.append(Step("Load three models, verify their checksums", time.perf_counter() - start, None))
         return bench
 

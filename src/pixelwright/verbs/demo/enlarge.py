@@ -2,65 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pixelwright.ops import resample
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import crop
 from pixelwright.verbs.demo.bench import Bench, megapixels
+from pixelwright.verbs.demo.markup import Layer, Part, compare, credited, details, facts, gain, grid, section, size
+from pixelwright.verbs.demo.measure import busiest, psnr_y
 from pixelwright.verbs.demo.photos import Photo
-from pixelwright.verbs.demo.scores import psnr_y
-from pixelwright.verbs.demo.windows import DETAIL_PX, busiest
 
 SCALE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """A picture and its magnified part."""
-
-    link: str
-    detail_link: str
-
-
-@dataclass(frozen=True, slots=True)
-class Enlarged:
-    """A halved photo and what two ways of doubling made of it."""
-
-    photo: Photo
-    small_hw: tuple[int, int]
-    original: View
-    bicubic: View
-    ours: View
-    bicubic_db: float
-    ours_db: float
-    seconds: float
-
-    @property
-    def gain_db(self) -> float:
-        """How much nearer to the original the model came than bicubic."""
-        return self.ours_db - self.bicubic_db
-
-
-def enlarge(bench: Bench, photo: Photo) -> Enlarged:
-    """Half the photo with an antialiased bicubic filter, double it twice over, and compare with the photo."""
+def enlarge(bench: Bench) -> Part:
+    """Half a photo with an antialiased bicubic filter, double it twice over, and compare with the photo."""
+    photo = bench.album.pick(3)
     original = photo.image
-    size_hw = original.size_hw
-    small_hw = (size_hw[0] // SCALE, size_hw[1] // SCALE)
+    small_hw = (original.size_hw[0] // SCALE, original.size_hw[1] // SCALE)
     small = Image(resample.resize(original.pixels, small_hw, kernel="bicubic"))
-    bicubic = Image(resample.resize(small.pixels, size_hw, kernel="bicubic"))
+    bicubic = Image(resample.resize(small.pixels, original.size_hw, kernel="bicubic"))
     with bench.timing("Enlarge ×2", megapixels(original.pixels)):
         ours = bench.enlarge(small)
-    detail = busiest(original.pixels, DETAIL_PX)
-    views = [
-        View(bench.write(image, f"enlarge-{name}.png"), bench.write(crop(image, detail), f"enlarge-{name}-detail.png"))
-        for name, image in (("original", original), ("bicubic", bicubic), ("model", ours))
-    ]
-    return Enlarged(
-        photo,
-        small_hw,
-        *views,
-        bicubic_db=psnr_y(original.pixels, bicubic.pixels, border_px=SCALE),
-        ours_db=psnr_y(original.pixels, ours.pixels, border_px=SCALE),
-        seconds=bench.seconds(),
+    seconds = bench.seconds()
+    bicubic_db, ours_db = (psnr_y(original.pixels, seen.pixels, border_px=SCALE) for seen in (bicubic, ours))
+    named = {"Bicubic": bicubic, "Model": ours, "Original": original}
+    links = {name: bench.write(image, f"enlarge-{name.lower()}.png") for name, image in named.items()}
+    part = busiest(original.pixels)
+    cut = {name: bench.write(crop(image, part), f"enlarge-{name.lower()}-detail.png") for name, image in named.items()}
+    lead = (
+        f"The photo was halved to {size(small_hw)} with an antialiased bicubic filter and doubled again, by "
+        "bicubic interpolation and by the model. PSNR-Y is taken on BT.601 luma, two pixels of border left out."
     )
+    rows = [
+        ("Bicubic", f"{bicubic_db:.2f} dB"),
+        ("Model", f"{ours_db:.2f} dB"),
+        ("Gain", f"<b>{gain(ours_db - bicubic_db)} dB</b>"),
+        ("Time", f"{seconds:.2f} s"),
+        ("Magnified below", "where the original has the strongest edges"),
+    ]
+    trio = details(
+        ("Bicubic", f", {bicubic_db:.2f} dB over the whole", cut["Bicubic"]),
+        ("Model", f", {ours_db:.2f} dB", cut["Model"]),
+        ("Original", "", cut["Original"]),
+    )
+    slider = _slider(photo, links, bicubic_db, ours_db)
+    return Part(
+        *("enlarge", "Enlarging ×2", f"{gain(ours_db - bicubic_db)} <small>dB</small>", "over bicubic"),
+        section("enlarge", "Enlarged twofold", lead, grid("split", slider, facts(rows)), trio),
+    )
+
+
+def _slider(photo: Photo, links: dict[str, str], bicubic_db: float, ours_db: float) -> str:
+    before = [
+        Layer(links["Bicubic"], f"Bicubic {bicubic_db:.2f} dB", "bicubic"),
+        Layer(links["Original"], "Original", "original"),
+    ]
+    after = Layer(links["Model"], f"Model {ours_db:.2f} dB")
+    return compare(before, after, photo.image.size_hw, credited(photo), key="enlarge-slider")

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from html import escape
 from math import isfinite
 
+from pixelwright.verbs.demo.measure import DETAIL_PX
+from pixelwright.verbs.demo.photos import Photo
+
 
 @dataclass(frozen=True, slots=True)
 class Layer:
@@ -17,24 +20,51 @@ class Layer:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An experiment on the page: its section, and its headline number, which links there."""
+
+    key: str
+    name: str
+    value: str
+    beside: str
+    section: str
+
+    def headline(self) -> str:
+        """The number above the page."""
+        return (
+            f'<a href="#{self.key}"><span class="name">{self.name}</span><span class="value">{self.value}</span>'
+            f'<span class="beside">{self.beside}</span></a>'
+        )
+
+
 def text(value: object) -> str:
     """Anything as text that is safe between tags and in attributes."""
     return escape(str(value), quote=True)
 
 
-def picture(link: str, alt: str, size_hw: tuple[int, int], css: str = "") -> str:
+def picture(link: str, alt: str, size_hw: Sequence[int], css: str = "") -> str:
     """An image with its size, so that nothing jumps while it loads."""
-    height, width = size_hw
+    height, width = size_hw[:2]
     kind = f' class="{css}"' if css else ""
     return f'<img{kind} src="{text(link)}" alt="{text(alt)}" width="{width}" height="{height}">'
 
 
-def figure(link: str, alt: str, size_hw: tuple[int, int], caption: str, css: str = "plain") -> str:
+def figure(link: str, alt: str, size_hw: Sequence[int], caption: str, css: str = "plain") -> str:
     """A picture with a caption (HTML); its proportions are at hand for rows of equal height."""
     return (
         f'<figure class="{css}" style="--ratio:{size_hw[1] / size_hw[0]:.4f}">{picture(link, alt, size_hw)}'
         f"<figcaption>{caption}</figcaption></figure>"
     )
+
+
+def details(*parts: tuple[str, str, str]) -> str:
+    """Magnified parts beside each other: (name, what to say of it, link)."""
+    square = (DETAIL_PX, DETAIL_PX)
+    figures = [
+        figure(link, f"{name}, magnified", square, f"<b>{name}</b>{words}", "detail") for name, words, link in parts
+    ]
+    return grid("trio", *figures)
 
 
 def compare(before: Sequence[Layer], after: Layer, size_hw: tuple[int, int], caption: str, *, key: str) -> str:
@@ -72,7 +102,6 @@ aria-label="How much of the picture shows the left side">
 
 def table(caption: str, headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int]) -> str:
     """A table of HTML cells; the first cell of a row is its heading, columns in `numbers` are set right."""
-
     head = "".join(f'<th scope="col"{_css(i, name, numbers)}>{name}</th>' for i, name in enumerate(headings))
     body = "\n".join(
         f'<tr><th scope="row">{row[0]}</th>'
@@ -108,6 +137,13 @@ def grid(css: str, *parts: str) -> str:
     return f'<div class="{css}">' + "\n".join(parts) + "</div>"
 
 
+def credited(photo: Photo) -> str:
+    """What a photo shows, whose it is, and how much of it is seen."""
+    credit = f" ({text(photo.credit)})" if photo.credit else ""
+    part = f"; the middle {size(photo.image.size_hw)} of {size(photo.whole_hw)}" if photo.is_crop else ""
+    return f"{text(photo.title)}{credit}{part}"
+
+
 def gain(value_db: float) -> str:
     """A difference in dB with its sign; none where both sides are exact."""
     if not isfinite(value_db):
@@ -115,6 +151,6 @@ def gain(value_db: float) -> str:
     return f"{value_db:+.1f}".replace("-", "−")
 
 
-def size(size_hw: tuple[int, int]) -> str:
+def size(size_hw: Sequence[int]) -> str:
     """Width times height."""
     return f"{size_hw[1]}\u00a0×\u00a0{size_hw[0]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import numpy as np
 from pixelwright.io.images import read_image
 from pixelwright.structures.image import Image
 from pixelwright.verbs.demo.bench import Bench, megapixels
-from pixelwright.verbs.demo.photos import Photo
-from pixelwright.verbs.demo.scores import psnr
+from pixelwright.verbs.demo.markup import Part, facts, figure, grid, section, size
+from pixelwright.verbs.demo.measure import psnr
 
 ORIENTATION_TAG = 0x0112
 SIDEWAYS = 6  # stored rows are the picture's columns, right to left: a phone held upright
@@ -20,57 +19,43 @@ CAMERA = {0x010F: "Pixelwright", 0x0110: "Demo camera", 0x0132: "2026:01:31 12:0
 GRAIN = 10  # standard deviation of the noise to take away
 
 
-@dataclass(frozen=True, slots=True)
-class Turned:
-    """A sideways file and its enhanced result.
-
-    Attributes:
-        stored_link: The pixels as they lie in the file, without the tag, so that no browser turns them.
-        source_link: The file itself, which a browser shows upright.
-        quarter_turns: By how many quarter turns the result must be turned to fit the photo best; 0 is right.
-        tags: The orientation tag of the file and of the result (1 where there is none).
-        camera_kept: Whether make, model and time came through.
-    """
-
-    photo: Photo
-    stored_link: str
-    source_link: str
-    result_link: str
-    stored_hw: tuple[int, int]
-    result_hw: tuple[int, int]
-    tags: tuple[int, int]
-    quarter_turns: int
-    camera_kept: bool
-    source_db: float
-    result_db: float
-
-
-def turn_upright(bench: Bench, photo: Photo) -> Turned:
-    """Write the photo sideways with orientation 6, denoise the file, and look at what came out."""
-    upright = photo.image.pixels
+def turn_upright(bench: Bench) -> Part:
+    """Write a photo sideways with orientation 6, denoise the file, and look at what came out."""
+    upright = bench.album.pick(1).image.pixels
     grain = np.random.RandomState(0).standard_normal(upright.shape) * GRAIN
     noisy = np.rint(np.clip(upright + grain, 0, 255)).astype(np.uint8)
     stored = np.ascontiguousarray(np.rot90(noisy))
-    stored_link = bench.write(Image(stored), "sideways-stored.png")
-    source_link = "images/sideways.jpg"
-    source = bench.output / source_link
+    stored_link = bench.write(Image(stored), "sideways-stored.png")  # without the tag: no browser turns it
+    source = bench.output / "images" / "sideways.jpg"
     _write_sideways(stored, source)
     with bench.timing("Sideways JPEG: read, denoise, write", megapixels(stored)):
         result_link = bench.write(bench.denoise(source), "sideways-denoised.jpg", quality=92)
     result = read_image(bench.output / result_link).pixels
-    tags_before, tags_after = _tags(source), _tags(bench.output / result_link)
-    return Turned(
-        photo,
-        stored_link,
-        source_link,
-        result_link,
-        stored.shape[:2],
-        result.shape[:2],
-        tags=(int(tags_before.get(ORIENTATION_TAG, 1)), int(tags_after.get(ORIENTATION_TAG, 1))),
-        quarter_turns=_quarter_turns(upright, result),
-        camera_kept=all(tags_after.get(tag) == text for tag, text in CAMERA.items()),
-        source_db=psnr(upright, read_image(source).pixels),
-        result_db=psnr(upright, result) if result.shape == upright.shape else 0.0,
+    before, after = _tags(source), _tags(bench.output / result_link)
+    tags = before.get(ORIENTATION_TAG, 1), after.get(ORIENTATION_TAG, 1)
+    turns = _quarter_turns(upright, result)
+    source_db = psnr(upright, read_image(source).pixels)
+    result_db = psnr(upright, result) if result.shape == upright.shape else 0.0
+    pictures = (
+        figure(stored_link, "The stored pixels", stored.shape, f"<b>As stored</b>, {size(stored.shape)}"),
+        figure("images/sideways.jpg", "As the tag means it", upright.shape, f"<b>As tag {tags[0]} means it</b>"),
+        figure(result_link, "Denoised, upright", result.shape, f"<b>Denoised</b>, {size(result.shape)}"),
+    )
+    rows = [
+        ("Orientation tag", f"{tags[0]} → <b>{tags[1]}</b>"),
+        ("Fits the upright photo", f"after {turns} quarter turns" if turns or tags[1] != 1 else "<b>as it is</b>"),
+        ("Camera and time in EXIF", "kept" if all(after.get(tag) == text for tag, text in CAMERA.items()) else "lost"),
+        ("PSNR against the photo", f"{source_db:.1f} → <b>{result_db:.1f} dB</b>"),
+    ]
+    lead = (
+        f"A JPEG as a phone stores it: rows sideways, orientation {tags[0]} in its EXIF, some grain "
+        f"(σ\u00a0{GRAIN}). It has to come out upright, turned exactly once, with the tag reset, or the "
+        "next program turns it again."
+    )
+    parts = grid("row", *pictures), grid("split", facts(rows))
+    return Part(
+        *("turned", "Orientation tag", f"{tags[0]} → {tags[1]}", "turned upright once"),
+        section("turned", "Sideways files come out upright", lead, *parts),
     )
 
 
