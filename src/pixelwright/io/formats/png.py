@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def decode_pixels(stored: Stored, header: PngHeader) -> tuple[Pixels, Mask | Non
     return samples, _keyed(samples, header, key) if key else None
 
 
-def _decode_8(header: PngHeader, pieces: list[bytes]) -> npt.NDArray[np.uint8]:
+def _decode_8(header: PngHeader, pieces: Iterable[bytes]) -> npt.NDArray[np.uint8]:
     from PIL import PngImagePlugin
 
     opened = PngImagePlugin.PngImageFile(io.BytesIO(_bare(header, pieces)))
@@ -91,39 +92,38 @@ def _decode_8(header: PngHeader, pieces: list[bytes]) -> npt.NDArray[np.uint8]:
     return samples[..., None] if samples.ndim == 2 else samples
 
 
-def _bare(header: PngHeader, pieces: list[bytes]) -> bytes:
+def _bare(header: PngHeader, pieces: Iterable[bytes]) -> bytes:
     """The same picture without any metadata."""
     height, width = header.size_hw
     first = struct.pack(">IIBBBBB", width, height, header.depth, header.kind, 0, 0, header.interlaced)
-    palette = [chunk(b"PLTE", header.kept[b"PLTE"])] if header.kind == 3 else []
-    data = [chunk(b"IDAT", piece) for piece in pieces]
-    return b"".join([png_chunks.SIGNATURE, chunk(b"IHDR", first), *palette, *data, chunk(b"IEND", b"")])
+    palette = chunk(b"PLTE", header.kept[b"PLTE"]) if header.kind == 3 else b""
+    data = (part for piece in pieces for part in png_chunks.parts(b"IDAT", piece))
+    return b"".join((png_chunks.SIGNATURE, chunk(b"IHDR", first), palette, *data, chunk(b"IEND", b"")))
 
 
-def _decode_16(name: str, header: PngHeader, pieces: list[bytes]) -> npt.NDArray[np.uint16]:
+def _decode_16(name: str, header: PngHeader, pieces: Iterable[bytes]) -> npt.NDArray[np.uint16]:
     """Inflates here and hands OpenCV stored blocks: libpng would print its complaints on the user's terminal."""
     plain = _inflate(name, header, pieces)
-    packed = _bare(header, [zlib.compress(plain, 0)])
+    packed = zlib.compress(plain, 0)
     del plain
+    packed = _bare(header, [packed])
     samples = decode_opencv(packed)
     if header.kind == 0:
         return samples[..., None]
     return samples[..., (0, 3)] if header.kind == 4 else samples  # OpenCV spreads gray over three channels
 
 
-def _inflate(name: str, header: PngHeader, pieces: list[bytes]) -> bytes:
+def _inflate(name: str, header: PngHeader, pieces: Iterable[bytes]) -> bytearray:
     """The filtered rows, exactly as many as the size asks for, with no filter that does not exist."""
     passes = _pass_sizes(header)
     wanted = sum(rows * (1 + row_bytes) for rows, row_bytes in passes)
     inflater = zlib.decompressobj()
-    parts, have = [], 0
+    plain, at = bytearray(), 0
     for piece in pieces:
-        if have < wanted:
-            parts.append(inflater.decompress(piece, wanted - have))
-            have += len(parts[-1])
-    if have < wanted:
-        raise UnreadableImage(name, f"is truncated: {have} of {wanted} bytes of pixels.")
-    plain, at = b"".join(parts), 0
+        if len(plain) < wanted:
+            plain += inflater.decompress(piece, wanted - len(plain))
+    if len(plain) < wanted:
+        raise UnreadableImage(name, f"is truncated: {len(plain)} of {wanted} bytes of pixels.")
     for rows, row_bytes in passes:
         filters = np.frombuffer(plain, np.uint8, rows * (1 + row_bytes), at)[:: 1 + row_bytes]
         if filters.max(initial=0) > 4:

@@ -136,10 +136,11 @@ def _keep(header: PngHeader, file: BinaryIO, path: str, chunk: tuple[bytes, int,
     header.kept.setdefault(name, body)
 
 
-def pixel_data(stored: Stored, header: PngHeader) -> list[bytes]:
+def pixel_data(stored: Stored, header: PngHeader) -> Iterator[bytes]:
     """The compressed pixels, piece by piece, every checksum tested."""
     with stored.file() as file:
-        return [_body(file, stored.name, b"IDAT", at, length) for at, length in header.data]
+        for at, length in header.data:
+            yield _body(file, stored.name, b"IDAT", at, length)
 
 
 def capture_of(header: PngHeader) -> tuple[Capture, int]:
@@ -186,25 +187,30 @@ def color_of(header: PngHeader, channels: tuple[str, ...]) -> tuple[Color, tuple
 
 def chunk(name: bytes, body: bytes) -> bytes:
     """A whole chunk with its length and checksum."""
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))
+    return b"".join(parts(name, body))
+
+
+def parts(name: bytes, body: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """A chunk that is still to be put together: pixels are large, and every copy counts."""
+    return struct.pack(">I", len(body)), name, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))
 
 
 def metadata(color: Color, capture: Capture) -> bytes:
     """The chunks that stand between header and pixels."""
-    parts = []
+    made = []
     profile = profiles.profile_of(color)
     if profile is not None:
-        parts.append(chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(profile)))
+        made.append(chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(profile)))
     elif color.transfer in ("pq", "hlg") and color.primaries in profiles.CODED_PRIMARIES.values():
         primaries = next(code for code, name in profiles.CODED_PRIMARIES.items() if name == color.primaries)
-        parts.append(chunk(b"cICP", bytes((primaries, 16 if color.transfer == "pq" else 18, 0, 1))))
+        made.append(chunk(b"cICP", bytes((primaries, 16 if color.transfer == "pq" else 18, 0, 1))))
     elif color.is_srgb:
-        parts.append(chunk(b"sRGB", b"\x00"))
+        made.append(chunk(b"sRGB", b"\x00"))
     if capture.dpi:
         x, y = (min(round(value / exif.METERS_PER_INCH), 2**31 - 1) for value in capture.dpi)
-        parts.append(chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
+        made.append(chunk(b"pHYs", struct.pack(">IIB", x, y, 1)))
     if capture.exif:
-        parts.append(chunk(b"eXIf", capture.exif))
+        made.append(chunk(b"eXIf", capture.exif))
     if capture.xmp:
-        parts.append(chunk(b"iTXt", XMP_KEYWORD + b"\x00\x00\x00\x00\x00" + capture.xmp))
-    return b"".join(parts)
+        made.append(chunk(b"iTXt", XMP_KEYWORD + b"\x00\x00\x00\x00\x00" + capture.xmp))
+    return b"".join(made)
