@@ -134,7 +134,7 @@ def _add_models(commands: Any) -> None:
         ("list", "every model with its task, size and headline score", None, _models_list),
         ("show", "a model's whole contract, scores and parity", "+", _models_show),
         ("licenses", "the terms of code, weights and training data", "*", _models_licenses),
-        ("verify", "checksums in full, and parity of every installed runtime, here and now", "*", _models_verify),
+        ("verify", "checksums in full, and parity with the stored answers, here and now", "*", _models_verify),
     ):
         verb = _add(
             verbs,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
@@ -82,6 +83,9 @@ class OpenVinoGraph:
     outputs: tuple[TensorSpec, ...]
     compiled: Any
     idle: deque[Any] = field(default_factory=deque)  # its append and pop are atomic
+    # Two threads that give requests a new shape at the same time can wait for each other for ever (OpenVINO 2026.4:
+    # one in six runs of four threads with changing shapes); computing, which takes the time, goes in parallel.
+    filling: Lock = field(default_factory=Lock)
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name (see `protocol.Graph.run`)."""
@@ -91,7 +95,9 @@ class OpenVinoGraph:
         except IndexError:
             request = self.compiled.create_infer_request()
         try:
-            request.infer([checked[tensor.name] for tensor in self.inputs])
+            with self.filling:
+                request.start_async([checked[tensor.name] for tensor in self.inputs])
+            request.wait()
             # Copies: the request's own memory is written again by whoever takes it next.
             made = [np.array(request.get_output_tensor(i).data) for i in range(len(self.outputs))]
         except Exception as err:  # its errors have no common class but Exception
