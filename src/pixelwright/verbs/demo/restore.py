@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pixelwright.io.exchange import from_opencv, to_opencv
 from pixelwright.io.images import read_image
 from pixelwright.structures.image import Image
 from pixelwright.verbs.demo.bench import Bench, megapixels
@@ -123,8 +124,8 @@ def _non_local_means(bench: Bench, clean: Pixels, noisy: Image, name: str) -> Se
     runs = []
     for strength in OPENCV_STRENGTHS:
         with bench.timing(f"OpenCV non-local means, {len(OPENCV_STRENGTHS)} strengths", megapixels(noisy.pixels)):
-            seen = cv2.fastNlMeansDenoisingColored(noisy.pixels, None, strength, strength, 7, 21)
-        seen = np.asarray(seen, np.uint8)
+            made = cv2.fastNlMeansDenoisingColored(to_opencv(noisy), None, strength, strength, 7, 21)
+        seen = from_opencv(np.asarray(made, np.uint8)).pixels
         runs.append((psnr(clean, seen), bench.seconds(), seen))
     score_db, seconds, seen = max(runs, key=lambda run: run[0])
     return Seen(bench.write(Image(seen), name), score_db, seconds)
