@@ -80,9 +80,13 @@ def run(work: Path, listing: Path) -> None:
 
 
 def _processor() -> ConvNextImageProcessorPil:
-    # crop_pct 224/256: shorter side to 256, center crop of 224, bilinear, the means of ImageNet.
+    # crop_pct 224/256: shorter side to 256, center crop of 224, bilinear. Its own default mean is another one.
     return ConvNextImageProcessorPil(
-        size={"shortest_edge": 224}, crop_pct=224 / 256, resample=Image.Resampling.BILINEAR
+        size={"shortest_edge": 224},
+        crop_pct=224 / 256,
+        resample=Image.Resampling.BILINEAR,
+        image_mean=[0.485, 0.456, 0.406],
+        image_std=[0.229, 0.224, 0.225],
     )
 
 
