@@ -209,11 +209,9 @@ def _run(task: Task, options: argparse.Namespace) -> int:
 
 
 def _is_job(task: Task, output: Path | None) -> bool:
-    from pixelwright.io.sources import image_suffixes
+    from pixelwright.verbs.run import is_picture
 
-    if output is None:
-        return task.makes_images
-    return output.is_dir() or output.suffix.lower() not in image_suffixes()
+    return task.makes_images if output is None else not is_picture(output)
 
 
 def _load(task: Task, options: argparse.Namespace) -> Model:

@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.structures.image import Image
 from pixelwright.structures.spec import Resize
 
 Kernel = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
@@ -49,12 +48,6 @@ def resize(
         for c in range(pixels.shape[2])
     ]
     return _as_dtype(np.concatenate(planes, axis=2), pixels.dtype)
-
-
-def resize_image(image: Image, size_hw: tuple[int, int], *, kernel: Kernel = "bilinear") -> Image:
-    """An image at another size, its alpha with it."""
-    alpha = None if image.alpha is None else resize(image.alpha[:, :, None], size_hw, kernel=kernel)[:, :, 0]
-    return image.replace(pixels=resize(image.pixels, size_hw, kernel=kernel), alpha=alpha)
 
 
 def _resize_pillow(pixels: npt.NDArray[Any], size_hw: tuple[int, int], kernel: Kernel) -> npt.NDArray[Any]:

@@ -113,7 +113,7 @@ def run(model: Model, request: RunRequest, *, on_record: OnRecord, on_progress: 
     tally = _Tally(on_record, on_progress)
     if request.output is None and not model.task.makes_images:
         return _run_without_job(model, request, tally)
-    if request.output is not None and _is_picture(request.output):
+    if request.output is not None and is_picture(request.output):
         return _run_to_file(model, request, request.output, tally)
     return _run_job(model, request, request.output or default_folder(model, request), tally)
 
@@ -256,7 +256,7 @@ def _check_request(model: Model, request: RunRequest) -> None:
     if not request.sources:
         raise UsageError("nothing to run on. Name files, folders, globs, or - for a list on standard input.")
     output, makes_pictures = request.output, model.task.makes_images or request.draw
-    to_file = output is not None and _is_picture(output)
+    to_file = output is not None and is_picture(output)
     writable = sorted(suffix for form in formats() if form.write is not None for suffix in form.suffixes)
     ending = output.suffix.lower() if output is not None and to_file else request.suffix
     if ending is not None and ending not in writable:
@@ -274,7 +274,8 @@ def _check_request(model: Model, request: RunRequest) -> None:
         raise UsageError(f"no pictures in {', '.join(request.sources)}. Known endings: {known}")
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
+    """Whether an output is meant as one picture file rather than as a job folder."""
     return path.suffix.lower() in image_suffixes() and not path.is_dir()
 
 
