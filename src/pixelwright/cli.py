@@ -111,7 +111,13 @@ def _add_task(commands: Any, task: Task) -> None:
     parser.add_argument("--model", default=task.default_model, help="zoo name or bundle folder (default: %(default)s)")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR|FILE", help="a job folder, or one picture file")
     parser.add_argument("--json", action="store_true", help="result records as JSON lines on stdout")
-    parser.add_argument("--csv", action="store_true", help="also write results.csv into the job folder")
+    parser.add_argument(
+        "--export",
+        action="append",
+        default=[],
+        metavar="A,B",
+        help="also write the results as: " + ", ".join(registry.names("export")),
+    )
     parser.add_argument("--dry-run", action="store_true", help="show what would be done, read no picture")
     if not task.makes_images:
         parser.add_argument("--draw", action="store_true", help="also write each picture with its result painted on")
@@ -184,7 +190,7 @@ def _run(task: Task, options: argparse.Namespace) -> int:
         draw=getattr(options, "draw", False),
         suffix=options.suffix,
         quality=options.quality,
-        table=options.csv,
+        exports=tuple(name for given in options.export for name in given.split(",")),
     )
     if options.dry_run:
         print(json.dumps(plan(model, request), indent=2))

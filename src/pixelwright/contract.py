@@ -22,13 +22,17 @@ class PredictOptions:
         threshold: Least score of an answer; None takes the bundle's decision.
         classes: Only these labels; empty for all.
         top_k: So many answers at the most; None takes the task's own default.
-        tile_px: Side of the tiles that large images are cut into, where the contract allows tiling.
+        iou_threshold: Boxes that overlap a better one by more are dropped; None takes the bundle's own.
+        tile_px: Side of the tiles that large images are cut into, where the task can; None is the task's choice.
+        tile_overlap: Share of a tile's side that neighbors have in common, where each tile is answered by itself.
     """
 
     threshold: float | None = None
     classes: tuple[str, ...] = ()
     top_k: int | None = None
-    tile_px: int = 768
+    iou_threshold: float | None = None
+    tile_px: int | None = None
+    tile_overlap: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +45,16 @@ class Task:
         example: A command line that runs.
         default_model: Used where the user names none.
         options: Which fields of `PredictOptions` the task reads.
-        makes_images: Whether a result is a `Raster`, to be written as a picture.
+        result: The type of its results, with `to_dict` and `from_dict`; `Raster` where it makes pictures.
         check: `(bundle, options)`: refuse what cannot work before anything is read.
         prepare: `(raster, bundle)` to whatever `predict` takes; this is where an image is decoded.
         key: Prepared inputs of one key may share a batch; None where each goes alone.
         predict: `(batch, graphs, bundle, options)` to one result each: the whole of a task's inference.
-            A result has `to_dict`, or is a `Raster` (an image, computed as it is read).
-        draw: `(image, result)` to a picture of the result.
+            A `Raster` is an image that is computed as it is read.
+        draw: `(image, result, bundle)` to a picture of the result.
         columns: Headings of the task's table.
+        rows: A record (`to_dict`, or `output_size_hw` of an image) to rows under these headings, perhaps none.
         text: A record to what a terminal shows of it.
-        row: A result's plain data (`to_dict`, or `output_size_hw` of an image) to one row under these headings.
     """
 
     name: str
@@ -58,12 +62,17 @@ class Task:
     example: str
     default_model: str
     options: frozenset[str]
-    makes_images: bool
+    result: type
     check: Callable[[ModelBundle, PredictOptions], None]
     prepare: Callable[[Raster, ModelBundle], Any]
     key: Callable[[Any], Hashable] | None
     predict: Callable[[Sequence[Any], Graphs, ModelBundle, PredictOptions], Sequence[Any]]
-    draw: Callable[[Image, Any], Image]
+    draw: Callable[[Image, Any, ModelBundle], Image]
     columns: tuple[str, ...]
-    row: Callable[[dict[str, Any]], dict[str, Any]]
+    rows: Callable[[dict[str, Any]], list[dict[str, Any]]]
     text: Callable[[dict[str, Any]], str]
+
+    @property
+    def makes_images(self) -> bool:
+        """Whether a result is to be written as a picture."""
+        return self.result is Raster

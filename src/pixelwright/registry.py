@@ -1,8 +1,8 @@
 """Names to objects: built-ins are a literal table, plugins come from entry points, both load on first use.
 
 A registry row is `"module:object"`; nothing is imported until the name is asked for. Plugins declare entry points in
-the groups `pixelwright.tasks`, `pixelwright.runtimes`, `pixelwright.formats` and `pixelwright.decoders`, and see the
-same contracts as the built-ins. This is the only module that reads entry points.
+the groups `pixelwright.tasks`, `.runtimes`, `.decoders`, `.formats`, `.importers` and `.exports`, and see the same
+contracts as the built-ins. This is the only module that reads entry points.
 """
 
 from __future__ import annotations
@@ -26,8 +26,15 @@ BUILTIN: dict[str, dict[str, str]] = {
         "openvino": "pixelwright.runtimes.openvino:RUNTIME",
     },
     "decoder": {
-        "image": "pixelwright.ops.decoders:image",
-        "softmax": "pixelwright.ops.decoders:softmax",
+        "image": "pixelwright.ops.decoders.image:DECODER",
+        "softmax": "pixelwright.ops.decoders.softmax:DECODER",
+    },
+    "importer": {
+        "onnx": "pixelwright.interop.onnx:IMPORTER",
+        "tflite": "pixelwright.interop.tflite:IMPORTER",
+    },
+    "export": {
+        "csv": "pixelwright.data.table_csv:EXPORT",
     },
     "format": {
         "jpeg": "pixelwright.io.formats.jpeg:FORMAT",
@@ -44,10 +51,18 @@ BUILTIN: dict[str, dict[str, str]] = {
 }
 
 # Names a plugin cannot have although no built-in of its kind has them: commands that are not tasks.
-RESERVED: dict[str, frozenset[str]] = {"task": frozenset({"inspect", "models", "plugins", "demo"})}
+RESERVED: dict[str, frozenset[str]] = {
+    "task": frozenset({"inspect", "models", "plugins", "demo", "convert", "similar"})
+}
 
 # What a plugin has to be an instance of, as rows: this module stands below them and imports them only on use.
-RECORDS: dict[str, str] = {"task": "pixelwright.contract:Task", "format": "pixelwright.io.format:Format"}
+RECORDS: dict[str, str] = {
+    "task": "pixelwright.contract:Task",
+    "decoder": "pixelwright.ops.decoders.decoder:Decoder",
+    "format": "pixelwright.io.format:Format",
+    "importer": "pixelwright.interop.imported:Importer",
+    "export": "pixelwright.data.export:Export",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +130,7 @@ def _load_plugin(kind: str, point: EntryPoint) -> Any:
         found = point.load()
     except (Exception, SystemExit) as err:  # whatever a stranger's module does on import is that plugin's fault
         raise PixelwrightError(f"{claim} fails to import: {err}") from err
-    if kind == "decoder":
-        fault = None if callable(found) else "it is no function"
-    elif kind in RECORDS and not isinstance(found, _follow(RECORDS[kind])):
+    if kind in RECORDS and not isinstance(found, _follow(RECORDS[kind])):
         fault = f"expected a {RECORDS[kind]}, got a {type(found).__name__}"
     else:
         called = getattr(found, "name", None)

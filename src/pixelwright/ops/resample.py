@@ -18,7 +18,7 @@ Kernel = Literal["nearest", "box", "bilinear", "bicubic", "lanczos"]
 
 
 def resized_hw(size_hw: tuple[int, int], rule: Resize) -> tuple[int, int]:
-    """The size that a resize rule makes of a size.
+    """The size that a resize rule makes of a size; of a letterbox, that of the image within the frame.
 
     Example:
         >>> resized_hw((300, 400), Resize(rule="shorter", size_hw=(256, 256)))
@@ -27,6 +27,9 @@ def resized_hw(size_hw: tuple[int, int], rule: Resize) -> tuple[int, int]:
     if rule.rule == "stretch":
         return rule.size_hw
     height, width = size_hw
+    if rule.rule == "letterbox":
+        scale = min(rule.size_hw[0] / height, rule.size_hw[1] / width)
+        return max(1, round(height * scale)), max(1, round(width * scale))
     shorter = min(rule.size_hw)
     if height <= width:
         return shorter, max(1, shorter * width // height)

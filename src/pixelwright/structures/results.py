@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from pixelwright.errors import ShapeError
 
+UNIT_TOLERANCE = 1e-3  # a unit vector rounded to float16 or to text is one still
+
 
 class ClassScore(NamedTuple):
     """One row of `ClassScores`."""
@@ -91,3 +93,57 @@ class ClassScores:
             scores=np.array([row["score"] for row in rows], np.float32),
             labels=tuple(row["label"] for row in rows),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """A vector that stands for an image: near vectors, like images. Compare only within one space.
+
+    Attributes:
+        vector: (D,) float32 of unit length, so that the dot product of two is their cosine similarity.
+        space: What the vector is of: name, version and digest of the model.
+
+    Raises:
+        ShapeError: The vector is not (D,), or not of unit length.
+
+    Example:
+        >>> import numpy as np
+        >>> east, north = (Embedding(np.array(v, np.float32), "plane") for v in ([1, 0], [0, 1]))
+        >>> east.similarity(north)
+        0.0
+    """
+
+    vector: npt.NDArray[np.float32]
+    space: str
+
+    def __post_init__(self) -> None:
+        length = float(np.linalg.norm(self.vector))
+        if self.vector.ndim != 1 or not abs(length - 1) < UNIT_TOLERANCE:
+            raise ShapeError(f"vector: expected (D,) of length 1, got {self.vector.shape} of length {length:g}.")
+
+    def __len__(self) -> int:
+        return len(self.vector)
+
+    def __str__(self) -> str:
+        return f"{len(self)} numbers in {self.space}"
+
+    def similarity(self, other: Embedding) -> float:
+        """The cosine of the angle between both, -1..1.
+
+        Raises:
+            ShapeError: They are of different spaces.
+        """
+        if self.space != other.space:
+            raise ShapeError(
+                f"embeddings of {self.space} and {other.space} cannot be compared. Use one model for both."
+            )
+        return float(self.vector @ other.vector)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as written to JSON lines."""
+        return {"embedding": [round(float(value), 7) for value in self.vector], "space": self.space}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Embedding:
+        """The result that `to_dict` wrote."""
+        return cls(np.array(record["embedding"], np.float32), record["space"])

@@ -72,13 +72,17 @@ class Resize(Spec, frozen=True):
     """To which size, by which rule, with which kernel.
 
     `stretch` makes the size exactly; `shorter` keeps the aspect ratio and makes the shorter side equal to the
-    smaller of the two. Without antialiasing a kernel samples at its own width, as deep-learning frameworks do.
+    smaller of the two; `letterbox` keeps the aspect ratio, fits the image into the size and fills the rest with
+    `fill` (0..255 on the scale of 8 bit), the image in the middle or in the top-left corner (`align`). Without
+    antialiasing a kernel samples at its own width, as deep-learning frameworks do.
     """
 
-    rule: Literal["stretch", "shorter"]
+    rule: Literal["stretch", "shorter", "letterbox"]
     size_hw: tuple[Side, Side]
     kernel: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] = "bilinear"
     antialias: bool = True
+    fill: Annotated[float, Meta(ge=0, le=255)] = 0.0
+    align: Literal["center", "corner"] = "center"
 
 
 class InputSpec(Spec, frozen=True):
@@ -113,7 +117,7 @@ class InputSpec(Spec, frozen=True):
     mean: Annotated[list[Finite], Meta(max_length=3)] = []
     std: Annotated[list[Positive], Meta(max_length=3)] = []
     layout: Literal["NCHW", "NHWC"] = "NCHW"
-    dtype: Literal["uint8", "float32"] = "float32"
+    dtype: Literal["uint8", "int8", "float32"] = "float32"
 
 
 class Tiling(Spec, frozen=True):
@@ -123,12 +127,29 @@ class Tiling(Spec, frozen=True):
     multiple: Annotated[int, Meta(ge=1, le=4_096)] = 1
 
 
+class Suppression(Spec, frozen=True):
+    """Of overlapping boxes the best is kept: those that overlap it by more than `iou_threshold` go.
+
+    `per_class` lets boxes of different classes stand together.
+    """
+
+    iou_threshold: Probability
+    per_class: bool = True
+
+
 class OutputSpec(Spec, frozen=True):
-    """A decoder from the registry with its parameters, and the names of the classes."""
+    """A decoder from the registry with its parameters, and names for what it makes.
+
+    `skeleton` joins keypoints by name, for drawing. `void_id` is the class of a label map that means "not known".
+    """
 
     decoder: Name
     parameters: dict[str, Any] = {}
     labels: Annotated[list[Annotated[str, Meta(max_length=500)]], Meta(max_length=MAX_LABELS)] = []
+    suppression: Suppression | None = None
+    keypoints: Annotated[list[Annotated[str, Meta(max_length=500)]], Meta(max_length=10_000)] = []
+    skeleton: Annotated[list[tuple[str, str]], Meta(max_length=10_000)] = []
+    void_id: Annotated[int, Meta(ge=0, le=65_535)] | None = None
 
 
 class Decision(Spec, frozen=True):

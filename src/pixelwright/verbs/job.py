@@ -80,8 +80,8 @@ class Job:
         self.done += len(shard)
         self.failed += sum("error" in record for record in shard)
 
-    def finish(self) -> None:
-        """Put all shards together in `results.jsonl` and the failures in `failed.jsonl`.
+    def check_complete(self) -> None:
+        """Refuse to go on where items have no record.
 
         Raises:
             JobError: Items are missing.
@@ -90,6 +90,14 @@ class Job:
             raise JobError(
                 f"{self.folder}: {self.done} of {self.total} items have a record. Run the same command again."
             )
+
+    def finish(self) -> None:
+        """Put all shards together in `results.jsonl` and the failures in `failed.jsonl`.
+
+        Raises:
+            JobError: Items are missing.
+        """
+        self.check_complete()
         write_lines(self.folder / "results.jsonl", self.records())
         failures = (record for record in self.records() if "error" in record)
         write_lines(self.folder / "failed.jsonl", failures)

@@ -1,16 +1,19 @@
-"""What a run leaves on disk: pictures under a name that fits them, and a table."""
+"""What a run leaves on disk: pictures under a name that fits them, and other layouts of its records."""
 
 from __future__ import annotations
 
-import csv
 import errno
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+from pixelwright import registry
 from pixelwright.contract import Task
-from pixelwright.errors import ImageError
+from pixelwright.data.export import Export, Found
+from pixelwright.errors import ImageError, MissingExtra, UsageError
 from pixelwright.io.images import fitting_suffix, formats, write_image
 from pixelwright.structures.raster import Raster
+from pixelwright.structures.spec import BundleSpec
 from pixelwright.verbs.job import PARTIAL, Job, stopped
 
 # Larger results go to tiled TIFF, the one format here that is written window by window.
@@ -74,20 +77,45 @@ def write_picture(picture: Raster, path: Path, quality: int | None) -> None:
         raise
 
 
-def write_table(job: Job, task: Task) -> None:
-    """`results.csv`: one row an item, failures with their reason.
+def check_exports(names: Sequence[str], task: Task) -> None:
+    """Refuse a layout that is unknown, cannot hold the task's results, or needs something that is not installed.
+
+    Raises:
+        UnknownName: There is no such layout; the message names those there are.
+        UsageError: It cannot hold the results.
+        MissingExtra: Something is to be installed.
+    """
+    for name in names:
+        export: Export = registry.get("export", name)
+        if export.results and task.result not in export.results:
+            fitting = [one for one in registry.names("export") if _holds(one, task)]
+            raise UsageError(f"{name} cannot hold what {task.name} finds. Export to one of: {', '.join(fitting)}.")
+        if reason := export.available():
+            raise MissingExtra(f"export to {name}: {reason}.")
+
+
+def _holds(name: str, task: Task) -> bool:
+    results = registry.get("export", name).results
+    return not results or task.result in results
+
+
+def write_export(name: str, job: Job, task: Task, spec: BundleSpec) -> None:
+    """What a finished job found, in another layout, beside its records.
 
     Raises:
         OutputError: The disk is full or not writable.
     """
-    aside = job.folder / "results.csv.tmp"
+    found = Found(
+        records=job.records,
+        result=task.result,
+        labels=tuple(spec.output.labels),
+        keypoints=tuple(spec.output.keypoints),
+        skeleton=tuple(spec.output.skeleton),
+        columns=task.columns,
+        rows=task.rows,
+        model=f"{spec.name} {spec.version}",
+    )
     try:
-        with aside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as out:
-            rows = csv.DictWriter(out, ["path", *task.columns, "error"], extrasaction="ignore")
-            rows.writeheader()
-            for record in job.records():
-                answer = {} if "error" in record else task.row(record)
-                rows.writerow({"path": record["path"], "error": record.get("error", {}).get("message", ""), **answer})
-        aside.replace(job.folder / "results.csv")
+        registry.get("export", name).write(found, job.folder)
     except OSError as err:
-        raise stopped(job.folder / "results.csv", err) from err
+        raise stopped(job.folder / name, err) from err

@@ -22,7 +22,7 @@ from pixelwright.model import Model, Opened
 from pixelwright.pipeline import Done
 from pixelwright.structures.raster import Raster
 from pixelwright.verbs.job import is_complete, open_job
-from pixelwright.verbs.outputs import output_name, write_into_job, write_picture, write_table
+from pixelwright.verbs.outputs import check_exports, output_name, write_export, write_into_job, write_picture
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class RunRequest:
         draw: Also write each picture with its result painted on.
         suffix: File format of written pictures, such as `.png`; None keeps the source's.
         quality: 1..100 for lossy formats; None for the format's own.
-        table: Also write `results.csv`.
+        exports: Layouts to write the records in as well, by registry name: `csv`, `coco`, ...
     """
 
     sources: tuple[str, ...]
@@ -53,7 +53,7 @@ class RunRequest:
     draw: bool = False
     suffix: str | None = None
     quality: int | None = None
-    table: bool = False
+    exports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +176,9 @@ def _run_job(model: Model, request: RunRequest, folder: Path, tally: _Tally) -> 
             # Closed first: its threads may still be writing pictures of records that are not taken any more.
             outcomes.close()
             job.commit()
-        if request.table:
-            write_table(job, model.task)
+        job.check_complete()
+        for name in request.exports:
+            write_export(name, job, model.task, model.bundle.spec)
         job.finish()
     return tally.summary(folder)
 
@@ -225,7 +226,7 @@ class _Tally:
     def take(self, done: Done[tuple[int, Item], dict[str, Any]], keep: OnRecord | None = None) -> None:
         """Make the record of an outcome, keep it, then tell; raises what concerns not only this item."""
         index, item = done.item
-        record = {"record": RECORD_VERSION, "index": index, "path": item.path}
+        record = {"record": RECORD_VERSION, "index": index, "path": item.path, "name": item.name}
         if isinstance(done.error, OutputError):
             raise done.error
         if done.error is None:
@@ -263,10 +264,11 @@ def _check_request(model: Model, request: RunRequest) -> None:
         raise UsageError(f"no format is written under the ending {ending!r}. Known: {' '.join(writable)}")
     if request.quality is not None and not 1 <= request.quality <= 100:
         raise UsageError(f"quality: expected 1..100, got {request.quality}.")
-    if output is None and (request.draw or request.table) and not model.task.makes_images:
-        raise UsageError("pictures and tables need a folder to go to. Name one with -o.")
-    if to_file and (request.table or request.suffix):
-        raise UsageError(f"-o {output} is one picture file: it has no table, and its ending is its format.")
+    if output is None and (request.draw or request.exports) and not model.task.makes_images:
+        raise UsageError("pictures and exports need a folder to go to. Name one with -o.")
+    if to_file and (request.exports or request.suffix):
+        raise UsageError(f"-o {output} is one picture file: it has no exports, and its ending is its format.")
+    check_exports(request.exports, model.task)
     if not (makes_pictures or to_file) and (request.suffix or request.quality):
         raise UsageError("a suffix or quality is of written pictures, and none are written. Add --draw, or leave it.")
     if "-" not in request.sources and next(list_images(request.sources, leave_out=output), None) is None:
@@ -294,7 +296,7 @@ def _job_request(model: Model, request: RunRequest) -> dict[str, Any]:
         "draw": request.draw,
         "suffix": request.suffix,
         "quality": request.quality,
-        "table": request.table,
+        "exports": list(request.exports),
     }
 
 
@@ -331,7 +333,7 @@ def _record_of(opened: Opened, result: Any) -> dict[str, Any]:
 def _picture(model: Model, opened: Opened, result: Any) -> Raster:
     if isinstance(result, Raster):
         return result
-    return Raster.of(model.task.draw(to_srgb(opened.raster.read()), result))
+    return Raster.of(model.task.draw(to_srgb(opened.raster.read()), result, model.bundle))
 
 
 def _path(numbered: tuple[int, Item]) -> str:

@@ -170,7 +170,7 @@ MEANING_FAULTS: list[tuple[Change, str]] = [
     (add_artifact("other", "MODEL.onnx"), "'model.onnx' is listed twice"),
     (put("artifacts", 0, "role", value="encoder"), "'model' has no onnx artifact"),
     (put("output", "decoder", value="softmacks"), "Did you mean 'softmax'?"),
-    (put("output", "parameters", value={"output": "logits", "axis": 1}), "it takes output, temperature"),
+    (put("output", "parameters", value={"output": "logits", "axis": 1}), "it takes output"),
     (put("output", "parameters", value={}), "does not take these"),
     (put("output", "parameters", value={"output": 5}), "output.parameters.output: Expected `str`"),
     (put("output", "parameters", value={"output": "logit"}), "no graph has an output 'logit'"),

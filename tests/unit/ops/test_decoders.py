@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pixelwright.errors import RuntimeFailure, ShapeError
-from pixelwright.ops.decoders import image, softmax
+from pixelwright.ops.decoders.image import image
+from pixelwright.ops.decoders.softmax import softmax
 
 
 def test_softmax_of_known_logits() -> None:

@@ -60,7 +60,7 @@ def test_records_come_in_order_and_a_bad_file_stops_nobody(models: dict[str, Pat
 
 
 def test_a_job_keeps_records_failures_and_a_table(models: dict[str, Path], photos: Path, tmp_path: Path) -> None:
-    _, records = go(load(models["classify"]), photos, output=tmp_path / "out", table=True)
+    _, records = go(load(models["classify"]), photos, output=tmp_path / "out", exports=("csv",))
     written = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
     assert written == records
     failed = [json.loads(line) for line in (tmp_path / "out" / "failed.jsonl").read_text().splitlines()]
@@ -254,7 +254,7 @@ def test_the_default_folder_has_a_plain_name(
         ({"suffix": ".xyz"}, "no format is written under"),
         ({"quality": 500}, "quality: expected 1..100"),
         ({"output": Path("x.gif")}, "no format is written under"),
-        ({"output": Path("x.png"), "table": True}, "one picture file"),
+        ({"output": Path("x.png"), "exports": ("csv",)}, "one picture file"),
     ],
 )
 def test_output_options_that_cannot_work_are_refused_before_anything_is_made(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pixelwright.bundle import ModelBundle
 from pixelwright.ops.draw import caption
 from pixelwright.structures.image import Image
 from pixelwright.structures.results import ClassScores
@@ -11,15 +12,15 @@ from pixelwright.structures.results import ClassScores
 SHOWN_FROM = 0.0005
 
 
-def draw(image: Image, result: ClassScores) -> Image:
+def draw(image: Image, result: ClassScores, bundle: ModelBundle) -> Image:
     """The picture (8-bit sRGB) with a strip below it that names the best classes."""
+    del bundle
     return caption(image, [f"{row.label}  {row.score:.1%}" for row in result][:3] or [str(result)])
 
 
-def row(record: dict[str, Any]) -> dict[str, Any]:
-    """The best class and its score; empty where no class passed the threshold."""
-    best = (record["classes"] or [{"label": "", "score": ""}])[0]
-    return {"label": best["label"], "score": best["score"]}
+def rows(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """The best class and its score; none where no class passed the threshold."""
+    return [{"label": best["label"], "score": best["score"]} for best in record["classes"][:1]]
 
 
 def text(record: dict[str, Any]) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from inspect import signature
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +15,7 @@ from pixelwright.io.icc import to_srgb
 from pixelwright.ops import batch
 from pixelwright.structures.raster import Raster
 from pixelwright.structures.results import ClassScores
-from pixelwright.structures.spec import BundleSpec, Decision
+from pixelwright.structures.spec import Decision
 
 DEFAULT_TOP_K = 5
 
@@ -30,7 +28,7 @@ def check(bundle: ModelBundle, options: PredictOptions) -> None:
         UnknownName: With the nearest labels.
     """
     output = bundle.spec.output
-    if not output.labels or output.decoder == "image":
+    if not output.labels or registry.get("decoder", output.decoder).makes != "scores":
         raise BundleError(bundle.path, f"decoder {output.decoder!r} with {len(output.labels)} labels gives no classes.")
     known = set(bundle.spec.output.labels)
     for label in options.classes:
@@ -56,17 +54,12 @@ def predict(
     """Class scores for each prepared image."""
     spec = bundle.spec
     outputs = graphs["model"].run({spec.graphs["model"].inputs[0].name: batch.stack(prepared)})
-    scores = registry.get("decoder", spec.output.decoder)(outputs, **_parameters(spec))
+    decoder = registry.get("decoder", spec.output.decoder)
+    scores = decoder.run(outputs, spec.output.parameters, temperature=spec.decision.temperature)
     wanted = _wanted(spec.output.labels, options)
     thresholds = _thresholds(spec.output.labels, spec.decision, options)
     top_k = options.top_k or DEFAULT_TOP_K
     return [_rank(row, spec.output.labels, wanted & (row >= thresholds), top_k) for row in scores]
-
-
-def _parameters(spec: BundleSpec) -> dict[str, Any]:
-    """The decoder's parameters, and the temperature where it has one."""
-    known = signature(registry.get("decoder", spec.output.decoder)).parameters
-    return {**spec.output.parameters, **({"temperature": spec.decision.temperature} if "temperature" in known else {})}
 
 
 def _wanted(labels: list[str], options: PredictOptions) -> npt.NDArray[np.bool_]:

@@ -1,7 +1,8 @@
 """The record that makes classification a task."""
 
 from pixelwright.contract import Task
-from pixelwright.tasks.classify.draw import draw, row, text
+from pixelwright.structures.results import ClassScores
+from pixelwright.tasks.classify.draw import draw, rows, text
 from pixelwright.tasks.classify.predict import check, key, predict, prepare
 
 TASK = Task(
@@ -10,13 +11,13 @@ TASK = Task(
     example="pixelwright classify scans/ --model digits --json",
     default_model="digits",
     options=frozenset({"threshold", "classes", "top_k"}),
-    makes_images=False,
+    result=ClassScores,
     check=check,
     prepare=prepare,
     key=key,
     predict=predict,
     draw=draw,
     columns=("label", "score"),
-    row=row,
+    rows=rows,
     text=text,
 )

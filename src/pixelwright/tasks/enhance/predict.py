@@ -26,6 +26,8 @@ from pixelwright.structures.spec import Tiling
 
 Planes = npt.NDArray[Any]
 
+TILE_PX = 768  # smaller ones spend more on halos, larger ones only memory
+
 
 def check(bundle: ModelBundle, options: PredictOptions) -> None:
     """Refuse a bundle that does not make an image of an image, pixel by pixel.
@@ -35,7 +37,7 @@ def check(bundle: ModelBundle, options: PredictOptions) -> None:
     """
     del options
     spec = bundle.spec
-    if spec.output.decoder != "image":
+    if registry.get("decoder", spec.output.decoder).makes != "images":
         raise BundleError(bundle.path, f"decoder {spec.output.decoder!r} makes no image; enhance needs 'image'.")
     if spec.input.resize or spec.input.crop_hw or spec.input.channels == "bgr":
         raise BundleError(bundle.path, "enhance takes a picture as it is: no resize, no crop, channels rgb or gray.")
@@ -71,7 +73,7 @@ def _enhanced(source: Raster, graphs: Graphs, bundle: ModelBundle, options: Pred
     height, width = source.size_hw
     squeeze = spec.input.depth == "8-bit"
     grid = tiling or Tiling(halo_px=0)
-    tile_px = options.tile_px if tiling else max(height, width)
+    tile_px = options.tile_px or TILE_PX if tiling else max(height, width)
     converted = spec.input.color == "srgb"
 
     @cache
@@ -140,7 +142,7 @@ def _pictures(tensors: list[Planes], scale: int, graphs: Graphs, bundle: ModelBu
     name, spec = bundle.spec.name, bundle.spec
     stacked = np.stack(tensors)
     outputs = graphs["model"].run({spec.graphs["model"].inputs[0].name: stacked})
-    made = registry.get("decoder", spec.output.decoder)(outputs, **spec.output.parameters)
+    made = registry.get("decoder", spec.output.decoder).run(outputs, spec.output.parameters)
     axes = (2, 3) if spec.input.layout == "NCHW" else (1, 2)
     expected_hw = tuple(stacked.shape[axis] * scale for axis in axes)
     if made.shape[1:3] != expected_hw:

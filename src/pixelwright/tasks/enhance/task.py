@@ -1,7 +1,8 @@
 """The record that makes enhancement a task."""
 
 from pixelwright.contract import Task
-from pixelwright.tasks.enhance.draw import draw, row, text
+from pixelwright.structures.raster import Raster
+from pixelwright.tasks.enhance.draw import draw, rows, text
 from pixelwright.tasks.enhance.predict import check, predict, prepare
 
 TASK = Task(
@@ -10,13 +11,13 @@ TASK = Task(
     example="pixelwright enhance photo.jpg --model denoise -o better.png",
     default_model="denoise",
     options=frozenset({"tile_px"}),
-    makes_images=True,
+    result=Raster,
     check=check,
     prepare=prepare,
     key=None,
     predict=predict,
     draw=draw,
     columns=("width", "height", "output"),
-    row=row,
+    rows=rows,
     text=text,
 )

@@ -28,7 +28,7 @@ pixelwright enhance photos/ --model {denoise} -o better/
 pixelwright enhance photo.jpg --model {enlarge} -o large.png
 
 <span class="say"># digits to a table</span>
-pixelwright classify scans/ --model {digits} --csv -o answers/
+pixelwright classify scans/ --model {digits} --export csv -o answers/
 
 <span class="say"># what the reader understood of a file: depth, color, orientation, profile</span>
 pixelwright inspect photo.jpg

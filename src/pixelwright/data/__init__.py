@@ -1,0 +1,1 @@
+"""Annotations and results in the layouts other tools read."""
