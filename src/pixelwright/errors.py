@@ -80,6 +80,10 @@ class DamagedModel(PixelwrightError, ValueError):
     """A model file is not of the format it should be, or cut off."""
 
 
+class UnsupportedModel(PixelwrightError, ValueError):
+    """A sound model file with parts that cannot be converted; the message names all of them."""
+
+
 class ParityError(PixelwrightError, ArithmeticError):
     """A runtime's answer differs from the reference by more than the bundle's tolerance."""
 

@@ -1,0 +1,115 @@
+"""Other sizes of images, and pixels moved into channels or batches."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from pixelwright.interop.tflite.faults import DamageError
+from pixelwright.interop.tflite.network import Operator
+from pixelwright.interop.tflite.ops.places import keep, take
+from pixelwright.interop.tflite.values import Values
+
+
+def _size(values: Values, op: Operator) -> str:
+    size = values.numbers(op.inputs[1], f"the size of a {op.kind}")
+    if len(size) != 2 or min(size) < 1 or len(values.shape(op.inputs[0])) != 4:
+        raise DamageError(f"a {op.kind} of a tensor of shape {values.shape(op.inputs[0])} to {size}")
+    return values.emit.constant(size, "int64")
+
+
+def _coordinates(op: Operator) -> str:
+    if op.options["align_corners"]:
+        return "align_corners"
+    return "half_pixel" if op.options["half_pixel_centers"] else "asymmetric"
+
+
+def bilinear(values: Values, op: Operator) -> None:
+    """RESIZE_BILINEAR; an image of one pixel is spread without arithmetic."""
+    data, output = op.inputs[0], op.outputs[0]
+    size = _size(values, op)
+    if values.shape(data)[1:3] == (1, 1):
+        name = take(values, data, output, "first")
+        target = values.emit.constant([1, 1, *values.emit.constants[size]], "int64")
+        keep(values, data, output, values.emit.node("Expand", [name, target]), "first")
+        return
+    attributes = {"mode": "linear", "coordinate_transformation_mode": _coordinates(op), "axes": [2, 3]}
+    values.put_real(output, values.emit.node("Resize", [values.real(data, "first"), "", "", size], **attributes), "first")
+
+
+def nearest(values: Values, op: Operator) -> None:
+    """RESIZE_NEAREST_NEIGHBOR, of the stored integers."""
+    data, output = op.inputs[0], op.outputs[0]
+    coordinates = _coordinates(op)
+    attributes = {
+        "mode": "nearest",
+        "coordinate_transformation_mode": coordinates,
+        "nearest_mode": "floor" if coordinates == "asymmetric" else "round_prefer_ceil",
+        "axes": [2, 3],
+    }
+    name = values.emit.node("Resize", [take(values, data, output, "first"), "", "", _size(values, op)], **attributes)
+    keep(values, data, output, name, "first")
+
+
+def fold_pixels(values: Values, op: Operator) -> None:
+    """SPACE_TO_DEPTH and DEPTH_TO_SPACE."""
+    data, output, block = op.inputs[0], op.outputs[0], op.options["block"]
+    if block < 1 or len(values.shape(data)) != 4:
+        raise DamageError(f"a {op.kind} by {block} of a tensor of {len(values.shape(data))} dimensions")
+    if op.kind == "SPACE_TO_DEPTH":
+        name = values.emit.node("SpaceToDepth", [values.real(data, "first")], blocksize=block)
+    else:
+        name = values.emit.node("DepthToSpace", [values.real(data, "first")], blocksize=block, mode="DCR")
+    values.put_real(output, name, "first")
+
+
+def _blocks(values: Values, op: Operator) -> tuple[list[int], list[int]]:
+    block = values.numbers(op.inputs[1], f"blocks of a {op.kind}")
+    edges = values.numbers(op.inputs[2], f"edges of a {op.kind}")
+    if len(values.shape(op.inputs[0])) != 4 or len(block) != 2 or len(edges) != 4 or min(block) < 1 or min(edges) < 0:
+        raise DamageError(f"a {op.kind} of shape {values.shape(op.inputs[0])} by {block} with edges {edges}")
+    return block, edges
+
+
+def to_batch(values: Values, op: Operator) -> None:
+    """SPACE_TO_BATCH_ND of images: neighbors go into different images of a bigger batch."""
+    data, output = op.inputs[0], op.outputs[0]
+    (tall, wide), (top, bottom, left, right) = _blocks(values, op)
+    name, emit = values.real(data), values.emit
+    sizes = [emit.constant(side, "int64") for side in ([top, left, bottom, right], [1, 2])]
+    name = emit.node("Pad", [name, sizes[0], "", sizes[1]])
+    _, height, width, channels = emit.shape(name)
+    if height % tall or width % wide:
+        raise DamageError(f"a {op.kind} of {height}x{width} by {tall}x{wide}")
+    height, width = height // tall, width // wide
+    name = emit.node("Reshape", [name, emit.constant([-1, height, tall, width, wide, channels], "int64")])
+    name = emit.node("Transpose", [name], perm=[2, 4, 0, 1, 3, 5])
+    name = emit.node("Reshape", [name, emit.constant([-1, height, width, channels], "int64")])
+    values.put_real(output, name)
+
+
+def from_batch(values: Values, op: Operator) -> None:
+    """BATCH_TO_SPACE_ND of images."""
+    data, output = op.inputs[0], op.outputs[0]
+    (tall, wide), (top, bottom, left, right) = _blocks(values, op)
+    name, emit = values.real(data), values.emit
+    batch, height, width, channels = emit.shape(name)
+    if batch % (tall * wide) or top + bottom >= height * tall or left + right >= width * wide:
+        raise DamageError(f"a {op.kind} of {batch} images of {height}x{width} by {tall}x{wide}")
+    name = emit.node("Reshape", [name, emit.constant([tall, wide, -1, height, width, channels], "int64")])
+    name = emit.node("Transpose", [name], perm=[2, 3, 0, 4, 1, 5])
+    height, width = height * tall, width * wide
+    name = emit.node("Reshape", [name, emit.constant([-1, height, width, channels], "int64")])
+    sides = ([top, left], [height - bottom, width - right], [1, 2])
+    values.put_real(output, emit.node("Slice", [name, *(emit.constant(side, "int64") for side in sides)]))
+
+
+CONVERTERS = MappingProxyType(
+    {
+        "RESIZE_BILINEAR": bilinear,
+        "RESIZE_NEAREST_NEIGHBOR": nearest,
+        "SPACE_TO_DEPTH": fold_pixels,
+        "DEPTH_TO_SPACE": fold_pixels,
+        "SPACE_TO_BATCH_ND": to_batch,
+        "BATCH_TO_SPACE_ND": from_batch,
+    }
+)
