@@ -26,6 +26,8 @@ BUILTIN: dict[str, dict[str, str]] = {
         "openvino": "pixelwright.runtimes.openvino:RUNTIME",
     },
     "decoder": {
+        "argmax-map": "pixelwright.ops.decoders.argmax_map:DECODER",
+        "embedding": "pixelwright.ops.decoders.embedding:DECODER",
         "image": "pixelwright.ops.decoders.image:DECODER",
         "softmax": "pixelwright.ops.decoders.softmax:DECODER",
     },

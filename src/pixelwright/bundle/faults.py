@@ -14,7 +14,7 @@ from pixelwright import registry
 from pixelwright.bundle.files import CARD_FILE, SPEC_FILE, path_fault
 from pixelwright.card import size_text
 from pixelwright.errors import PixelwrightError
-from pixelwright.ops.decoders.decoder import Decoder
+from pixelwright.ops.decoders.decoder import ANY_RANK, Decoder
 from pixelwright.structures.spec import BundleSpec, InputSpec
 
 MAX_INPUT_PX = 2**28  # what a contract may resize or crop to: 268 megapixels, 3 GB as float32
@@ -167,7 +167,11 @@ def _decoder_faults(spec: BundleSpec) -> Iterator[str]:
         yield f"{place}: the decoder {spec.output.decoder!r} does not take these ({err}); it takes {_taken(decoder)}"
         return
     hints = get_type_hints(decoder.decode, include_extras=True)
+    for name in sorted(decoder.asks_for & parameters.keys() - {"temperature"}):
+        yield f"{place}: {name} is said when the model runs; remove it, a threshold belongs into decision.threshold"
     for name, value in parameters.items():
+        if name in decoder.asks_for:
+            continue
         try:
             msgspec.convert(value, hints.get(name, Any))
         except msgspec.ValidationError as err:
@@ -190,7 +194,7 @@ def _named_output_faults(spec: BundleSpec, decoder: Decoder) -> Iterator[str]:
             continue
         if name not in tensors:
             yield f"output.parameters.{parameter}: no graph has an output {name!r}; there are {sorted(tensors)}"
-        elif len(tensors[name].dims) != rank:
+        elif rank not in (ANY_RANK, len(tensors[name].dims)):
             yield (
                 f"output.parameters.{parameter}: {name!r} has {len(tensors[name].dims)} dimensions, and the decoder "
                 f"{decoder.name!r} takes {rank}; name another output or decoder"

@@ -25,7 +25,10 @@ Outputs = Mapping[str, Array]
 #   temperature: of the bundle's decision
 #   input_hw: rows and columns of the tensor that went into the graph
 #   threshold: the least score of any class, so that what nobody wants is dropped early
-AT_RUN_TIME = frozenset({"temperature", "input_hw", "threshold"})
+#   grids: for each image, at which places of the tensor (`ops.maps.Grid`) the labels are wanted
+AT_RUN_TIME = frozenset({"temperature", "input_hw", "threshold", "grids"})
+
+ANY_RANK = 0  # of an output whose dimensions the decoder itself looks at
 
 Makes = Literal["scores", "candidates", "labels", "vectors", "images", "tensors"]
 
@@ -62,10 +65,11 @@ class Decoder:
 
     Attributes:
         name: Registry name.
-        makes: `scores` (N, K); a list of `Candidates`; `labels` (N, H, W) integers; `vectors` (N, D); `images`
-            (N, H, W, C) with white at 1; or `tensors`, the outputs as they are.
+        makes: `scores` (N, K); a list of `Candidates`; `labels` (N, H, W) unsigned integers, or one map (H, W) for
+            each of `grids`; `vectors` (N, D) of unit length; `images` (N, H, W, C) with white at 1; or `tensors`, the
+            outputs as they are.
         decode: `(outputs, **parameters)`.
-        ranks: For each parameter that names an output: how many dimensions that has.
+        ranks: For each parameter that names an output: how many dimensions that has, or `ANY_RANK`.
         class_count: `(outputs' tensors by name, parameters)` to how many classes the outputs have, None where the
             graph leaves it open: there must be a label for each.
     """
