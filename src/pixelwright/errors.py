@@ -84,6 +84,38 @@ class UnsupportedModel(PixelwrightError, ValueError):
     """A sound model file with parts that cannot be converted; the message names all of them."""
 
 
+class FetchError(PixelwrightError, OSError):
+    """A file cannot be fetched from the network or a mirror.
+
+    Attributes:
+        url: Where it was asked for, without a password.
+        absent: Whether the server says that there is no such file.
+    """
+
+    def __init__(self, url: str, what: str, *, absent: bool = False) -> None:
+        super().__init__(f"{url}: {what}")
+        self.url = url
+        self.absent = absent
+
+
+class ChecksumError(FetchError):
+    """What was fetched is not the file that was asked for; nothing of it was kept.
+
+    Attributes:
+        expected: The SHA-256 that was stated.
+        actual: That of the bytes that came.
+    """
+
+    def __init__(self, url: str, expected: str, actual: str) -> None:
+        super().__init__(
+            url,
+            f"the bytes that came have the SHA-256 {actual}, stated is {expected}; they were thrown away. "
+            "Somebody on the way changes files, or the file was replaced: try another network or mirror.",
+        )
+        self.expected = expected
+        self.actual = actual
+
+
 class ParityError(PixelwrightError, ArithmeticError):
     """A runtime's answer differs from the reference by more than the bundle's tolerance."""
 
@@ -114,6 +146,18 @@ class UnknownName(PixelwrightError, LookupError):
         self.nearest = get_close_matches(name, names, n=3, cutoff=0.5)
         hint = f"Did you mean {_either(self.nearest)}?" if self.nearest else f"Known: {', '.join(names) or 'none'}."
         super().__init__(f"there is no {kind} named {name!r}. {hint}")
+
+
+class NotPulled(PixelwrightError, LookupError):
+    """A model that the hub knows, but that is not on this machine yet.
+
+    Attributes:
+        name: Of the model.
+    """
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"model {name!r} {why} Get it with: pixelwright models pull {name}")
+        self.name = name
 
 
 class DuplicateName(PixelwrightError, ValueError):
