@@ -41,7 +41,8 @@ class Detections:
         track_ids: (N,) int32, or None.
 
     Raises:
-        ShapeError: The columns do not fit each other, a number is not finite, or the scores do not descend.
+        ShapeError: The columns do not fit each other, a number is not finite, a keypoint's name is there twice, or the
+            scores do not descend.
 
     Example:
         >>> import numpy as np
@@ -76,6 +77,8 @@ class Detections:
                 raise ShapeError(f"{name}: holds NaN or infinity. Leave such rows out.")
         if self.masks is not None and len(self.masks) != count:
             raise ShapeError(f"masks: expected {count}, got {len(self.masks)}. Give one for each label.")
+        if len(set(self.keypoint_names)) < len(self.keypoint_names):
+            raise ShapeError(f"keypoint_names: one is there twice among {self.keypoint_names}. Give each its own.")
         if np.any(np.diff(self.scores) > 0):
             raise ShapeError("scores: expected them descending. Sort the rows, best first.")
 

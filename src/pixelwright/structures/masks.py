@@ -17,8 +17,12 @@ from pixelwright.errors import ShapeError
 Runs = npt.NDArray[np.uint32]  # lengths of runs in column-major order: outside, inside, outside, ...
 Mask = npt.NDArray[np.bool_]  # (H, W)
 
-BITS = 5  # of a count in each character of the text form; the sixth says that more follow
+# The text form: five bits of a count in each character, of which the last one's highest is the sign; the sixth says
+# that more follow.
+BITS = 5
+PAYLOAD, SIGN, MORE = 0x1F, 0x10, 0x20
 FIRST_CHARACTER = 48
+MOST_CHARACTERS = 7  # 35 bits hold any count below 2^32 with its sign
 
 
 def encode_runs(mask: Mask) -> Runs:
@@ -39,27 +43,30 @@ def decode_runs(runs: Runs, size_hw: tuple[int, int]) -> Mask:
         ShapeError: The runs do not add up to the size.
     """
     height, width = size_hw
-    if int(runs.sum(dtype=np.uint64)) != height * width:
-        raise ShapeError(f"runs add up to {runs.sum()} pixels, a mask of {height} rows, {width} columns needs all.")
+    _check_sum(runs, size_hw)
     inside = np.zeros(len(runs), bool)
     inside[1::2] = True
     return np.repeat(inside, runs).reshape((width, height)).T
 
 
+def _check_sum(runs: Runs, size_hw: tuple[int, int]) -> None:
+    height, width = size_hw
+    total = int(runs.sum(dtype=np.uint64))
+    if total != height * width:
+        raise ShapeError(f"runs: they add up to {total} pixels, a mask of {height} rows and {width} columns needs all.")
+
+
 def runs_to_text(runs: Runs) -> str:
     """The counts as COCO writes them: differences to the count two before, five bits a character."""
-    characters = bytearray()
-    counts = runs.astype(np.int64)
-    for place, count in enumerate(counts.tolist()):
-        value = count - int(counts[place - 2]) if place > 2 else count
-        while True:
-            bits, value = value & 0x1F, value >> BITS
-            # Done once what is left is nothing but the sign that the last bit already shows.
-            more = value != (-1 if bits & 0x10 else 0)
-            characters.append((bits | 0x20 if more else bits) + FIRST_CHARACTER)
-            if not more:
-                break
-    return characters.decode("ascii")
+    values = runs.astype(np.int64)
+    values[3:] -= runs[1:-2].astype(np.int64)
+    # A value ends with the first character after which nothing is left but the sign its own highest bit shows.
+    pieces = values[:, None] >> np.arange(0, BITS * MOST_CHARACTERS, BITS)
+    last = (pieces >> (BITS - 1) == 0) | (pieces >> (BITS - 1) == -1)
+    places = np.arange(MOST_CHARACTERS)
+    lengths = last.argmax(axis=1)[:, None]
+    characters = (pieces & PAYLOAD) | np.where(places < lengths, MORE, 0)
+    return (characters[places <= lengths] + FIRST_CHARACTER).astype(np.uint8).tobytes().decode("ascii")
 
 
 def text_to_runs(text: str) -> Runs:
@@ -68,24 +75,24 @@ def text_to_runs(text: str) -> Runs:
     Raises:
         ShapeError: The text is cut off or has other characters.
     """
-    counts: list[int] = []
-    value = shift = 0
-    for character in text:
-        bits = ord(character) - FIRST_CHARACTER
-        if not 0 <= bits < 64 or shift > 30:
-            raise ShapeError(f"run lengths: unexpected {character!r} in the counts. Expected COCO's compressed form.")
-        value |= (bits & 0x1F) << shift
-        shift += BITS
-        if not bits & 0x20:
-            if bits & 0x10:
-                value -= 1 << shift
-            if len(counts) > 2:
-                value += counts[-2]
-            counts.append(value)
-            value = shift = 0
-    if shift or any(not 0 <= count < 2**32 for count in counts):
-        raise ShapeError("run lengths: the counts are cut off or out of range. Expected COCO's compressed form.")
-    return np.array(counts, np.uint32)
+    codes = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64) - FIRST_CHARACTER
+    if not codes.size:
+        return np.zeros(0, np.uint32)
+    ends = np.flatnonzero((codes & MORE) == 0)
+    lengths = np.diff(ends, prepend=-1)
+    sound = codes.min() >= 0 and codes.max() <= (PAYLOAD | MORE) and ends.size and ends[-1] == codes.size - 1
+    if not sound or lengths.max() > MOST_CHARACTERS:
+        raise ShapeError("run lengths: the counts are cut off or no run lengths. Expected COCO's compressed form.")
+    starts = ends - lengths + 1
+    shifts = BITS * (np.arange(codes.size) - np.repeat(starts, lengths))
+    values = np.add.reduceat((codes & PAYLOAD) << shifts, starts)
+    negative = (codes[ends] & SIGN) != 0
+    values -= np.where(negative, np.int64(1) << BITS * lengths, 0)
+    for first in (1, 2):  # each is stored as its difference to the one two before, except the first three
+        values[first::2] = np.cumsum(values[first::2])
+    if values.min() < 0 or values.max() >= 1 << 32:
+        raise ShapeError("run lengths: a count is negative or too large. Expected COCO's compressed form.")
+    return values.astype(np.uint32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,10 +102,17 @@ class Masks:
     Attributes:
         size_hw: Of the image.
         runs: Of each mask.
+
+    Raises:
+        ShapeError: Runs do not add up to the size.
     """
 
     size_hw: tuple[int, int]
     runs: tuple[Runs, ...]
+
+    def __post_init__(self) -> None:
+        for runs in self.runs:
+            _check_sum(runs, self.size_hw)
 
     @classmethod
     def of(cls, masks: Sequence[Mask], size_hw: tuple[int, int]) -> Masks:
