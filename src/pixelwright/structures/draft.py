@@ -75,7 +75,11 @@ class Reference(Spec, frozen=True):
 
 
 class Entry(Spec, frozen=True):
-    """A third-party model that the hub knows."""
+    """A third-party model that the hub knows.
+
+    Of a file with labels, one a line, the first `skip_labels` lines are none; then there are `count_labels` of them
+    (all that follow, where it does not say).
+    """
 
     title: Text
     source: Text
@@ -84,3 +88,4 @@ class Entry(Spec, frozen=True):
     reference: Reference
     published: list[Published] = []
     skip_labels: Count = 0
+    count_labels: Count | None = None
