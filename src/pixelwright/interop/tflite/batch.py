@@ -27,9 +27,7 @@ def takes_batches(model: onnx.ModelProto) -> bool:
     quiet = onnxruntime.RunOptions()
     quiet.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         feeds = _noise(model)
         together = session.run(None, feeds, quiet)
         for number in range(PICTURES):

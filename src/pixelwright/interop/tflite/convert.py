@@ -33,9 +33,7 @@ class Converted:
     multiplications: int
 
 
-def convert(
-    network: Network, file_bytes: int, *, dequantize: bool = False, free_batch: bool = False
-) -> Converted:
+def convert(network: Network, file_bytes: int, *, dequantize: bool = False, free_batch: bool = False) -> Converted:
     """The network as ONNX, and what a user should know of it.
 
     Args:

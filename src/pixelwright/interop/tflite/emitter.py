@@ -125,7 +125,9 @@ class Emitter:
         arrays: Mapping[str, Array] = MappingProxyType(values)  # type: ignore[arg-type]
         if sum(array.size for array in arrays.values()) > MAX_FOLDED or _broadcast(arrays.values()) > MAX_FOLDED:
             return None
-        facts = [helper.make_tensor_value_info(name, _code(array.dtype.name), array.shape) for name, array in arrays.items()]
+        facts = [
+            helper.make_tensor_value_info(name, _code(array.dtype.name), array.shape) for name, array in arrays.items()
+        ]
         results = [onnx.ValueInfoProto(name=name) for name in node.output]
         model = helper.make_model(helper.make_graph([node], "fold", facts, results), opset_imports=list(OPSETS))
         with np.errstate(all="ignore"):
@@ -141,7 +143,12 @@ class Emitter:
         }
         # Of the opset in use the schema's latest version that is not newer.
         found = infer_node_outputs(
-            onnx.defs.get_schema(node.op_type, OPSET), node, types, data, opset_imports=list(OPSETS), ir_version=IR_VERSION
+            onnx.defs.get_schema(node.op_type, OPSET),
+            node,
+            types,
+            data,
+            opset_imports=list(OPSETS),
+            ir_version=IR_VERSION,
         )
         return {name: _fact(node, name, found.get(name)) for name in node.output}
 

@@ -134,6 +134,7 @@ OPTIONS: Mapping[str, Fields] = MappingProxyType(
         },
         "ARG_MAX": _ARG,
         "ARG_MIN": _ARG,
+        "SHAPE": _ARG,
         "PACK": {"count": (0, "int32", 0), "axis": (1, "int32", 0)},
         "UNPACK": {"count": (0, "int32", 0), "axis": (1, "int32", 0)},
         "ONE_HOT": {"axis": (0, "int32", 0)},

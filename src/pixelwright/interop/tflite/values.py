@@ -150,8 +150,10 @@ class Values:
         tensor = self.tensor(index)
         if index not in self._forms:
             if tensor.data is None:
-                raise LackError(["state kept between runs"]) if tensor.variable else DamageError(
-                    f"a step reads tensor {tensor.name[:60]!r} before any step made it"
+                raise (
+                    LackError(["state kept between runs"])
+                    if tensor.variable
+                    else DamageError(f"a step reads tensor {tensor.name[:60]!r} before any step made it")
                 )
             self._put(index, self.emit.constant(tensor.data), "last", "stored")
         return self._forms[index]

@@ -167,7 +167,9 @@ def mirror(values: Values, op: Operator) -> None:
 def reverse(values: Values, op: Operator) -> None:
     """REVERSE_V2."""
     shape = values.shape(op.inputs[0])
-    axes = [axis_of(values, op.inputs[0], axis, "last") for axis in values.numbers(op.inputs[1], "axes of a REVERSE_V2")]
+    axes = [
+        axis_of(values, op.inputs[0], axis, "last") for axis in values.numbers(op.inputs[1], "axes of a REVERSE_V2")
+    ]
     picks = [slice(size - 1, None, -1) if axis in axes else slice(0, size, 1) for axis, size in enumerate(shape)]
     _slice(values, op, picks, [])
 

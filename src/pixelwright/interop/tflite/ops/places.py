@@ -35,7 +35,9 @@ def keeps_steps(values: Values, index: int, output: int) -> bool:
     before, after = values.tensor(index), values.tensor(output)
     if not before.quantized or not after.quantized:
         return not before.quantized and not after.quantized
-    return before.dtype == after.dtype and before.quantization is not None and before.quantization.same(after.quantization)
+    return (
+        before.dtype == after.dtype and before.quantization is not None and before.quantization.same(after.quantization)
+    )
 
 
 def take(values: Values, index: int, output: int, layout: Layout = "last") -> str:

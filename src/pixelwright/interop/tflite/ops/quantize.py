@@ -29,7 +29,9 @@ def widen(values: Values, op: Operator) -> None:
     values.note("float16 weights were widened to float32")
     known = values.known(data)
     if known is None:
-        name = values.emit.node("Cast", [values.stored(data, layout)], to=helper.np_dtype_to_tensor_dtype(np.dtype("f4")))
+        name = values.emit.node(
+            "Cast", [values.stored(data, layout)], to=helper.np_dtype_to_tensor_dtype(np.dtype("f4"))
+        )
         values.put_stored(output, name, layout)
     else:
         values.put_stored(output, values.emit.constant(known, "float32"))
@@ -66,6 +68,4 @@ def imitate(values: Values, op: Operator) -> None:
     values.put_real(op.outputs[0], values.emit.node("DequantizeLinear", [name, scale_name, zero_name]), layout)
 
 
-CONVERTERS = MappingProxyType(
-    {"QUANTIZE": requantize, "DEQUANTIZE": widen, "CAST": cast, "FAKE_QUANT": imitate}
-)
+CONVERTERS = MappingProxyType({"QUANTIZE": requantize, "DEQUANTIZE": widen, "CAST": cast, "FAKE_QUANT": imitate})

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pixelwright.interop.tflite.faults import DamageError
 from pixelwright.interop.tflite.network import Operator
 from pixelwright.interop.tflite.ops.places import keep, take
 from pixelwright.interop.tflite.values import Values
 
 
-def _size(values: Values, op: Operator) -> str:
-    size = values.numbers(op.inputs[1], f"the size of a {op.kind}")
-    if len(size) != 2 or min(size) < 1 or len(values.shape(op.inputs[0])) != 4:
-        raise DamageError(f"a {op.kind} of a tensor of shape {values.shape(op.inputs[0])} to {size}")
-    return values.emit.constant(size, "int64")
+def _sizes(values: Values, op: Operator) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Height and width before and after."""
+    size, shape = values.numbers(op.inputs[1], f"the size of a {op.kind}"), values.shape(op.inputs[0])
+    if len(size) != 2 or min(size) < 1 or len(shape) != 4 or min(shape[1:3]) < 1:
+        raise DamageError(f"a {op.kind} of a tensor of shape {shape} to {size}")
+    return (shape[1], shape[2]), (size[0], size[1])
 
 
 def _coordinates(op: Operator) -> str:
@@ -23,31 +27,56 @@ def _coordinates(op: Operator) -> str:
     return "half_pixel" if op.options["half_pixel_centers"] else "asymmetric"
 
 
+def _scales(values: Values, before: tuple[int, int], after: tuple[int, int]) -> str:
+    """Factors for batch, channels, height and width, of which runtimes compute just the sizes asked for.
+
+    Sizes for two axes alone would leave the batch open too; ONNX Runtime 1.31 then loses them where it moves a
+    transpose across the resize.
+    """
+    factors = [np.float32(1), np.float32(1)]
+    for old, new in zip(before, after, strict=True):
+        factor = np.float32(new / old)
+        factors.append(factor if int(np.float32(old) * factor) == new else np.nextafter(factor, np.float32(np.inf)))
+    return values.emit.constant(np.array(factors, np.float32))
+
+
 def bilinear(values: Values, op: Operator) -> None:
     """RESIZE_BILINEAR; an image of one pixel is spread without arithmetic."""
     data, output = op.inputs[0], op.outputs[0]
-    size = _size(values, op)
-    if values.shape(data)[1:3] == (1, 1):
-        name = take(values, data, output, "first")
-        target = values.emit.constant([1, 1, *values.emit.constants[size]], "int64")
-        keep(values, data, output, values.emit.node("Expand", [name, target]), "first")
-        return
-    attributes = {"mode": "linear", "coordinate_transformation_mode": _coordinates(op), "axes": [2, 3]}
-    values.put_real(output, values.emit.node("Resize", [values.real(data, "first"), "", "", size], **attributes), "first")
+    before, after = _sizes(values, op)
+    if before == (1, 1):
+        target = values.emit.constant([1, 1, *after], "int64")
+        keep(values, data, output, values.emit.node("Expand", [take(values, data, output, "first"), target]), "first")
+    elif before == after:
+        keep(values, data, output, take(values, data, output, values.layout(data)), values.layout(data))
+    else:
+        attributes = {"mode": "linear", "coordinate_transformation_mode": _coordinates(op)}
+        inputs = [values.real(data, "first"), "", _scales(values, before, after)]
+        values.put_real(output, values.emit.node("Resize", inputs, **attributes), "first")
 
 
 def nearest(values: Values, op: Operator) -> None:
-    """RESIZE_NEAREST_NEIGHBOR, of the stored integers."""
+    """RESIZE_NEAREST_NEIGHBOR: pixels repeated, or picked by the very numbers TensorFlow Lite computes."""
     data, output = op.inputs[0], op.outputs[0]
-    coordinates = _coordinates(op)
-    attributes = {
-        "mode": "nearest",
-        "coordinate_transformation_mode": coordinates,
-        "nearest_mode": "floor" if coordinates == "asymmetric" else "round_prefer_ceil",
-        "axes": [2, 3],
-    }
-    name = values.emit.node("Resize", [take(values, data, output, "first"), "", "", _size(values, op)], **attributes)
+    before, after = _sizes(values, op)
+    name = take(values, data, output, "first")
+    if not op.options["align_corners"] and all(new % old == 0 for old, new in zip(before, after, strict=True)):
+        attributes = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        name = values.emit.node("Resize", [name, "", _scales(values, before, after)], **attributes)
+    else:
+        for axis, (old, new) in enumerate(zip(before, after, strict=True)):
+            numbers = values.emit.constant(_nearest_numbers(old, new, op), "int64")
+            name = values.emit.node("Gather", [name, numbers], axis=2 + axis)
     keep(values, data, output, name, "first")
+
+
+def _nearest_numbers(old: int, new: int, op: Operator) -> NDArray[np.float32]:
+    corners = op.options["align_corners"] and new > 1
+    scale = np.float32(old - 1) / np.float32(new - 1) if corners else np.float32(old) / np.float32(new)
+    offset = np.float32(0.5 if op.options["half_pixel_centers"] else 0)
+    places = (np.arange(new, dtype=np.float32) + offset) * scale
+    places = np.floor(places + np.float32(0.5)) if op.options["align_corners"] else np.floor(places)
+    return np.minimum(places, old - 1)
 
 
 def fold_pixels(values: Values, op: Operator) -> None:

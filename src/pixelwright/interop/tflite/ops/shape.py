@@ -35,7 +35,11 @@ def reshape(values: Values, op: Operator) -> None:
     target = values.numbers(op.inputs[1], "sizes of a RESHAPE") if given else list(op.options["new_shape"])
     total = math.prod(values.emit.shape(name))
     rest = math.prod(size for size in target if size != -1)
-    if target.count(-1) > 1 or min(target, default=0) < -1 or (rest != total if -1 not in target else rest and total % rest):
+    if (
+        target.count(-1) > 1
+        or min(target, default=0) < -1
+        or (rest != total if -1 not in target else rest and total % rest)
+    ):
         raise DamageError(f"a RESHAPE of {total} elements to {target}")
     keep(values, data, output, values.reshape(name, target))
 
