@@ -1,0 +1,70 @@
+"""ONNX files from opset 7 up: checked, upgraded, simplified, and free in batch and size where the network allows it.
+
+Here the file is only measured, in Python. Whatever parses or runs it is native code, and does so in a sandbox.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from os import PathLike
+from pathlib import Path, PurePosixPath
+
+from pixelwright.bundle.files import is_inside, path_fault
+from pixelwright.errors import DamagedModel, MissingExtra, UsageError
+from pixelwright.interop import sandbox
+from pixelwright.interop.imported import Imported, Importer
+from pixelwright.io.onnx_wire import external_locations
+
+MAX_BYTES = 2**31 - 1  # of one protobuf message, which a bundle's model is
+CONVERT = "pixelwright.interop.onnx_convert:convert"
+
+
+def read(path: str | PathLike[str], *, outputs: Sequence[str] = (), dequantize: bool = False) -> Imported:
+    """The network of an ONNX file.
+
+    Args:
+        path: The file; weights that it keeps elsewhere must be in its folder.
+        outputs: Tensors to expose instead of the network's own outputs.
+        dequantize: Make a float network of a quantized one (`QuantizeLinear` and `DequantizeLinear` only).
+
+    Raises:
+        DamagedModel: The file is no sound ONNX file, or refers to files outside its folder.
+        UsageError: It is of a kind that is not converted, all of it named; or there are no such outputs.
+        RuntimeFailure: ONNX Runtime cannot run it, or the work crashed or took too long.
+        MissingExtra: The `onnx` package is not installed.
+    """
+    if find_spec("onnx") is None:
+        raise MissingExtra("converting models", "convert")
+    import onnx
+
+    file = Path(path)
+    _check_files(file)
+    request = {"path": str(file.resolve()), "name": str(path), "outputs": list(outputs), "dequantize": dequantize}
+    with tempfile.TemporaryDirectory(prefix="pixelwright-") as place:
+        folder = Path(place)
+        answer = sandbox.run(CONVERT, folder, request, what=str(path))
+        model = onnx.load_model_from_string((folder / answer["model"]).read_bytes())
+    return Imported(model, labels=tuple(answer["labels"]), notes=tuple(answer["notes"]))
+
+
+def _check_files(file: Path) -> None:
+    """Sizes and places, before anything is parsed."""
+    if not file.is_file():
+        raise UsageError(f"{file}: there is no such file.")
+    total = file.stat().st_size
+    for location in external_locations(file):
+        if fault := path_fault(location) if location else "is empty":
+            raise DamagedModel(f"{file}: keeps weights in {location!r}, which {fault}. Do not use this model.")
+        weights = file.parent / PurePosixPath(location)
+        if not is_inside(file.parent, location):
+            raise DamagedModel(f"{file}: keeps weights in {location!r}, a link that leads out of its folder.")
+        if not weights.is_file():
+            raise DamagedModel(f"{file}: its weights {location!r} are missing. Put that file beside it.")
+        total += weights.stat().st_size
+    if total > MAX_BYTES:
+        raise UsageError(f"{file}: has {total / 1e9:.1f} GB with its weights; up to 2.1 GB are converted.")
+
+
+IMPORTER = Importer("onnx", (".onnx",), read)

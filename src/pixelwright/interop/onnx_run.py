@@ -1,0 +1,99 @@
+"""ONNX Runtime on networks in the making. Only for the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from pixelwright.errors import RuntimeFailure
+from pixelwright.runtimes.parity import difference
+from pixelwright.runtimes.protocol import Array, one_line
+
+EXACT = 1e-4  # what a step may change, relative to the largest value; float32 sums in another order stay below
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A folder to write networks into, so that ONNX Runtime can run them."""
+
+    folder: Path
+
+    def run(self, model: onnx.ModelProto, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs by name.
+
+        Raises:
+            RuntimeFailure: The network cannot be opened, or fails on the feeds.
+        """
+        path = self.folder / "trial.onnx"
+        path.write_bytes(model.SerializeToString())
+        names = [info.name for info in model.graph.output]
+        try:
+            session = _session(path, _options())
+            return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+        except Exception as err:  # its errors have no common class but Exception
+            raise RuntimeFailure(f"ONNX Runtime: {one_line(err)}") from err
+
+
+@dataclass(eq=False)
+class Conversion:
+    """A network on its way."""
+
+    path: str
+    model: onnx.ModelProto
+    trial: Trial
+    notes: list[str] = field(default_factory=list)
+    feeds: Mapping[str, Array] = field(default_factory=dict)
+    expected: Mapping[str, Array] = field(default_factory=dict)
+
+    def step(self, what: str, change: Callable[[onnx.ModelProto], onnx.ModelProto]) -> bool:
+        """Take over a change if the network answers as before."""
+        try:
+            changed = change(self.model)
+            apart = difference(self.expected, self.trial.run(changed, self.feeds))
+        except Exception as err:  # the libraries raise what they like, and the network works without this step
+            self.notes.append(f"{what}: left out, as it failed ({one_line(err)[:160]}).")
+            return False
+        if apart > EXACT:
+            self.notes.append(f"{what}: left out, as it changed the answers by {apart:.2g}.")
+            return False
+        self.model = changed
+        return True
+
+
+def simplify(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
+    """The network as ONNX Runtime's basic optimization leaves it: constants folded, what does nothing removed.
+
+    Raises:
+        RuntimeFailure: ONNX Runtime cannot open it.
+    """
+    import onnxruntime
+
+    path, simple = folder / "trial.onnx", folder / "simple.onnx"
+    path.write_bytes(model.SerializeToString())
+    options = _options()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(simple)
+    try:
+        _session(path, options)
+        return onnx.load_model_from_string(simple.read_bytes())
+    except Exception as err:  # its errors have no common class but Exception
+        raise RuntimeFailure(f"ONNX Runtime: {one_line(err)}") from err
+
+
+def _options() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    return options
+
+
+def _session(path: Path, options: Any) -> Any:
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
