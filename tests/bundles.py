@@ -118,6 +118,67 @@ def brightness(folder: Path, *, name: str = "brightness", **changes: Any) -> Mod
     return write_bundle(folder, msgspec.structs.replace(contract, **changes), {"model": path})
 
 
+def levels(folder: Path, *, name: str = "levels", layout: str = "NCHW", stride: int = 1, **changes: Any) -> ModelBundle:
+    """A segmenter: each pixel `dark`, `middle` or `bright`, whichever of 1/6, 3/6 and 5/6 its brightness is nearest to.
+
+    The score of a level t is 2 t v - t**2 for a brightness v: linear, so that interpolated scores are the scores of
+    the interpolated brightness. With a `stride` the map has one cell for a patch, of its mean.
+    """
+    level = np.array([1, 3, 5], np.float32) / 6
+    constants = {"weight": (2 * level).reshape(3, 1, 1, 1), "bias": -(level**2)}
+    nodes = [
+        helper.make_node("AveragePool", ["in"], ["pooled"], kernel_shape=[stride] * 2, strides=[stride] * 2),
+        helper.make_node("Conv", ["pooled", "weight", "bias"], ["out" if layout == "NCHW" else "scores"]),
+    ]
+    dims: list[Any] = ["batch", 3, "height_out", "width_out"]
+    if layout == "NHWC":
+        nodes.append(helper.make_node("Transpose", ["scores"], ["out"], perm=[0, 2, 3, 1]))
+        dims = ["batch", "height_out", "width_out", 3]
+    if layout == "ids":
+        nodes.append(helper.make_node("ArgMax", ["scores"], ["out"], axis=1, keepdims=0))
+        dims = ["batch", "height_out", "width_out"]
+    kind, dtype = (TensorProto.INT64, "int64") if layout == "ids" else (TensorProto.FLOAT, "float32")
+    path = folder.parent / f"{name}.onnx"
+    _save(path, nodes, constants, ["batch", 1, "height", "width"], dims, output_type=kind)
+    tensors = GraphSpec(
+        inputs=[TensorSpec("in", "float32", ["batch", 1, "height", "width"], "NCHW")],
+        outputs=[TensorSpec("out", dtype, dims, "")],
+    )
+    contract = spec(
+        name=name,
+        task="segment",
+        graphs={"model": tensors},
+        input=InputSpec(channels="gray", multiple_of=stride),
+        output=OutputSpec(
+            decoder="argmax-map",
+            parameters={"output": "out", "layout": layout},
+            labels=["dark", "middle", "bright"],
+        ),
+    )  # fmt: skip
+    return write_bundle(folder, msgspec.structs.replace(contract, **changes), {"model": path})
+
+
+def quarters(folder: Path, *, name: str = "quarters", **changes: Any) -> ModelBundle:
+    """An embedder: the mean color of each quarter of an 8x8 picture, 12 numbers. A black picture has no direction."""
+    nodes = [
+        helper.make_node("AveragePool", ["in"], ["pooled"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Flatten", ["pooled"], ["out"]),
+    ]
+    path = _save(folder.parent / f"{name}.onnx", nodes, {}, ["batch", 3, 8, 8], ["batch", 12])
+    tensors = GraphSpec(
+        inputs=[TensorSpec("in", "float32", ["batch", 3, 8, 8], "NCHW")],
+        outputs=[TensorSpec("out", "float32", ["batch", 12], "")],
+    )
+    contract = spec(
+        name=name,
+        task="embed",
+        graphs={"model": tensors},
+        input=InputSpec(resize=Resize(rule="stretch", size_hw=(8, 8))),
+        output=OutputSpec(decoder="embedding", parameters={"output": "out"}),
+    )
+    return write_bundle(folder, msgspec.structs.replace(contract, **changes), {"model": path})
+
+
 def _save(
     path: Path,
     nodes: list[onnx.NodeProto],
@@ -125,12 +186,13 @@ def _save(
     input_dims: list[Any],
     output_dims: list[Any],
     output: str = "out",
+    output_type: int = TensorProto.FLOAT,
 ) -> Path:
     graph = helper.make_graph(
         nodes,
         "test",
         [helper.make_tensor_value_info("in", TensorProto.FLOAT, input_dims)],
-        [helper.make_tensor_value_info(output, TensorProto.FLOAT, output_dims)],
+        [helper.make_tensor_value_info(output, output_type, output_dims)],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)

@@ -20,6 +20,8 @@ BUILTIN: dict[str, dict[str, str]] = {
     "task": {
         "classify": "pixelwright.tasks.classify.task:TASK",
         "enhance": "pixelwright.tasks.enhance.task:TASK",
+        "segment": "pixelwright.tasks.segment.task:TASK",
+        "embed": "pixelwright.tasks.embed.task:TASK",
     },
     "runtime": {
         "onnxruntime": "pixelwright.runtimes.onnx:RUNTIME",
@@ -37,6 +39,12 @@ BUILTIN: dict[str, dict[str, str]] = {
     },
     "export": {
         "csv": "pixelwright.data.table_csv:EXPORT",
+        "parquet": "pixelwright.data.table_parquet:EXPORT",
+        "coco": "pixelwright.data.coco:EXPORT",
+        "yolo": "pixelwright.data.yolo:EXPORT",
+        "voc": "pixelwright.data.voc:EXPORT",
+        "labelme": "pixelwright.data.labelme:EXPORT",
+        "masks": "pixelwright.data.masks:EXPORT",
     },
     "format": {
         "jpeg": "pixelwright.io.formats.jpeg:FORMAT",
@@ -49,6 +57,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "jpeg2000": "pixelwright.io.formats.jpeg2000:FORMAT",
         "jpegxl": "pixelwright.io.formats.jpegxl:FORMAT",
         "heif": "pixelwright.io.formats.heif:FORMAT",
+        "dicom": "pixelwright.io.formats.dicom:FORMAT",
     },
 }
 

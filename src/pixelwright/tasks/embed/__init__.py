@@ -1,0 +1,1 @@
+"""A vector for each picture, near that of pictures like it."""
