@@ -10,7 +10,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from pixelwright.interop.tflite import rewrite, schema
-from pixelwright.interop.tflite.emitter import IR_VERSION, OPSETS, Emitter, Fact
+from pixelwright.interop.tflite.emitter import IR_VERSION, OPSET, OPSET_16_BIT, Emitter, Fact
 from pixelwright.interop.tflite.faults import DamageError, LackError
 from pixelwright.interop.tflite.network import Network
 from pixelwright.interop.tflite.ops import CONVERTERS
@@ -55,7 +55,8 @@ def convert(network: Network, file_bytes: int, *, dequantize: bool = False, free
         raise LackError(missing)
     network = rewrite.merge(network)
     inputs, outputs = _public_names(network)
-    emit = Emitter(file_bytes, taken=(*inputs, *outputs))
+    wide = not dequantize and any(tensor.quantized and tensor.dtype in ("int16", "uint16") for tensor in network.tensors)
+    emit = Emitter(file_bytes, taken=(*inputs, *outputs), opset=OPSET_16_BIT if wide else OPSET)
     values = Values(network, emit, dequantize=dequantize, free_batch=free_batch)
     for index, name in zip(network.inputs, inputs, strict=True):
         tensor = network.tensors[index]
@@ -110,7 +111,7 @@ def _assemble(emit: Emitter, inputs: list[str], ends: list[tuple[str, str]], *, 
         [_declare(wanted, emit.facts[name], free_batch=free_batch) for wanted, name in ends],
         constants,
     )
-    return helper.make_model(graph, opset_imports=list(OPSETS), ir_version=IR_VERSION, producer_name="pixelwright")
+    return helper.make_model(graph, opset_imports=list(emit.opsets), ir_version=IR_VERSION, producer_name="pixelwright")
 
 
 def _reached(nodes: Iterable[onnx.NodeProto], outputs: list[str]) -> list[onnx.NodeProto]:

@@ -22,8 +22,9 @@ from onnx.shape_inference import infer_node_outputs
 from pixelwright.interop.tflite.faults import DamageError, LackError
 from pixelwright.interop.tflite.network import MAX_TENSOR_BYTES
 
-OPSET, IR_VERSION = 21, 10  # the first with 16-bit quantization; ONNX Runtime 1.23 and OpenVINO 2026 know both
-OPSETS = (helper.make_opsetid("", OPSET),)
+OPSET, IR_VERSION = 20, 10
+OPSET_16_BIT = 21  # the first with 16-bit quantization; where it is not needed, ONNX Runtime 1.31 stumbles over its own
+# rewriting of 8-bit quantization, which gives 21's new attribute output_dtype a type that its zero point has not
 MAX_FOLDED = 1 << 22  # elements; what is computed here is mostly shapes
 MAX_GROWTH, GROWTH_FLOOR_BYTES = 16, 1 << 26  # constants of the result against the bytes of the file
 
@@ -49,11 +50,13 @@ class Fact:
 class Emitter:
     """Nodes and constants of a graph in the making."""
 
-    def __init__(self, file_bytes: int, taken: Iterable[str] = ()) -> None:
+    def __init__(self, file_bytes: int, taken: Iterable[str] = (), opset: int = OPSET) -> None:
         self.nodes: list[onnx.NodeProto] = []
         self.facts: dict[str, Fact] = {}
         self.constants: dict[str, Array] = {}
         self.multiplications = 0
+        self.opset = opset
+        self.opsets = (helper.make_opsetid("", opset),)
         self._shared: dict[tuple[str, Dims, bytes], str] = {}
         self._count = 0
         self._prefix = "v"
@@ -129,7 +132,7 @@ class Emitter:
             helper.make_tensor_value_info(name, _code(array.dtype.name), array.shape) for name, array in arrays.items()
         ]
         results = [onnx.ValueInfoProto(name=name) for name in node.output]
-        model = helper.make_model(helper.make_graph([node], "fold", facts, results), opset_imports=list(OPSETS))
+        model = helper.make_model(helper.make_graph([node], "fold", facts, results), opset_imports=list(self.opsets))
         with np.errstate(all="ignore"):
             return [np.asarray(array) for array in ReferenceEvaluator(model).run(None, dict(arrays))]
 
@@ -143,11 +146,11 @@ class Emitter:
         }
         # Of the opset in use the schema's latest version that is not newer.
         found = infer_node_outputs(
-            onnx.defs.get_schema(node.op_type, OPSET),
+            onnx.defs.get_schema(node.op_type, self.opset),
             node,
             types,
             data,
-            opset_imports=list(OPSETS),
+            opset_imports=list(self.opsets),
             ir_version=IR_VERSION,
         )
         return {name: _fact(node, name, found.get(name)) for name in node.output}

@@ -53,8 +53,8 @@ def finish(values: Values, op: Operator, name: str, layout: Layout = "last") -> 
     if not tensor.quantized:
         values.put_real(output, clip(values, name, bounds), layout)
     elif values.dequantize:
-        if activation == schema.NONE:
-            bounds = implied_bounds(values, op)
+        if activation in BOUNDS or activation == schema.NONE:
+            bounds = _narrower(bounds, implied_bounds(values, op))
         values.put_real(output, clip(values, name, bounds), layout)
     else:
         stored = values.quantize(name, tensor)
@@ -85,6 +85,11 @@ def _clip_stored(values: Values, name: str, tensor: Tensor, bounds: Bounds) -> s
     return values.emit.node("Clip", [name, *sides])
 
 
+def _narrower(one: Bounds, other: Bounds) -> Bounds:
+    low, high = ([bound for bound in pair if bound is not None] for pair in zip(one, other, strict=True))
+    return max(low, default=None), min(high, default=None)
+
+
 def implied_bounds(values: Values, op: Operator) -> Bounds:
     """The bounds that a result's integers put on it, where these look like an activation that was merged into them."""
     tensor = values.tensor(op.outputs[0])
@@ -95,8 +100,7 @@ def implied_bounds(values: Values, op: Operator) -> Bounds:
     if not _nonnegative(tensor):
         return OPEN
     info = np.iinfo(tensor.dtype)
-    top = float(tensor.quantization.scale[0]) * (info.max - info.min)
-    return (0.0, 6.0) if abs(top - 6) <= 6 / 255 else (0.0, None)
+    return 0.0, float(tensor.quantization.scale[0]) * (info.max - info.min)
 
 
 def _nonnegative(tensor: Tensor) -> bool:
