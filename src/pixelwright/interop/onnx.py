@@ -12,7 +12,7 @@ from os import PathLike
 from pathlib import Path, PurePosixPath
 
 from pixelwright.bundle.files import is_inside, path_fault
-from pixelwright.errors import DamagedModel, MissingExtra, UsageError
+from pixelwright.errors import DamagedModel, MissingExtra, UnsupportedModel, UsageError
 from pixelwright.interop import sandbox
 from pixelwright.interop.imported import Imported, Importer
 from pixelwright.io.onnx_wire import external_locations
@@ -31,7 +31,8 @@ def read(path: str | PathLike[str], *, outputs: Sequence[str] = (), dequantize: 
 
     Raises:
         DamagedModel: The file is no sound ONNX file, or refers to files outside its folder.
-        UsageError: It is of a kind that is not converted, all of it named; or there are no such outputs.
+        UnsupportedModel: It uses what is not converted; all of it is named.
+        UsageError: There is no such file, or there are no such outputs.
         RuntimeFailure: ONNX Runtime cannot run it, or the work crashed or took too long.
         MissingExtra: The `onnx` package is not installed.
     """
@@ -64,7 +65,7 @@ def _check_files(file: Path) -> None:
             raise DamagedModel(f"{file}: its weights {location!r} are missing. Put that file beside it.")
         total += weights.stat().st_size
     if total > MAX_BYTES:
-        raise UsageError(f"{file}: has {total / 1e9:.1f} GB with its weights; up to 2.1 GB are converted.")
+        raise UnsupportedModel(f"{file}: has {total / 1e9:.1f} GB with its weights; up to 2.1 GB are converted.")
 
 
 IMPORTER = Importer("onnx", (".onnx",), read)

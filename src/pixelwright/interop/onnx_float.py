@@ -7,7 +7,7 @@ import onnx
 from onnx import numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from pixelwright.errors import UsageError
+from pixelwright.errors import UnsupportedModel
 from pixelwright.interop import onnx_graph
 from pixelwright.interop.onnx_run import Conversion
 from pixelwright.runtimes.parity import difference
@@ -20,12 +20,12 @@ def dequantize(state: Conversion, feeds: dict[str, Array]) -> None:
     """Take the rounding out of a network, and note how much that changes.
 
     Raises:
-        UsageError: It computes in integers in other ways.
+        UnsupportedModel: It computes in integers in other ways.
     """
     model = state.model
     others = sorted({node.op_type for node in onnx_graph.all_nodes(model.graph) if _computes_in_integers(node.op_type)})
     if others:
-        raise UsageError(
+        raise UnsupportedModel(
             f"{state.path}: computes with {', '.join(others)}, which cannot be dequantized. Leave it quantized."
         )
     before = state.trial.run(model, feeds)

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from pixelwright.errors import DamagedModel, UsageError
+from pixelwright.errors import DamagedModel, UnsupportedModel, UsageError
 
 OPSET, IR_VERSION = 21, 10  # what ONNX Runtime 1.23 and OpenVINO 2026 both know; as the TensorFlow Lite importer writes
 OLDEST_OPSET = 7  # ONNX Runtime promises nothing below
@@ -21,20 +21,20 @@ def check_convertible(model: onnx.ModelProto, path: str) -> None:
     """Nothing, if all of a network is standard ONNX.
 
     Raises:
-        DamagedModel: It states no opset, or one from before the promises of ONNX.
-        UsageError: It uses operators from outside the standard; all are named.
+        DamagedModel: It states no opset.
+        UnsupportedModel: Its operators are too old, too new, or not of the standard; all of these are named.
     """
     opsets = {imported.domain: imported.version for imported in model.opset_import}
     version = next((opsets[domain] for domain in STANDARD if domain in opsets), None)
     if version is None:
         raise DamagedModel(f"{path}: states no version of the ONNX operators. Export the model again.")
     if version < OLDEST_OPSET:
-        raise UsageError(
+        raise UnsupportedModel(
             f"{path}: is of opset {version}; expected {OLDEST_OPSET} or newer. Export the model again with a newer one."
         )
     known = onnx.defs.onnx_opset_version()
     if version > known:
-        raise UsageError(
+        raise UnsupportedModel(
             f"{path}: is of opset {version}; the installed onnx knows up to {known}. Run: pip install -U onnx"
         )
     foreign = Counter(
@@ -44,7 +44,7 @@ def check_convertible(model: onnx.ModelProto, path: str) -> None:
     )
     if foreign:
         said = ", ".join(f"{name} ({count} times)" for name, count in sorted(foreign.items()))
-        raise UsageError(
+        raise UnsupportedModel(
             f"{path}: uses operators that are not of the ONNX standard (opset {version}): {said}. "
             "Export the model without them, or expose tensors before them with --output-tensor."
         )
