@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import csv
+import io
+import os
 from pathlib import Path
 
+from pixelwright.data.aside import new_file
 from pixelwright.data.export import Export, Found
 
 
 def write(found: Found, folder: Path) -> None:
     """The table, in UTF-8 with a heading. A picture in which nothing was found has one row of its path alone."""
-    aside = folder / "results.csv.tmp"
-    with aside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as out:
+    with new_file(folder / "results.csv") as file:
+        # A name of any bytes is written as these bytes. Windows has names that are none, and they get escapes.
+        errors = "backslashreplace" if os.name == "nt" else "surrogateescape"
+        out = io.TextIOWrapper(file, encoding="utf-8", errors=errors, newline="", write_through=True)
         table = csv.DictWriter(out, ["path", *found.columns, "error"], extrasaction="ignore")
         table.writeheader()
         for record in found.records():
             failure = record.get("error", {}).get("message", "")
             for row in ([] if failure else found.rows(record)) or [{}]:
                 table.writerow({"path": record["path"], "error": failure, **row})
-    aside.replace(folder / "results.csv")
+        out.detach()
 
 
 EXPORT = Export("csv", "one table, a row for each thing found", (), write)

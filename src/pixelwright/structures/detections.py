@@ -110,13 +110,14 @@ class Detections:
 
     def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_] | slice) -> Detections:
         """Some of the rows, in the order given."""
-        picked = np.arange(len(self))[rows]
+        picked: npt.NDArray[np.intp] = np.arange(len(self))[rows]
+        order: list[int] = picked.tolist()
         return Detections(
             self.boxes_xyxy[picked],
             self.scores[picked],
             self.class_ids[picked],
-            tuple(self.labels[row] for row in picked),
-            self.masks and Masks(self.masks.size_hw, tuple(self.masks.runs[row] for row in picked)),
+            tuple(self.labels[row] for row in order),
+            self.masks and Masks(self.masks.size_hw, tuple(self.masks.runs[row] for row in order)),
             None if self.keypoints is None else self.keypoints[picked],
             self.keypoint_names,
             None if self.track_ids is None else self.track_ids[picked],
@@ -145,9 +146,9 @@ class Detections:
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Detections:
         """The result that `to_dict` wrote."""
-        rows = record["detections"]
-        first = rows[0] if rows else {}
-        names = tuple(first.get("keypoints", ()))
+        rows: list[dict[str, Any]] = record["detections"]
+        first: dict[str, Any] = rows[0] if rows else {}
+        names: tuple[str, ...] = tuple(first.get("keypoints", ()))
         return cls(
             boxes_xyxy=np.array([row["box_xyxy"] for row in rows], np.float32).reshape(-1, 4),
             scores=np.array([row["score"] for row in rows], np.float32),

@@ -10,7 +10,7 @@ from pathlib import Path
 from pixelwright import registry
 from pixelwright.contract import Task
 from pixelwright.data.export import Export, Found
-from pixelwright.errors import ImageError, MissingExtra, UsageError
+from pixelwright.errors import ImageError, UsageError
 from pixelwright.io.images import fitting_suffix, formats, write_image
 from pixelwright.structures.raster import Raster
 from pixelwright.structures.spec import BundleSpec
@@ -82,8 +82,7 @@ def check_exports(names: Sequence[str], task: Task) -> None:
 
     Raises:
         UnknownName: There is no such layout; the message names those there are.
-        UsageError: It cannot hold the results.
-        MissingExtra: Something is to be installed.
+        UsageError: It cannot hold the results, or something is to be installed for it.
     """
     for name in names:
         export: Export = registry.get("export", name)
@@ -91,7 +90,7 @@ def check_exports(names: Sequence[str], task: Task) -> None:
             fitting = [one for one in registry.names("export") if _holds(one, task)]
             raise UsageError(f"{name} cannot hold what {task.name} finds. Export to one of: {', '.join(fitting)}.")
         if reason := export.available():
-            raise MissingExtra(f"export to {name}: {reason}.")
+            raise UsageError(f"export to {name}: {reason}.")
 
 
 def _holds(name: str, task: Task) -> bool:
