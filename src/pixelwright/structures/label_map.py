@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
@@ -10,9 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import ShapeError
-from pixelwright.structures.masks import decode_runs, encode_runs, runs_to_text, text_to_runs
+from pixelwright.structures.masks import Runs, runs_to_text, text_to_runs
 
 Ids = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16))
+COUNTED_AT_ONCE = 1 << 20  # NumPy counts in numbers of 8 bytes: eight times the memory of the ids
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +43,10 @@ class LabelMap:
     void_id: int | None = None
 
     def __post_init__(self) -> None:
-        if self.ids.ndim != 2 or self.ids.dtype not in (np.uint8, np.uint16):
+        if self.ids.ndim != 2 or self.ids.dtype not in DTYPES:
             raise ShapeError(f"ids: expected (H, W) uint8 or uint16, got {self.ids.shape} {self.ids.dtype}.")
-        unknown = [value for value in self._present() if value >= len(self.labels) and value != self.void_id]
+        present = np.flatnonzero(self._counts()).tolist()
+        unknown = [value for value in present if value >= len(self.labels) and value != self.void_id]
         if unknown:
             raise ShapeError(f"ids: {unknown[0]} has no label; there are {len(self.labels)}. Name void, or add labels.")
 
@@ -66,7 +71,7 @@ class LabelMap:
     @property
     def shares(self) -> dict[str, float]:
         """The share of the pixels of each class that is there, largest first; void is left out."""
-        counts = np.bincount(self.ids.ravel(), minlength=1)
+        counts = self._counts()
         order = sorted(np.flatnonzero(counts), key=lambda class_id: -counts[class_id])
         return {self.labels[one]: float(counts[one] / self.ids.size) for one in order if one != self.void_id}
 
@@ -76,32 +81,71 @@ class LabelMap:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as written to JSON lines: each class that is there, with its runs as COCO writes them."""
-        classes = [
+        classes: list[dict[str, Any]] = [
             {
                 "label": "void" if one == self.void_id else self.labels[one],
                 "id": one,
-                "pixels": int(np.count_nonzero(self.ids == one)),
-                "counts": runs_to_text(encode_runs(self.ids == one)),
+                "pixels": int(runs[1::2].sum(dtype=np.int64)),
+                "counts": runs_to_text(runs),
             }
-            for one in self._present()
+            for one, runs in _encode(self.ids)
         ]
         ranked = sorted(classes, key=lambda row: -row["pixels"])
         return {"label_map": {"size": list(self.size_hw), "void": self.void_id, "classes": ranked}}
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> LabelMap:
-        """The result that `to_dict` wrote; labels of classes that are not there are empty."""
+        """The result that `to_dict` wrote; labels of classes that are not there are empty.
+
+        Raises:
+            ShapeError: The classes overlap, or do not cover the picture.
+        """
         written = record["label_map"]
         height, width = written["size"]
         rows, void_id = written["classes"], written["void"]
-        highest = max((row["id"] for row in rows), default=0)
-        ids = np.zeros((height, width), np.uint8 if highest < 256 else np.uint16)
         labels = [""] * (max((row["id"] for row in rows if row["id"] != void_id), default=-1) + 1)
         for row in rows:
-            ids[decode_runs(text_to_runs(row["counts"]), (height, width))] = row["id"]
             if row["id"] != void_id:
                 labels[row["id"]] = row["label"]
-        return cls(ids, tuple(labels), void_id)
+        encoded = [(row["id"], text_to_runs(row["counts"])) for row in rows]
+        return cls(_decode(encoded, (height, width)), tuple(labels), void_id)
 
-    def _present(self) -> list[int]:
-        return np.flatnonzero(np.bincount(self.ids.ravel())).tolist() if self.ids.size else []
+    def _counts(self) -> npt.NDArray[np.int64]:
+        """How many pixels each class has."""
+        flat, counts = self.ids.ravel(), np.zeros(int(self.ids.max(initial=0)) + 1, np.int64)
+        for start in range(0, flat.size, COUNTED_AT_ONCE):
+            counts += np.bincount(flat[start : start + COUNTED_AT_ONCE], minlength=len(counts))
+        return counts
+
+
+def _encode(ids: Ids) -> Iterator[tuple[int, Runs]]:
+    """Each class that is there with its runs, all from one pass over the places where the class changes."""
+    flat = ids.ravel(order="F")
+    if not flat.size:
+        return
+    starts = np.concatenate(([0], np.flatnonzero(flat[1:] != flat[:-1]) + 1))
+    ends = np.append(starts[1:], flat.size)
+    order = np.argsort(flat[starts], kind="stable")
+    present, firsts = np.unique(flat[starts[order]], return_index=True)
+    for class_id, stretches in zip(present.tolist(), np.split(order, firsts[1:]), strict=True):
+        bounds = np.stack((starts[stretches], ends[stretches]), axis=1).ravel()
+        rest = [flat.size] if bounds[-1] < flat.size else []
+        yield class_id, np.diff(np.concatenate(([0], bounds, rest))).astype(np.uint32)
+
+
+def _decode(encoded: Sequence[tuple[int, Runs]], size_hw: tuple[int, int]) -> npt.NDArray[Any]:
+    """The map whose classes have these runs."""
+    dtype = np.dtype(np.uint8 if max((class_id for class_id, _ in encoded), default=0) < 256 else np.uint16)
+    ends = [np.cumsum(runs, dtype=np.int64)[1::2] for _, runs in encoded]
+    lengths = np.concatenate([runs[1::2] for _, runs in encoded] or [np.zeros(0, np.uint32)]).astype(np.int64)
+    starts = np.concatenate([*ends, np.zeros(0, np.int64)]) - lengths
+    values = np.repeat(np.array([class_id for class_id, _ in encoded], dtype), [len(end) for end in ends])
+    order = np.argsort(starts, kind="stable")
+    # Each stretch begins where the one before ends, and the last ends where the map does.
+    bounds = np.concatenate(([0], np.cumsum(lengths[order])))
+    if (starts[order] != bounds[:-1]).any() or bounds[-1] != size_hw[0] * size_hw[1]:
+        raise ShapeError(
+            f"label map: the runs of its classes overlap or do not cover {size_hw[0]} rows, {size_hw[1]} columns. "
+            "Each pixel needs exactly one class."
+        )
+    return np.ascontiguousarray(np.repeat(values[order], lengths[order]).reshape(size_hw[1], size_hw[0]).T)
