@@ -14,8 +14,12 @@ _HOMES: Mapping[str, str] = MappingProxyType(
     {
         "ClassScores": "pixelwright.structures.results",
         "Color": "pixelwright.structures.image",
+        "Detections": "pixelwright.structures.detections",
+        "Embedding": "pixelwright.structures.results",
         "Execution": "pixelwright.model",
         "Image": "pixelwright.structures.image",
+        "LabelMap": "pixelwright.structures.label_map",
+        "Masks": "pixelwright.structures.masks",
         "Model": "pixelwright.model",
         "ModelBundle": "pixelwright.bundle",
         "PixelwrightError": "pixelwright.errors",

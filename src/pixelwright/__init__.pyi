@@ -16,10 +16,14 @@ from pixelwright.io.images import write_image as write_image
 from pixelwright.model import Execution as Execution
 from pixelwright.model import Model as Model
 from pixelwright.model import load as load
+from pixelwright.structures.detections import Detections as Detections
 from pixelwright.structures.image import Color as Color
 from pixelwright.structures.image import Image as Image
+from pixelwright.structures.label_map import LabelMap as LabelMap
+from pixelwright.structures.masks import Masks as Masks
 from pixelwright.structures.raster import Raster as Raster
 from pixelwright.structures.raster import Window as Window
 from pixelwright.structures.results import ClassScores as ClassScores
+from pixelwright.structures.results import Embedding as Embedding
 
 __version__: str

@@ -13,6 +13,7 @@ from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.contract import Graphs, PredictOptions, Task
 from pixelwright.errors import RuntimeFailure, UsageError
 from pixelwright.io.exchange import from_numpy, from_pillow
+from pixelwright.io.icc import to_srgb
 from pixelwright.io.images import MAX_PIXELS, open_raster
 from pixelwright.io.sources import list_images
 from pixelwright.pipeline import Budget, Done, flow
@@ -91,7 +92,7 @@ class Model:
             options: Fields of `PredictOptions` that differ from the model's own.
 
         Returns:
-            What the task makes: `ClassScores`, or an `Image`.
+            What the task makes: `ClassScores`, `Detections`, `LabelMap`, `Embedding`, or an `Image`.
         """
         chosen = self._options(options)
         raster = as_raster(source, max_pixels=self.execution.max_pixels)
@@ -99,6 +100,24 @@ class Model:
             prepared = self.task.prepare(raster, self.bundle)
             result = self.task.predict([prepared], self.graphs(self._cores()), self.bundle, chosen)[0]
             return result.read() if isinstance(result, Raster) else result
+
+    def draw(self, source: Any, result: Any) -> Image:
+        """A picture with its result painted on: upright, sRGB, in full size.
+
+        Args:
+            source: What the result is of: whatever `model(...)` takes.
+            result: What `model(source)` gave.
+
+        Example:
+            >>> import pixelwright as pw
+            >>> model = pw.load("digits")
+            >>> shown = model.draw("scans/7.png", model("scans/7.png"))  # a notebook shows an Image
+            >>> pw.write_image(shown, "seven.png")
+        """
+        with as_raster(source, max_pixels=self.execution.max_pixels) as raster:
+            upright = to_srgb(raster.read())
+        # A task hands out rasters where a caller gets images.
+        return self.task.draw(upright, Raster.of(result) if isinstance(result, Image) else result, self.bundle)
 
     def stream(self, sources: Any, **options: Any) -> Iterator[Done[Any, Any]]:
         """Results of many pictures in their order, with bounded memory, whatever ran in parallel.

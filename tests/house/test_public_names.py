@@ -16,8 +16,12 @@ import pixelwright
 PUBLIC = {
     "ClassScores",
     "Color",
+    "Detections",
+    "Embedding",
     "Execution",
     "Image",
+    "LabelMap",
+    "Masks",
     "Model",
     "ModelBundle",
     "PixelwrightError",

@@ -156,14 +156,14 @@ class Image:
         return replace(self, **changes)
 
     def _repr_png_(self) -> bytes | None:
-        """A preview for notebooks, at most 1024 pixels wide: 8 bit, without alpha and profile."""
+        """A preview for notebooks, at most 1024 pixels wide and high: 8 bit, without alpha and profile."""
         if not (self.color.is_rgb or self.color.is_gray):
             return None
         from io import BytesIO
 
         from PIL import Image as PillowImage
 
-        step = -(-self.pixels.shape[1] // 1024)
+        step = -(-max(self.size_hw) // 1024)
         scaled = self.pixels[::step, ::step].astype(np.float32) * (255 / self.white)
         small = np.nan_to_num(np.rint(scaled)).clip(0, 255).astype(np.uint8)
         out = BytesIO()
