@@ -55,6 +55,8 @@ def convert(network: Network, file_bytes: int, *, dequantize: bool = False, free
         raise LackError(missing)
     network = rewrite.merge(network)
     inputs, outputs = _public_names(network)
+    if not dequantize:
+        network = rewrite.same_signs(network)
     wide = not dequantize and any(tensor.quantized and tensor.dtype in ("int16", "uint16") for tensor in network.tensors)
     emit = Emitter(file_bytes, taken=(*inputs, *outputs), opset=OPSET_16_BIT if wide else OPSET)
     values = Values(network, emit, dequantize=dequantize, free_batch=free_batch)

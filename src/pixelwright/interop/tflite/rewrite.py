@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from pixelwright.interop.tflite import schema
-from pixelwright.interop.tflite.network import Network, Operator
+from pixelwright.interop.tflite.network import Network, Operator, Tensor
 from pixelwright.interop.tflite.ops.convolution import MERGED_PADS, Pads
 
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+WEIGHTED = frozenset({*CONVOLUTIONS, "TRANSPOSE_CONV", "FULLY_CONNECTED"})
+SHIFT = 128
 
 
 def needed(network: Network) -> Network:
@@ -90,6 +92,42 @@ def _constant(network: Network, index: int, size: int) -> list[int] | None:
     if data is None or data.size != size or not np.issubdtype(data.dtype, np.integer):
         return None
     return [int(number) for number in data.reshape(-1)]
+
+
+def same_signs(network: Network) -> Network:
+    """The same network with unsigned activations and signed weights, as integer kernels want them.
+
+    ONNX Runtime 1.31 merges a convolution whose input and result are of one sign, and itself changes signed ones to
+    unsigned, but only where a single step reads them: in a residual network half of the convolutions stay apart.
+    Steps that look at the stored integers themselves leave no choice.
+    """
+    if any(op.kind == "CAST" and network.tensors[op.inputs[0]].quantized for op in network.operators if op.inputs):
+        return network
+    tensors = list(network.tensors)
+    weights = {op.inputs[1] for op in network.operators if op.kind in WEIGHTED and len(op.inputs) > 1}
+    for index, tensor in enumerate(tensors):
+        if index in weights and tensor.data is not None:
+            tensors[index] = _shifted(tensor, "uint8", "int8")
+        elif tensor.dtype == "int8":
+            tensors[index] = _shifted(tensor, "int8", "uint8")
+    steps, inputs = [], list(network.inputs)
+    for place, index in enumerate(inputs):
+        if tensors[index] is not network.tensors[index]:
+            tensors.append(network.tensors[index])
+            inputs[place] = len(tensors) - 1
+            steps.append(Operator("QUANTIZE", (inputs[place],), (index,)))
+    return replace(network, tensors=tensors, inputs=tuple(inputs), operators=[*steps, *network.operators])
+
+
+def _shifted(tensor: Tensor, before: str, after: str) -> Tensor:
+    """The same tensor with its stored integers and zero point moved by half their range."""
+    found = tensor.quantization
+    if tensor.dtype != before or found is None:
+        return tensor
+    shift = SHIFT if after == "uint8" else -SHIFT
+    data = None if tensor.data is None else (tensor.data.astype(np.int16) + shift).astype(after)
+    zero = found.zero_point + shift
+    return replace(tensor, dtype=after, data=data, quantization=replace(found, zero_point=zero))
 
 
 def kinds(operators: Iterable[Operator], known: Iterable[str]) -> Sequence[str]:
