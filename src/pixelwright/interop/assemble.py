@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -15,22 +15,24 @@ import numpy as np
 
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle, write_bundle
-from pixelwright.errors import BundleError, ParityError, PixelwrightError, UsageError
+from pixelwright.bundle.faults import spec_faults
+from pixelwright.errors import BundleError, ParityError, PixelwrightError, UnknownName
 from pixelwright.interop import onnx_graph
 from pixelwright.interop.imported import Imported
-from pixelwright.interop.measure import Measurement, measure, tensors_of
+from pixelwright.interop.measure import MODEL, Tensors, measure, tensors_of
 from pixelwright.interop.probe_picture import prepared
 from pixelwright.ops.decoders.decoder import Decoder
 from pixelwright.runtimes.probe import Case, write_probe
 from pixelwright.structures.draft import Draft, Reference
 from pixelwright.structures.spec import (
     SCHEMA_ID,
+    Artifact,
     BundleSpec,
+    FileSpec,
     GraphSpec,
     InputSpec,
     OutputSpec,
     Provenance,
-    TensorSpec,
 )
 
 AnyPath = str | PathLike[str]
@@ -83,7 +85,6 @@ def build(
 
     Raises:
         BundleError: The contract does not fit the network; all faults are named.
-        UsageError: The labels are not as many as the classes.
         ParityError: The network does not answer as its own executor did.
         RuntimeFailure: ONNX Runtime cannot run it.
     """
@@ -91,15 +92,15 @@ def build(
     with tempfile.TemporaryDirectory(prefix="pixelwright-") as place:
         folder = Path(place)
         (folder / "model.onnx").write_bytes(model.SerializeToString(deterministic=True))
-        inputs, outputs = tensors_of(folder, plan.name)
+        tensors = tensors_of(folder, plan.name)
         notes: list[str] = []
-        draft = _completed(plan, {tensor.name: tensor for tensor in outputs}, notes)
-        feeds = [{_entry(where, inputs).name: prepared(draft.input, variant)} for variant in range(PROBES)]
-        _check_feed(where, inputs[0], feeds[0][inputs[0].name], draft.input)
+        draft = _completed(plan, notes)
+        _check(where, plan, draft, tensors)
+        feeds = [{tensors.inputs[0].name: prepared(draft.input, variant)} for variant in range(PROBES)]
         measured = measure(folder, feeds, rounded=onnx_graph.has_quantized_steps(model), what=plan.name)
         if plan.reference is not None:
             _compare(plan.name, plan.reference, measured.cases[0])
-        spec = _contract(plan, draft, measured)
+        spec = msgspec.structs.replace(_contract(plan, draft, tensors), parity=list(measured.parity))
         write_probe(folder / "probe.npz", _kept(measured.cases))
         files = {"model": folder / "model.onnx", "probe": folder / "probe.npz"}
         with _spoken_of(folder / "bundle", where):
@@ -138,36 +139,46 @@ def _spoken_of(aside: Path, target: Path) -> Iterator[None]:
         raise BundleError(target, said) from err
 
 
-def _entry(where: Path, inputs: tuple[TensorSpec, ...]) -> TensorSpec:
-    if len(inputs) != 1:
-        names = [tensor.name for tensor in inputs]
-        raise BundleError(where, f"the network has {len(inputs)} inputs ({names}); expected one, a picture.")
-    return inputs[0]
+def _check(where: Path, plan: Plan, draft: Draft, tensors: Tensors) -> None:
+    """Nothing, if the contract fits the network.
+
+    Raises:
+        BundleError: It does not; every fault is named.
+    """
+    files = [FileSpec(MODEL, 0, "0" * 64)]  # what the finished bundle will have, as far as faults are looked for
+    spec = msgspec.structs.replace(_contract(plan, draft, tensors), artifacts=[Artifact("model", "onnx", files)])
+    faults = [fault for fault in spec_faults(spec) if not fault.startswith("output.labels")]
+    faults += _label_faults(plan, draft.output, tensors)
+    faults += _input_faults(draft.input, tensors)
+    if faults:
+        raise BundleError(where, f"not made: {'; '.join(faults)}.")
 
 
-def _check_feed(where: Path, entry: TensorSpec, feed: Any, spec: InputSpec) -> None:
-    """Nothing, if the prepared picture fits the network's input."""
-    dims = entry.dims
-    fits = len(dims) == 4 and all(
-        isinstance(dim, str) or not axis or dim == size
-        for axis, (dim, size) in enumerate(zip(dims, feed.shape, strict=True))
-    )
-    if not fits or feed.dtype != entry.dtype:
-        raise BundleError(
-            where,
-            f"the network's input {entry.name!r} takes {entry.dtype} {tuple(dims)}, and the contract makes "
-            f"{feed.dtype} {feed.shape} ({spec.layout}). Correct input.resize, crop_hw, layout, channels or dtype.",
-        )
-    if isinstance(dims[0], int) and dims[0] != 1:
-        raise BundleError(
-            where, f"the network takes exactly {dims[0]} pictures at a time; expected 1 or any number. Export it anew."
-        )
+def _input_faults(spec: InputSpec, tensors: Tensors) -> list[str]:
+    """What is wrong with the network's input, beside what the contract's own check finds."""
+    entry = tensors.inputs[0]
+    if len(tensors.inputs) != 1:
+        names = [tensor.name for tensor in tensors.inputs]
+        return [f"the network has {len(names)} inputs ({names}), and expected is one, a picture; export it with one"]
+    if len(entry.dims) != 4:
+        return []
+    faults = []
+    if isinstance(entry.dims[0], int) and entry.dims[0] != 1:
+        faults.append(f"the network takes exactly {entry.dims[0]} pictures at a time; export it for one or any number")
+    sides = [dim for axis, dim in zip(spec.layout, entry.dims, strict=True) if axis in "HW" and isinstance(dim, int)]
+    if sides and spec.resize is None and spec.crop_hw is None:
+        faults.append(f"input.resize: the network takes one size ({sides}); state it")
+    return faults
 
 
-def _completed(plan: Plan, outputs: Mapping[str, TensorSpec], notes: list[str]) -> Draft:
+def _completed(plan: Plan, notes: list[str]) -> Draft:
     """The draft with normalization and labels from wherever they are."""
-    draft = msgspec.structs.replace(plan.draft, input=_normalized(plan.draft.input, plan.imported, notes))
-    return msgspec.structs.replace(draft, output=_labeled(draft.output, plan, outputs))
+    labels = _labels(plan)[1]
+    return msgspec.structs.replace(
+        plan.draft,
+        input=_normalized(plan.draft.input, plan.imported, notes),
+        output=msgspec.structs.replace(plan.draft.output, labels=list(labels)),
+    )
 
 
 def _normalized(spec: InputSpec, imported: Imported, notes: list[str]) -> InputSpec:
@@ -195,26 +206,40 @@ def _spread(values: tuple[float, ...], count: int, least: float) -> list[float]:
     return list(values) if len(values) == count else [values[0] if values else least] * count
 
 
-def _labeled(output: OutputSpec, plan: Plan, outputs: Mapping[str, TensorSpec]) -> OutputSpec:
-    decoder: Decoder = registry.get("decoder", output.decoder)
-    classes = decoder.class_count(outputs, output.parameters)
-    if decoder.makes not in NEEDS_LABELS:
-        return output
+def _labels(plan: Plan) -> tuple[str, tuple[str, ...]]:
+    """The labels, and whose they are; none where the decoder makes nothing that has a label."""
     sources = (
-        ("the draft", tuple(output.labels)),
+        ("the contract", tuple(plan.draft.output.labels)),
         ("the label file", plan.labels),
         ("the model's metadata", plan.imported.labels),
     )
-    source, labels = next(((source, labels) for source, labels in sources if labels), ("", ()))
+    if not _needs_labels(plan.draft.output.decoder):
+        sources = sources[:1]
+    return next(((source, labels) for source, labels in sources if labels), ("nothing", ()))
+
+
+def _needs_labels(decoder: str) -> bool:
+    try:
+        return registry.get("decoder", decoder).makes in NEEDS_LABELS
+    except UnknownName:  # which is among the contract's faults
+        return False
+
+
+def _label_faults(plan: Plan, output: OutputSpec, tensors: Tensors) -> list[str]:
+    if not _needs_labels(output.decoder):
+        return []
+    decoder: Decoder = registry.get("decoder", output.decoder)
+    classes = decoder.class_count({tensor.name: tensor for tensor in tensors.outputs}, output.parameters)
+    source, labels = _labels(plan)
     if not labels:
-        known = "" if classes is None else f" for {classes} classes"
-        raise UsageError(f"{plan.name}: there are no labels{known}. Give a file with a label a line (--labels).")
-    if classes is not None and len(labels) != classes:
-        raise UsageError(
-            f"{plan.name}: {source} has {len(labels)} labels, from {labels[0]!r} to {labels[-1]!r}, and the network "
-            f"has {classes} classes. Give one for each."
-        )
-    return msgspec.structs.replace(output, labels=list(labels))
+        known = "" if classes is None else f" for the network's {classes} classes"
+        return [f"output.labels: there are none{known}; give a file with a label a line (--labels)"]
+    if classes is None or len(labels) == classes:
+        return []
+    return [
+        f"output.labels: {source} has {len(labels)}, from {labels[0]!r} to {labels[-1]!r}, and the network has "
+        f"{classes} classes; give one for each"
+    ]
 
 
 def _compare(name: str, reference: Reference, case: Case) -> None:
@@ -244,9 +269,9 @@ def evenly(array: Any, count: int) -> Any:
     return flat[np.linspace(0, flat.size - 1, count).astype(np.int64)]
 
 
-def _contract(plan: Plan, draft: Draft, measured: Measurement) -> BundleSpec:
-    (entry,) = measured.inputs
-    graph = GraphSpec([msgspec.structs.replace(entry, layout=draft.input.layout)], list(measured.outputs))
+def _contract(plan: Plan, draft: Draft, tensors: Tensors) -> BundleSpec:
+    entry, *others = tensors.inputs
+    inputs = [msgspec.structs.replace(entry, layout=draft.input.layout), *others]
     return BundleSpec(
         schema=SCHEMA_ID,
         name=plan.name,
@@ -255,7 +280,7 @@ def _contract(plan: Plan, draft: Draft, measured: Measurement) -> BundleSpec:
         architecture=draft.architecture,
         summary=draft.summary,
         artifacts=[],
-        graphs={"model": graph},
+        graphs={"model": GraphSpec(inputs, list(tensors.outputs))},
         input=draft.input,
         output=draft.output,
         license=draft.license,
@@ -263,7 +288,6 @@ def _contract(plan: Plan, draft: Draft, measured: Measurement) -> BundleSpec:
         tiling=draft.tiling,
         decision=draft.decision,
         measured=draft.measured,
-        parity=list(measured.parity),
     )
 
 

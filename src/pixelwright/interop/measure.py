@@ -34,34 +34,38 @@ ROUNDED_TOLERANCE = 0.04
 CHOSEN, CHOSEN_METRIC, MOST_OTHERS = ("int32", "int64"), "share of other values", 0.02
 
 
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """A network's inputs and outputs, as ONNX Runtime sees them."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Measurement:
     """What came of it.
 
     Attributes:
-        inputs: As ONNX Runtime sees them.
-        outputs: The same.
         cases: The inputs with the reference's answers.
         parity: A row for each runtime and precision that ran.
         notes: What did not run, or differs by too much.
     """
 
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
     cases: tuple[Case, ...]
     parity: tuple[Parity, ...]
     notes: tuple[str, ...]
 
 
-def tensors_of(folder: Path, what: str) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """Inputs and outputs of `model.onnx` in the folder, as ONNX Runtime sees them.
+def tensors_of(folder: Path, what: str) -> Tensors:
+    """Inputs and outputs of `model.onnx` in the folder.
 
     Raises:
-        RuntimeFailure: It cannot open the model, or crashes.
+        RuntimeFailure: ONNX Runtime cannot open the model, or crashes.
     """
     answered = sandbox.run(JOB, folder, {"runtime": REFERENCE, "precisions": []}, what=what)
     inputs, outputs = (tuple(msgspec.convert(answered[side], list[TensorSpec])) for side in ("inputs", "outputs"))
-    return inputs, outputs
+    return Tensors(inputs, outputs)
 
 
 def measure(folder: Path, feeds: Sequence[Mapping[str, Array]], *, rounded: bool, what: str) -> Measurement:
@@ -77,7 +81,6 @@ def measure(folder: Path, feeds: Sequence[Mapping[str, Array]], *, rounded: bool
         RuntimeFailure: ONNX Runtime cannot run the model.
     """
     write_probe(folder / FEEDS, [Case(feed, {}) for feed in feeds])
-    inputs, outputs = tensors_of(folder, what)
     notes: list[str] = []
     found: dict[tuple[str, Precision], list[Case]] = {}
     for name in dict.fromkeys(runtime for runtime, _ in TOLERANCES):
@@ -105,7 +108,7 @@ def measure(folder: Path, feeds: Sequence[Mapping[str, Array]], *, rounded: bool
     notes += [f"{row.runtime} {row.precision} differs by {row.largest_difference:.2g}, allowed {row.tolerance:.2g}: "
               "it is not used unless asked for." for row in rows if not row.holds]  # fmt: skip
     cases = tuple(Case(feed, case.outputs) for feed, case in zip(feeds, reference, strict=True))
-    return Measurement(inputs, outputs, cases, tuple(rows), tuple(notes))
+    return Measurement(cases, tuple(rows), tuple(notes))
 
 
 def _row(where: tuple[str, Precision], reference: Sequence[Case], cases: Sequence[Case], *, rounded: bool) -> Parity:
