@@ -112,10 +112,8 @@ def fetch(
     """
     check_address(url)
     if is_offline():
-        what = (
-            f"{OFFLINE} is set, so nothing is downloaded. Unset it, or name a folder that has {wanted.name}: --mirror"
-        )
-        raise FetchError(shown(url), f"{what} DIR.")
+        what = f"is not downloaded, since {OFFLINE} is set. Unset it, or name a folder that has the file: --mirror DIR."
+        raise FetchError(shown(url), what)
     part = target.with_name(f"{target.name}.part")
     with _writing(part):
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -293,6 +291,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         try:
             check_address(newurl, local=is_local(req.full_url) and req.type == "http")
         except FetchError as err:
+            fp.close()
             what = f"redirects to {shown(newurl)}, which is not safe. Use another mirror."
             raise FetchError(shown(req.full_url), what) from err
         return super().redirect_request(req, fp, code, msg, headers, newurl)
@@ -358,6 +357,8 @@ def _final(code: int, reason: Any) -> str:
         return f"is not there ({code}). Get the file elsewhere and name its folder with --mirror DIR."
     if code in (401, 403, 407):
         return f"access is denied ({code}). Check the address and what the server wants of you."
+    if 300 <= code < 400:
+        return "redirects in circles, or to an address that is not safe. Use another mirror."
     if code:
         return f"the server answers {code} {reason.reason}. Try again later, or name a mirror with --mirror."
     if isinstance(reason, ssl.SSLCertVerificationError):
