@@ -27,9 +27,25 @@ def add_predict_options(parser: argparse.ArgumentParser, task: Task) -> None:
         )
     if "top_k" in task.options:
         parser.add_argument("--top-k", type=_positive, metavar="N", help="so many answers at the most")
+    if "iou_threshold" in task.options:
+        parser.add_argument(
+            "--iou",
+            dest="iou_threshold",
+            type=_fraction,
+            metavar="0..1",
+            help="boxes that overlap a better one by more are dropped (default: the bundle's)",
+        )
     if "tile_px" in task.options:
         parser.add_argument(
             "--tile", dest="tile_px", type=_positive, metavar="PX", help="side of tiles of large images"
+        )
+    if "tile_overlap" in task.options:
+        parser.add_argument(
+            "--overlap",
+            dest="tile_overlap",
+            type=_fraction,
+            metavar="0..1",
+            help="part of a tile's side that its neighbors share (default: 0.2)",
         )
 
 

@@ -19,6 +19,7 @@ from pixelwright.errors import DuplicateName, PixelwrightError, UnknownName
 BUILTIN: dict[str, dict[str, str]] = {
     "task": {
         "classify": "pixelwright.tasks.classify.task:TASK",
+        "detect": "pixelwright.tasks.detect.task:TASK",
         "enhance": "pixelwright.tasks.enhance.task:TASK",
         "segment": "pixelwright.tasks.segment.task:TASK",
         "embed": "pixelwright.tasks.embed.task:TASK",
@@ -30,8 +31,14 @@ BUILTIN: dict[str, dict[str, str]] = {
     "decoder": {
         "argmax-map": "pixelwright.ops.decoders.argmax_map:DECODER",
         "embedding": "pixelwright.ops.decoders.embedding:DECODER",
+        "boxes": "pixelwright.ops.decoders.boxes:DECODER",
+        "fastestdet": "pixelwright.ops.decoders.fastestdet:DECODER",
         "image": "pixelwright.ops.decoders.image:DECODER",
+        "keypoints": "pixelwright.ops.decoders.keypoints:DECODER",
+        "scores": "pixelwright.ops.decoders.scores:DECODER",
         "softmax": "pixelwright.ops.decoders.softmax:DECODER",
+        "ssd": "pixelwright.ops.decoders.ssd:DECODER",
+        "tensors": "pixelwright.ops.decoders.tensors:DECODER",
     },
     "importer": {
         "onnx": "pixelwright.interop.onnx:IMPORTER",

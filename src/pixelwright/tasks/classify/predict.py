@@ -10,12 +10,11 @@ import numpy.typing as npt
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle
 from pixelwright.contract import Graphs, PredictOptions
-from pixelwright.errors import BundleError, UnknownName
+from pixelwright.errors import BundleError
 from pixelwright.io.icc import to_srgb
-from pixelwright.ops import batch
+from pixelwright.ops import batch, decision
 from pixelwright.structures.raster import Raster
 from pixelwright.structures.results import ClassScores
-from pixelwright.structures.spec import Decision
 
 DEFAULT_TOP_K = 5
 
@@ -30,10 +29,7 @@ def check(bundle: ModelBundle, options: PredictOptions) -> None:
     output = bundle.spec.output
     if not output.labels or registry.get("decoder", output.decoder).makes != "scores":
         raise BundleError(bundle.path, f"decoder {output.decoder!r} with {len(output.labels)} labels gives no classes.")
-    known = set(bundle.spec.output.labels)
-    for label in options.classes:
-        if label not in known:
-            raise UnknownName("class", label, known)
+    decision.check_classes(options.classes, output.labels)
 
 
 def prepare(raster: Raster, bundle: ModelBundle) -> batch.Prepared:
@@ -56,25 +52,10 @@ def predict(
     outputs = graphs["model"].run({spec.graphs["model"].inputs[0].name: batch.stack(prepared)})
     decoder = registry.get("decoder", spec.output.decoder)
     scores = decoder.run(outputs, spec.output.parameters, temperature=spec.decision.temperature)
-    wanted = _wanted(spec.output.labels, options)
-    thresholds = _thresholds(spec.output.labels, spec.decision, options)
-    top_k = options.top_k or DEFAULT_TOP_K
-    return [_rank(row, spec.output.labels, wanted & (row >= thresholds), top_k) for row in scores]
-
-
-def _wanted(labels: list[str], options: PredictOptions) -> npt.NDArray[np.bool_]:
-    if not options.classes:
-        return np.ones(len(labels), bool)
-    return np.isin(labels, options.classes)
-
-
-def _thresholds(labels: list[str], decision: Decision, options: PredictOptions) -> npt.NDArray[np.float32]:
-    if options.threshold is not None:
-        return np.full(len(labels), options.threshold, np.float32)
-    thresholds = np.full(len(labels), decision.threshold or 0.0, np.float32)
-    for label, threshold in decision.thresholds.items():
-        thresholds[labels.index(label)] = threshold
-    return thresholds
+    labels = spec.output.labels
+    wanted = decision.wanted_classes(options.classes, labels)
+    least = decision.thresholds(labels, spec.decision, options.threshold)
+    return [_rank(row, labels, wanted & (row >= least), options.top_k or DEFAULT_TOP_K) for row in scores]
 
 
 def _rank(scores: npt.NDArray[np.float32], labels: list[str], keep: npt.NDArray[np.bool_], top_k: int) -> ClassScores:
