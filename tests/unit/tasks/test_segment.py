@@ -266,3 +266,10 @@ def test_a_stream_of_pictures_gives_maps(tmp_path: Path) -> None:
     model: Model = load(levels(tmp_path / "b").path)
     found = [done.result for done in model.stream([gray(smooth((30, 20)))] * 3)]
     assert [one.size_hw for one in found] == [(30, 20)] * 3  # type: ignore[union-attr]
+
+
+def test_a_long_legend_is_cut(tmp_path: Path) -> None:
+    ids = np.arange(200, dtype=np.uint8).reshape(10, 20)
+    image = gray(np.full((10, 20), 100, np.uint8))
+    drawn = TASK.draw(image, LabelMap(ids, tuple(f"class {one}" for one in range(200))), levels(tmp_path / "b"))
+    assert drawn.size_hw[0] < 120 + 24 * 30

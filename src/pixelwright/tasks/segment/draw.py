@@ -24,10 +24,10 @@ OPACITY = 0.5
 VOID_OPACITY = 0.65
 LINE_SHARE = 1 / 500  # of the longer side: the width of the line around each region
 SHOWN_CLASSES = 24  # in the legend
-# Steps around the circle of hues, and saturations and values in turn: of 1,350 such sequences the one whose first 8,
-# 21 and 40 colors lie farthest apart in CIELAB (50, 26 and 14; 2.3 can just be told apart).
-HUE_STEP = 0.155
-TONES = ((1.0, 1.0), (0.5, 1.0), (1.0, 0.7), (0.5, 0.7), (1.0, 0.45))
+# Steps around the circle of hues, and saturations and values in turn, strong enough to be told from what they cover:
+# the first 8, 21 and 40 colors lie 57, 24 and 13 apart in CIELAB, where 2.3 can just be seen.
+HUE_STEP = 0.157
+TONES = ((1.0, 1.0), (0.55, 1.0), (1.0, 0.7), (0.7, 0.9), (1.0, 0.5))
 
 
 def draw(image: Image, result: LabelMap, bundle: ModelBundle) -> Image:
@@ -41,7 +41,10 @@ def draw(image: Image, result: LabelMap, bundle: ModelBundle) -> Image:
     factor = -(-LEAST_WIDTH_PX // painted.shape[1])
     if factor > 1:  # or a legend could not be read
         painted = painted.repeat(factor, axis=0).repeat(factor, axis=1)
-    entries = [(f"{label} {share:.1%}", result.labels.index(label)) for label, share in result.shares.items()]
+    entries = [
+        (f"{label} {share:.1%}", PAPER if _is_bare(label) else class_color(result.labels.index(label)))
+        for label, share in result.shares.items()
+    ]
     return Image(_with_legend(painted, entries), source=image.source)
 
 
@@ -66,7 +69,7 @@ def _painted(pixels: Pixels, result: LabelMap) -> Pixels:
 
     count = np.iinfo(result.ids.dtype).max + 1
     opacity = np.full(count, OPACITY, np.float32)
-    opacity[[place for place, label in enumerate(result.labels) if label.casefold() in BARE]] = 0
+    opacity[[place for place, label in enumerate(result.labels) if _is_bare(label)]] = 0
     paint = np.array([class_color(one) if one < len(result.labels) else PAPER for one in range(count)], np.float32)
     if result.void_id is not None:
         opacity[result.void_id], paint[result.void_id] = VOID_OPACITY, PAPER
@@ -95,7 +98,11 @@ def class_color(class_id: int) -> Color:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
-def _with_legend(pixels: Pixels, entries: Sequence[tuple[str, int]]) -> Pixels:
+def _is_bare(label: str) -> bool:
+    return label.casefold() in BARE
+
+
+def _with_legend(pixels: Pixels, entries: Sequence[tuple[str, Color]]) -> Pixels:
     """A picture with a dark strip below it: a colored square and a text for each class, in as many lines as needed."""
     from PIL import Image as PillowImage
     from PIL import ImageDraw, ImageFont
@@ -105,7 +112,7 @@ def _with_legend(pixels: Pixels, entries: Sequence[tuple[str, int]]) -> Pixels:
     margin, line_px = text_px // 2, text_px * 3 // 2
     font = ImageFont.load_default(text_px)
     rest = len(entries) - SHOWN_CLASSES
-    shown = [*entries[:SHOWN_CLASSES], *([(f"and {rest} more", -1)] if rest > 0 else [])] or [("nothing", -1)]
+    shown = [*entries[:SHOWN_CLASSES], *([(f"and {rest} more", None)] if rest > 0 else [])] or [("nothing", None)]
     places: list[tuple[int, int]] = []
     x, y = margin, height + margin
     for words, _ in shown:
@@ -117,8 +124,8 @@ def _with_legend(pixels: Pixels, entries: Sequence[tuple[str, int]]) -> Pixels:
     canvas = PillowImage.new("RGB", (width, y + line_px + margin), PAPER)
     canvas.paste(PillowImage.fromarray(pixels), (0, 0))
     pen = ImageDraw.Draw(canvas)
-    for (words, class_id), (left, top) in zip(shown, places, strict=True):
-        if class_id >= 0:
-            pen.rectangle((left, top, left + text_px, top + text_px), fill=class_color(class_id), outline=INK)
+    for (words, paint), (left, top) in zip(shown, places, strict=True):
+        if paint is not None:
+            pen.rectangle((left, top, left + text_px, top + text_px), fill=paint, outline=INK)
         pen.text((left + line_px, top), words, fill=INK, font=font)
     return np.asarray(canvas)
