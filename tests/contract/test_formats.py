@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clips import dicom
 from pixelwright import registry
 from pixelwright.errors import MissingExtra, UnreadableImage, UnsupportedImage
 from pixelwright.io.format import Format
@@ -45,8 +46,10 @@ def any_file(form: Format, folder: Path) -> Path:
         return written(form, picture("uint8", alpha=False), folder)
     from PIL import Image as PillowImage
 
-    path = folder / f"x{form.suffixes[0]}"
-    PillowImage.fromarray(picture("uint8", alpha=False).pixels).save(path)
+    path, pixels = folder / f"x{form.suffixes[0]}", picture("uint8", alpha=False).pixels
+    if form.name == "dicom":
+        return dicom(path, pixels)
+    PillowImage.fromarray(pixels).save(path)
     return path
 
 

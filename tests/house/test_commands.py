@@ -16,6 +16,7 @@ import pytest
 from pixelwright.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
+ALWAYS = ("", "formats", "medical", "openvino", "remote", "video")  # the core and the extras that it can do without
 
 
 def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -51,9 +52,9 @@ def test_every_dependency_is_pinned() -> None:
     assert sorted(asked - {pin.partition("==")[0] for pin in pins}) == []
 
 
-@pytest.mark.parametrize(("folder", "extras"), [("src", ("train",)), ("tests", ("dev", "formats", "openvino"))])
+@pytest.mark.parametrize(("folder", "extras"), [("src", ("train",)), ("tests", ("dev",))])
 def test_every_import_is_of_a_declared_dependency(folder: str, extras: tuple[str, ...]) -> None:
-    declared = {name for extra in ("", *extras, "formats", "openvino") for name in _dependencies()[extra]}
+    declared = {name for extra in (*ALWAYS, *extras) for name in _dependencies()[extra]}
     ours = {path.stem for path in (ROOT / folder).iterdir()} | {"pixelwright", "house"}
     imported = {name for path in (ROOT / folder).rglob("*.py") for name in _top_level(path)} - ours
     installed = packages_distributions()

@@ -6,6 +6,7 @@ Source: Exif 2.32, tag 0x0112. Orientation n says which transform brings the sto
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -69,6 +70,23 @@ def of_box_properties(quarter_turns_left: int, mirror_axis: int | None) -> int:
         3: (True, True, False),
     }[quarter_turns_left]
     return _OF_STEPS[transposed, mirrored != (mirror_axis == 1), flipped != (mirror_axis == 0)]
+
+
+def of_display_matrix(matrix: Sequence[int]) -> int | None:
+    """The EXIF orientation that equals the display matrix of a video; None where it turns by no right angle.
+
+    Args:
+        matrix: Its nine numbers, row by row: a picture's (x, y) is shown at (m0 x + m3 y, m1 x + m4 y).
+
+    Source: ISO/IEC 14496-12:2022, 6.2.2.
+    """
+    a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
+    transposed = not a and not d
+    x_step, y_step = (c, b) if transposed else (a, d)
+    rest = (a, d) if transposed else (b, c)
+    if any(rest) or not x_step or not y_step:
+        return None
+    return _OF_STEPS[transposed, x_step < 0, y_step < 0]
 
 
 def upright(raster: Raster) -> Raster:

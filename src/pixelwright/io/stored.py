@@ -1,4 +1,7 @@
-"""The bytes an image comes from: a file, a buffer or an open binary file, seen the same way by every format."""
+"""The bytes an image comes from, seen the same way by every format.
+
+A file, a member of a tar (`photos.tar::a.jpg`), an address (`https://...`), a buffer or an open binary file.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pixelwright.errors import ImageError, UnreadableImage, UsageError
+from pixelwright.io import archive, remote
 
 Readable = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
@@ -27,6 +31,7 @@ class Stored:
         head: The first `HEAD_BYTES`.
         path: Where the bytes are read from; None where `data` holds them.
         data: All bytes of an in-memory source.
+        span: Which bytes of the file they are; None for all.
     """
 
     name: str
@@ -34,16 +39,23 @@ class Stored:
     head: bytes = field(repr=False)
     path: Path | None = None
     data: bytes | None = field(default=None, repr=False)
+    span: archive.Span | None = None
 
     @classmethod
     def of(cls, source: Readable) -> Stored:
-        """A path, bytes or a binary file object (read from where it stands to its end).
+        """A path or address, bytes, or a binary file object (read from where it stands to its end).
 
         Raises:
             ImageError: No such file, no permission, a folder, or something that is no regular file.
+            MissingExtra: What reads addresses is not installed.
             UnreadableImage: There are no bytes.
             UsageError: Another type.
         """
+        if isinstance(source, str):
+            if remote.is_remote(source):
+                return cls._of_bytes(source, remote.read(source))
+            if member := archive.split(source):
+                return cls._of_member(source, *member)
         if isinstance(source, str | os.PathLike):
             return cls._of_path(Path(source))
         if isinstance(source, bytes | bytearray | memoryview):
@@ -63,8 +75,18 @@ class Stored:
         return cls(name, len(data), data[:HEAD_BYTES], data=data)
 
     @classmethod
+    def _of_member(cls, name: str, tar: Path, member: str) -> Stored:
+        span = archive.find(tar, member)
+        if not span.size:
+            raise UnreadableImage(name, "is empty (0 bytes).")
+        with archive.member_file(tar, span) as file:
+            return cls(name, span.size, file.read(HEAD_BYTES), path=tar, span=span)
+
+    @classmethod
     def _of_path(cls, path: Path) -> Stored:
         name = str(path)
+        if archive.is_tar(path):
+            archive.refuse(path)
         try:
             status = path.stat()
             if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait forever
@@ -107,4 +129,9 @@ class Stored:
         """A fresh binary file over the bytes, standing at their beginning."""
         if self.path is None:
             return io.BytesIO(self.data or b"")
-        return self.path.open("rb")
+        return self.path.open("rb") if self.span is None else archive.member_file(self.path, self.span)
+
+    @property
+    def plain_path(self) -> Path | None:
+        """The file that holds these bytes and nothing else; None where there is none."""
+        return self.path if self.span is None else None

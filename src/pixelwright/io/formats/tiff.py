@@ -27,7 +27,8 @@ MAX_PAGES = 2**16
 
 def sniff(head: bytes) -> bool:
     """Whether it begins as classic TIFF or BigTIFF, in either byte order."""
-    return head[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+    # A DICOM file may begin as TIFF too, so that viewers of either can open it.
+    return head[:4] in (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+") and head[128:132] != b"DICM"
 
 
 def open_raster(stored: Stored, page: int) -> Raster:
