@@ -6,7 +6,6 @@ The flatbuffer is read in place (`flatbuffer`, `schema`, `network`), steps that 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -32,7 +32,7 @@ def takes_batches(model: onnx.ModelProto) -> bool:
         together = session.run(None, feeds, quiet)
         for number in range(PICTURES):
             alone = session.run(None, {name: noise[number : number + 1] for name, noise in feeds.items()}, quiet)
-            for many, one in zip(together, alone, strict=True):
+            for many, one in zip(map(np.asarray, together), map(np.asarray, alone), strict=True):
                 if many.shape != (PICTURES, *one.shape[1:]) or len(one) != 1 or not _alike(many[number], one[0]):
                     return False
     except Exception:  # the runtime's own exceptions have no common root; each of them means that it does not work

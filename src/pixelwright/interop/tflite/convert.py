@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
 from pixelwright.interop.tflite import rewrite, schema
-from pixelwright.interop.tflite.emitter import IR_VERSION, OPSET, OPSET_16_BIT, Emitter, Fact
+from pixelwright.interop.tflite.emitter import IR_VERSION, OPSET, OPSET_16_BIT, Emitter, Fact, onnx_type
 from pixelwright.interop.tflite.faults import DamageError, LackError
 from pixelwright.interop.tflite.network import Network
 from pixelwright.interop.tflite.ops import CONVERTERS
@@ -57,7 +56,7 @@ def convert(network: Network, file_bytes: int, *, dequantize: bool = False, free
     inputs, outputs = _public_names(network)
     if not dequantize:
         network = rewrite.same_signs(network)
-    wide = not dequantize and any(tensor.quantized and tensor.dtype in ("int16", "uint16") for tensor in network.tensors)
+    wide = not dequantize and any(tensor.quantized and tensor.dtype.endswith("16") for tensor in network.tensors)
     emit = Emitter(file_bytes, taken=(*inputs, *outputs), opset=OPSET_16_BIT if wide else OPSET)
     values = Values(network, emit, dequantize=dequantize, free_batch=free_batch)
     for index, name in zip(network.inputs, inputs, strict=True):
@@ -130,4 +129,4 @@ def _declare(name: str, fact: Fact, *, free_batch: bool) -> onnx.ValueInfoProto:
     shape: list[int | str | None] = [size if size >= 0 else None for size in fact.shape]
     if free_batch and shape:
         shape[0] = BATCH
-    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(fact.dtype)), shape)
+    return helper.make_tensor_value_info(name, onnx_type(fact.dtype), shape)

@@ -29,11 +29,12 @@ MAX_FOLDED = 1 << 22  # elements; what is computed here is mostly shapes
 MAX_GROWTH, GROWTH_FLOOR_BYTES = 16, 1 << 26  # constants of the result against the bytes of the file
 
 # What may be computed at conversion: results are no bigger than the inputs, broadcast.
-FOLDABLE = frozenset(
-    """Abs Add And Cast Ceil Concat Div Equal Floor Gather GatherND Greater GreaterOrEqual Identity Less LessOrEqual Max
-    Min Mod Mul Neg Not Or Pow ReduceMax ReduceMin ReduceProd ReduceSum Reshape Slice Split Sqrt Squeeze Sub Transpose
-    Unsqueeze Where""".split()
-)
+_FOLDABLE = """
+Abs Add And Cast Ceil Concat Div Equal Floor Gather GatherND Greater GreaterOrEqual Identity Less LessOrEqual Max Min
+Mod Mul Neg Not Or Pow ReduceMax ReduceMin ReduceProd ReduceSum Reshape Slice Split Sqrt Squeeze Sub Transpose
+Unsqueeze Where
+"""
+FOLDABLE = frozenset(_FOLDABLE.split())
 
 Dims = tuple[int, ...]
 Array = NDArray[Any]
@@ -129,7 +130,8 @@ class Emitter:
         if sum(array.size for array in arrays.values()) > MAX_FOLDED or _broadcast(arrays.values()) > MAX_FOLDED:
             return None
         facts = [
-            helper.make_tensor_value_info(name, _code(array.dtype.name), array.shape) for name, array in arrays.items()
+            helper.make_tensor_value_info(name, onnx_type(array.dtype.name), array.shape)
+            for name, array in arrays.items()
         ]
         results = [onnx.ValueInfoProto(name=name) for name in node.output]
         model = helper.make_model(helper.make_graph([node], "fold", facts, results), opset_imports=list(self.opsets))
@@ -164,12 +166,13 @@ def _broadcast(arrays: Iterable[Array]) -> int:
     return math.prod(max(column) for column in zip(*padded, strict=True))
 
 
-def _code(dtype: str) -> int:
+def onnx_type(dtype: str) -> int:
+    """ONNX's number of a NumPy dtype."""
     return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
 
 
 def _type(fact: Fact) -> onnx.TypeProto:
-    return helper.make_tensor_type_proto(_code(fact.dtype), [size if size >= 0 else None for size in fact.shape])
+    return helper.make_tensor_type_proto(onnx_type(fact.dtype), [size if size >= 0 else None for size in fact.shape])
 
 
 def _fact(node: onnx.NodeProto, name: str, found: onnx.TypeProto | None) -> Fact:

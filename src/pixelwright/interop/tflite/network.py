@@ -75,6 +75,10 @@ class Operator:
     outputs: tuple[int, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    def has(self, place: int) -> bool:
+        """Whether an input is given."""
+        return len(self.inputs) > place and self.inputs[place] >= 0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:

@@ -1,4 +1,7 @@
-"""Steps that only prepare a convolution become its attributes: padding with zeros, and blocks that stand for dilation."""
+"""Networks rewritten before they are converted: less steps, and integers as runtimes want them.
+
+Padding with zeros before a convolution, and blocks that stand for dilation, become its attributes.
+"""
 
 from __future__ import annotations
 

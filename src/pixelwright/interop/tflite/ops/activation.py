@@ -7,8 +7,6 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
-
 from pixelwright.interop.tflite.faults import DamageError
 from pixelwright.interop.tflite.network import Operator
 from pixelwright.interop.tflite.ops.finish import Bounds, clip, finish
@@ -55,7 +53,7 @@ def normalize(values: Values, op: Operator) -> None:
     data = values.real(op.inputs[0], layout)
     beta = op.options.get("beta", 1.0)
     if beta != 1.0:
-        data = values.emit.node("Mul", [data, values.emit.constant(np.float32(beta))])
+        data = values.emit.node("Mul", [data, values.emit.constant(beta, "float32")])
     kind = "Softmax" if op.kind == "SOFTMAX" else "LogSoftmax"
     axis = channel_axis(values, op.inputs[0], layout)
     finish(values, op, values.emit.node(kind, [data], axis=axis), layout)

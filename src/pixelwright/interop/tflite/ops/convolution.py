@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -46,7 +45,7 @@ def window(op: Operator, size_hw: tuple[int, int], kernel_hw: tuple[int, int]) -
 
 
 def _weights(values: Values, op: Operator) -> NDArray[Any]:
-    found = values.known(op.inputs[1]) if len(op.inputs) > 1 else None
+    found = values.known(op.inputs[1]) if op.has(1) else None
     if found is None:
         raise LackError([f"{op.kind} whose weights are computed at run time"])
     if found.ndim != (2 if op.kind == "FULLY_CONNECTED" else 4) or not found.size:
@@ -75,7 +74,7 @@ def _kernel(values: Values, op: Operator, permutation: tuple[int, ...]) -> str:
 
 def _bias(values: Values, op: Operator) -> list[str]:
     """The bias as it is added; integers have the product of the scales of input and weights."""
-    if len(op.inputs) < 3 or op.inputs[2] < 0:
+    if not op.has(2):
         return []
     index = op.inputs[2]
     data, weights = (values.tensor(place).quantization for place in op.inputs[:2])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 
 import numpy as np
-import onnx
 
+from pixelwright.interop.tflite.emitter import onnx_type
 from pixelwright.interop.tflite.faults import DamageError, LackError
 from pixelwright.interop.tflite.network import Operator
 from pixelwright.interop.tflite.ops.places import axis_of, keep, place_of, take
@@ -116,7 +116,7 @@ def scatter(values: Values, op: Operator) -> None:
 def _long(values: Values, name: str) -> str:
     if values.emit.dtype(name) == "int64":
         return name
-    return values.emit.node("Cast", [name], to=onnx.TensorProto.INT64)
+    return values.emit.node("Cast", [name], to=onnx_type("int64"))
 
 
 def _pads(values: Values, op: Operator) -> list[tuple[int, int]]:
@@ -133,7 +133,7 @@ def pad(values: Values, op: Operator) -> None:
     layout, pads = values.layout(data), _pads(values, op)
     name, tensor = take(values, data, output, layout), values.tensor(output)
     dtype = values.emit.dtype(name)
-    if len(op.inputs) > 2 and op.inputs[2] >= 0:
+    if op.has(2):
         fill = take(values, op.inputs[2], output)
         fill = values.emit.node("Reshape", [fill, values.emit.constant([], "int64")])
     else:

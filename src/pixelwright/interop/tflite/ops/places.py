@@ -31,7 +31,7 @@ def channel_axis(values: Values, index: int, layout: Layout) -> int:
 
 
 def keeps_steps(values: Values, index: int, output: int) -> bool:
-    """Whether two tensors mean the same by the same stored value, so that values can be moved without a look at them."""
+    """Whether two tensors mean the same by the same stored value, so that values can be moved unseen."""
     before, after = values.tensor(index), values.tensor(output)
     if not before.quantized or not after.quantized:
         return not before.quantized and not after.quantized

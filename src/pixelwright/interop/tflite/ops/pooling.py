@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-
-import numpy as np
+from typing import Any
 
 from pixelwright.interop.tflite.faults import DamageError
 from pixelwright.interop.tflite.network import Operator
@@ -16,7 +15,7 @@ from pixelwright.interop.tflite.values import Values
 SMALLEST_NORM = 1e-6  # TensorFlow Lite divides by no less
 
 
-def _window(values: Values, op: Operator) -> dict[str, object]:
+def _window(values: Values, op: Operator) -> dict[str, Any]:
     shape = values.shape(op.inputs[0])
     if len(shape) != 4:
         raise DamageError(f"a {op.kind} of a tensor of {len(shape)} dimensions")
@@ -28,7 +27,7 @@ def _window(values: Values, op: Operator) -> dict[str, object]:
 
 def _average(values: Values, op: Operator, image: str) -> str:
     attributes = _window(values, op)
-    if tuple(values.emit.shape(image)[2:]) == attributes["kernel_shape"] and not np.any(attributes["pads"]):
+    if tuple(values.emit.shape(image)[2:]) == attributes["kernel_shape"] and not any(attributes["pads"]):
         return values.emit.node("GlobalAveragePool", [image])
     return values.emit.node("AveragePool", [image], **attributes)
 
@@ -61,7 +60,7 @@ def unit_length(values: Values, op: Operator) -> None:
     data = values.real(op.inputs[0], layout)
     axes = values.emit.constant([channel_axis(values, op.inputs[0], layout)], "int64")
     norm = values.emit.node("ReduceL2", [data, axes], keepdims=1)
-    norm = values.emit.node("Max", [norm, values.emit.constant(np.float32(SMALLEST_NORM))])
+    norm = values.emit.node("Max", [norm, values.emit.constant(SMALLEST_NORM, "float32")])
     finish(values, op, values.emit.node("Div", [data, norm]), layout)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import MappingProxyType
 
 import numpy as np
-from onnx import helper
 
+from pixelwright.interop.tflite.emitter import onnx_type
 from pixelwright.interop.tflite.faults import DamageError, LackError
 from pixelwright.interop.tflite.network import Operator
 from pixelwright.interop.tflite.values import Values
@@ -29,9 +29,7 @@ def widen(values: Values, op: Operator) -> None:
     values.note("float16 weights were widened to float32")
     known = values.known(data)
     if known is None:
-        name = values.emit.node(
-            "Cast", [values.stored(data, layout)], to=helper.np_dtype_to_tensor_dtype(np.dtype("f4"))
-        )
+        name = values.emit.node("Cast", [values.stored(data, layout)], to=onnx_type("float32"))
         values.put_stored(output, name, layout)
     else:
         values.put_stored(output, values.emit.constant(known, "float32"))
@@ -43,7 +41,7 @@ def cast(values: Values, op: Operator) -> None:
     layout, dtype = values.layout(data), values.tensor(output).dtype
     name = values.integers(data, layout)
     if values.emit.dtype(name) != dtype:
-        name = values.emit.node("Cast", [name], to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+        name = values.emit.node("Cast", [name], to=onnx_type(dtype))
     if values.dequantize and values.tensor(output).quantized:
         name = values.dequantized(name, values.tensor(output), layout)
     values.put_stored(output, name, layout)
@@ -60,11 +58,11 @@ def imitate(values: Values, op: Operator) -> None:
         raise DamageError(f"a FAKE_QUANT of the range {low} to {high}")
     scale = (high - low) / (top - bottom)
     zero = int(np.clip(round(bottom - low / scale), bottom, top))
-    scale_name, zero_name = values.emit.constant(np.float32(scale)), values.emit.constant(np.uint8(zero))
+    scale_name, zero_name = values.emit.constant(scale, "float32"), values.emit.constant(zero, "uint8")
     name = values.real(op.inputs[0], layout)
     name = values.emit.node("QuantizeLinear", [name, scale_name, zero_name])
     if bottom:
-        name = values.emit.node("Max", [name, values.emit.constant(np.uint8(bottom))])
+        name = values.emit.node("Max", [name, values.emit.constant(bottom, "uint8")])
     values.put_real(op.outputs[0], values.emit.node("DequantizeLinear", [name, scale_name, zero_name]), layout)
 
 

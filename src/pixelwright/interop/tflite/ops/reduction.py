@@ -7,8 +7,8 @@ from functools import partial
 from types import MappingProxyType
 
 import numpy as np
-import onnx
 
+from pixelwright.interop.tflite.emitter import onnx_type
 from pixelwright.interop.tflite.faults import DamageError
 from pixelwright.interop.tflite.network import Operator
 from pixelwright.interop.tflite.ops.finish import finish
@@ -20,7 +20,7 @@ SPATIAL = [1, 2]
 
 
 def _axes(values: Values, op: Operator) -> list[int]:
-    axes = values.numbers(op.inputs[1], f"axes of a {op.kind}") if len(op.inputs) > 1 else []
+    axes = values.numbers(op.inputs[1], f"axes of a {op.kind}") if op.has(1) else []
     return sorted({axis_of(values, op.inputs[0], axis, "last") for axis in axes})
 
 
@@ -57,14 +57,14 @@ def mean(values: Values, op: Operator) -> None:
 def _truth(values: Values, op: Operator, kind: str) -> None:
     """REDUCE_ANY and REDUCE_ALL, as extremes of zeros and ones."""
     axes = _axes(values, op)
-    name = values.emit.node("Cast", [values.stored(op.inputs[0])], to=onnx.TensorProto.INT32)
+    name = values.emit.node("Cast", [values.stored(op.inputs[0])], to=onnx_type("int32"))
     where = values.emit.constant(axes, "int64")
     name = values.emit.node(kind, [name, where], keepdims=int(op.options["keep_dims"]), noop_with_empty_axes=1)
-    values.put_stored(op.outputs[0], values.emit.node("Cast", [name], to=onnx.TensorProto.BOOL))
+    values.put_stored(op.outputs[0], values.emit.node("Cast", [name], to=onnx_type("bool")))
 
 
 def place_of_extreme(values: Values, op: Operator) -> None:
-    """ARG_MAX and ARG_MIN, of the stored integers: their order is that of the real numbers. The first of equals wins."""
+    """ARG_MAX and ARG_MIN, of the stored integers, whose order is that of the real numbers; the first of equals wins."""
     data, output = op.inputs[0], op.outputs[0]
     axis = (values.numbers(op.inputs[1], f"the axis of a {op.kind}") or [0])[0]
     axis = axis_of(values, data, axis, "last")
@@ -74,7 +74,7 @@ def place_of_extreme(values: Values, op: Operator) -> None:
     kind = "ArgMax" if op.kind == "ARG_MAX" else "ArgMin"
     found = values.emit.node(kind, [name], axis=place, keepdims=0)
     if values.tensor(output).dtype != "int64":
-        found = values.emit.node("Cast", [found], to=onnx.TensorProto.INT32)
+        found = values.emit.node("Cast", [found], to=onnx_type("int32"))
     values.put_stored(output, found)
 
 
@@ -85,7 +85,7 @@ def best(values: Values, op: Operator) -> None:
     data, count = op.inputs[0], values.numbers(op.inputs[1], "the count of a TOPK_V2")
     found, places = values.emit.node_many("TopK", [values.real(data), values.emit.constant(count, "int64")], 2, axis=-1)
     values.put_real(op.outputs[0], found)
-    values.put_stored(op.outputs[1], values.emit.node("Cast", [places], to=onnx.TensorProto.INT32))
+    values.put_stored(op.outputs[1], values.emit.node("Cast", [places], to=onnx_type("int32")))
 
 
 def multiply(values: Values, op: Operator) -> None:

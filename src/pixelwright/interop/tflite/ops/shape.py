@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from pixelwright.interop.tflite.emitter import onnx_type
 from pixelwright.interop.tflite.faults import DamageError, LackError
 from pixelwright.interop.tflite.network import Operator
 from pixelwright.interop.tflite.ops.finish import finish, finish_stored
@@ -17,7 +18,7 @@ MAX_PARTS = 4096  # of a split; a network has some dozens
 
 
 def _free_layout(values: Values, index: int) -> Layout:
-    """The layout in which a tensor can be read in the file's order at no cost: any, where one pixel or one channel is."""
+    """The layout in which a tensor reads in the file's order at no cost: any, if it has one pixel or one channel."""
     shape = values.shape(index)
     alike = len(shape) == 4 and (shape[3] == 1 or shape[1] == shape[2] == 1)
     return values.layout(index) if alike else "last"
@@ -27,9 +28,9 @@ def reshape(values: Values, op: Operator) -> None:
     """RESHAPE; the new shape is a second input, or stands in the file where there is none."""
     data, output = op.inputs[0], op.outputs[0]
     name = take(values, data, output, _free_layout(values, data))
-    given = len(op.inputs) > 1 and op.inputs[1] >= 0
+    given = op.has(1)
     if given and values.known(op.inputs[1]) is None:
-        sizes = values.emit.node("Cast", [values.stored(op.inputs[1])], to=7)
+        sizes = values.emit.node("Cast", [values.stored(op.inputs[1])], to=onnx_type("int64"))
         keep(values, data, output, values.emit.node("Reshape", [name, sizes]))
         return
     target = values.numbers(op.inputs[1], "sizes of a RESHAPE") if given else list(op.options["new_shape"])
@@ -93,18 +94,12 @@ def shape_of(values: Values, op: Operator) -> None:
         values.put_stored(op.outputs[0], values.emit.constant(list(shape), dtype))
         return
     name = values.emit.node("Shape", [values.stored(op.inputs[0])])
-    values.put_stored(op.outputs[0], values.emit.node("Cast", [name], to=_onnx_type(dtype)))
+    values.put_stored(op.outputs[0], values.emit.node("Cast", [name], to=onnx_type(dtype)))
 
 
 def rank_of(values: Values, op: Operator) -> None:
     """RANK."""
-    values.put_stored(op.outputs[0], values.emit.constant(np.int32(len(values.shape(op.inputs[0])))))
-
-
-def _onnx_type(dtype: str) -> int:
-    from onnx import helper
-
-    return helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    values.put_stored(op.outputs[0], values.emit.constant(len(values.shape(op.inputs[0])), "int32"))
 
 
 def join(values: Values, op: Operator) -> None:
