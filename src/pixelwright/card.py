@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pixelwright.structures.spec import BundleSpec, Measured, Parity, Resize, TensorSpec, Terms
+from pixelwright.structures.draft import Draft
+from pixelwright.structures.spec import BundleSpec, License, Measured, Parity, Resize, TensorSpec, Terms
 
 HUB_TASKS: Mapping[str, str] = MappingProxyType(
     {
@@ -70,15 +71,16 @@ def score_text(row: Measured) -> str:
     return f"{row.metric} {row.value:.4g}{interval}"
 
 
-def contract_rows(spec: BundleSpec) -> list[tuple[str, str]]:
+def contract_rows(spec: BundleSpec | Draft) -> list[tuple[str, str]]:
     """The contract as pairs of a name and what holds, in words."""
     taken = spec.input
+    graphs = spec.graphs if isinstance(spec, BundleSpec) else {}
     rows = [
         ("task", spec.task),
         ("architecture", spec.architecture),
         *(
             (f"graph {role}", f"{'; '.join(map(dimensions, g.inputs))} -> {'; '.join(map(dimensions, g.outputs))}")
-            for role, g in spec.graphs.items()
+            for role, g in graphs.items()
         ),
         ("color", f"{taken.color}, {taken.channels}, white {taken.white:g}, {taken.orientation}, depth {taken.depth}"),
         ("gray, alpha, other channels", f"{taken.gray}, {taken.alpha}, {taken.extra_channels}"),
@@ -106,10 +108,10 @@ def _labels(labels: Sequence[str]) -> str:
     return ", ".join(labels[:_MAX_LABELS_SHOWN]) + more
 
 
-def terms_rows(spec: BundleSpec) -> list[tuple[str, Terms]]:
+def terms_rows(terms: License) -> list[tuple[str, Terms]]:
     """The ledger: what, and its terms."""
-    data = ((f"data: {terms.name or 'unnamed'}", terms) for terms in spec.license.data)
-    return [("code", spec.license.code), ("weights", spec.license.weights), *data]
+    data = ((f"data: {one.name or 'unnamed'}", one) for one in terms.data)
+    return [("code", terms.code), ("weights", terms.weights), *data]
 
 
 def _contract(spec: BundleSpec) -> list[str]:
@@ -157,7 +159,7 @@ def _parity(rows: Sequence[Parity]) -> list[str]:
 
 
 def _licenses(spec: BundleSpec) -> list[str]:
-    cells = ((what, t.license, t.commercial, t.url, t.note) for what, t in terms_rows(spec))
+    cells = ((what, t.license, t.commercial, t.url, t.note) for what, t in terms_rows(spec.license))
     head = ("", "license", "commercial use", "where it stands", "note")
     said = f"Commercial use, by the strictest of these terms: {spec.license.commercial}."
     return ["## Licenses", "", *_table(head, cells), "", said]

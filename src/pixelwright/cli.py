@@ -1,4 +1,4 @@
-"""The command line: one thin command per verb and one per task. Only this module prints."""
+"""The command line: one thin command per verb and one per task. Only it and its `cli_` modules print."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixelwright import __version__, registry
-from pixelwright.cli_options import EXIT_CODES, add_execution, add_max_pixels, add_predict_options
+from pixelwright.cli_models import add_models
+from pixelwright.cli_options import EXIT_CODES, add_command, add_execution, add_max_pixels, add_predict_options
+from pixelwright.cli_output import DONE, FAILURES, INTERRUPTED, UNREADABLE, UNWRITABLE, WRONG_USE, print_json, say
 from pixelwright.cli_progress import clear_of_bar, show_progress
 from pixelwright.contract import PredictOptions, Task
 from pixelwright.errors import ImageError, OutputError, PixelwrightError, UsageError
@@ -22,9 +24,6 @@ from pixelwright.errors import ImageError, OutputError, PixelwrightError, UsageE
 if TYPE_CHECKING:  # what only some commands need is imported by them, so that --help stays quick
     from pixelwright.model import Model
     from pixelwright.verbs.run import Summary
-
-DONE, FAILURES, WRONG_USE, UNREADABLE, UNWRITABLE = 0, 1, 2, 3, 4
-INTERRUPTED = 130  # what a shell reports of a program ended by Ctrl-C
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,10 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURES
     except KeyboardInterrupt:
-        _say("stopped.")
+        say("stopped.")
         return INTERRUPTED
     except PixelwrightError as err:
-        _say(str(err))
+        say(str(err))
         return UNWRITABLE if isinstance(err, OutputError) else UNREADABLE if isinstance(err, ImageError) else WRONG_USE
 
 
@@ -62,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     for task in _tasks():
         _add_task(commands, task)
-    _add_models(commands)
+    add_models(commands)
     _add_plugins(commands)
     _add_demo(commands)
     return parser
@@ -74,22 +73,8 @@ def _tasks() -> Iterator[Task]:
             yield registry.get("task", name)
 
 
-def _add(
-    commands: Any, name: str, summary: str, example: str, command: Any, *, more: str = ""
-) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name,
-        help=summary.replace("%", "%%"),
-        description=summary,
-        epilog=f"example:\n  {example}\n{more}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=command)
-    return parser
-
-
 def _add_inspect(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "inspect",
         "Show what the reader understood of each file: size, depth, color, orientation, profile, pages, metadata.",
@@ -106,7 +91,7 @@ def _add_task(commands: Any, task: Task) -> None:
     def command(options: argparse.Namespace) -> int:
         return _run(task, options)
 
-    parser = _add(commands, task.name, task.summary, task.example, command, more=EXIT_CODES)
+    parser = add_command(commands, task.name, task.summary, task.example, command, more=EXIT_CODES)
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="files, folders, globs, or - for a list on stdin")
     parser.add_argument("--model", default=task.default_model, help="zoo name or bundle folder (default: %(default)s)")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR|FILE", help="a job folder, or one picture file")
@@ -127,38 +112,8 @@ def _add_task(commands: Any, task: Task) -> None:
     add_execution(parser)
 
 
-def _add_models(commands: Any) -> None:
-    parser = _add(
-        commands,
-        "models",
-        "List, show and verify the models at hand, and their licenses.",
-        "pixelwright models verify denoise",
-        lambda options: options.models_command(options),
-    )
-    verbs = parser.add_subparsers(title="commands", metavar="list|show|licenses|verify", required=True)
-    for name, summary, names, command in (
-        ("list", "every model with its task, size and headline score", None, _models_list),
-        ("show", "a model's whole contract, scores and parity", "+", _models_show),
-        ("licenses", "the terms of code, weights and training data", "*", _models_licenses),
-        ("verify", "checksums in full, and parity with the stored answers, here and now", "*", _models_verify),
-    ):
-        verb = _add(
-            verbs,
-            name,
-            summary,
-            f"pixelwright models {name}{' denoise' if names else ''}",
-            parser.get_default("command"),
-        )
-        verb.set_defaults(models_command=command)
-        verb.add_argument("--json", action="store_true", help="data on stdout")
-        if names:
-            verb.add_argument("names", nargs=names, metavar="MODEL", help="zoo names or bundle folders (default: all)")
-        if name == "licenses":
-            verb.add_argument("--commercial", action="store_true", help="exit 1 unless everything allows commerce")
-
-
 def _add_plugins(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "plugins",
         "List what other packages have added, and what of it does not work.",
@@ -169,7 +124,7 @@ def _add_plugins(commands: Any) -> None:
 
 
 def _add_demo(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "demo",
         "Do the main job on real pictures, offline, and write an HTML page about it.",
@@ -199,7 +154,7 @@ def _run(task: Task, options: argparse.Namespace) -> int:
     def print_record(record: dict[str, Any]) -> None:
         with clear_of_bar(sys.stdout):
             if options.json:
-                _print_json(record)
+                print_json(record)
             elif options.output is None and not task.makes_images and "error" not in record:
                 print(f"{record['path']}\t{task.text(record)}", flush=True)
 
@@ -208,7 +163,7 @@ def _run(task: Task, options: argparse.Namespace) -> int:
             summary = run(model, request, on_record=print_record, on_progress=progress)
     except KeyboardInterrupt:
         kept = " What was finished is kept; the same command continues where it stopped."
-        _say(f"stopped.{kept if _is_job(task, options.output) else ''}")
+        say(f"stopped.{kept if _is_job(task, options.output) else ''}")
         return INTERRUPTED
     _say_summary(model, summary)
     return summary.exit_code
@@ -249,13 +204,13 @@ def _restricted(model: Model, wanted: Sequence[str]) -> Model:
 
 def _say_summary(model: Model, summary: Summary) -> None:
     for path, reason in summary.failures:
-        _say(reason if reason.startswith(path) else f"{path}: {reason}")
+        say(reason if reason.startswith(path) else f"{path}: {reason}")
     rest = summary.failed - len(summary.failures)
     if rest > 0:
-        _say(f"... and {rest} more" + ("; all are in failed.jsonl" if summary.output else ""))
+        say(f"... and {rest} more" + ("; all are in failed.jsonl" if summary.output else ""))
     earlier = f" ({summary.earlier} of them earlier)" if summary.earlier else ""
     where = f" -> {summary.output}" if summary.output else ""
-    _say(
+    say(
         f"{model.task.name} with {model.bundle.spec.name} {model.bundle.spec.version} "
         f"({model.runtime.name} {model.precision}): {summary.done - summary.failed} done, {summary.failed} failed"
         f"{earlier} in {summary.seconds:.1f} s{where}"
@@ -274,7 +229,7 @@ def _inspect(options: argparse.Namespace) -> int:
         try:
             report = inspect(path, max_pixels=max_pixels)
             if options.json:
-                _print_json(report_dict(report))
+                print_json(report_dict(report))
             else:
                 print(report_text(report))
             if options.upright:
@@ -282,8 +237,8 @@ def _inspect(options: argparse.Namespace) -> int:
         except ImageError as err:
             failed += 1
             if options.json:
-                _print_json({"path": path, "error": str(err)})
-            _say(str(err))
+                print_json({"path": path, "error": str(err)})
+            say(str(err))
     return DONE if not failed else UNREADABLE if failed == len(options.files) else FAILURES
 
 
@@ -307,45 +262,6 @@ def _write_upright(path: str, target: Path, max_pixels: int) -> None:
         raise UsageError(str(err)) from err
 
 
-def _models_list(options: argparse.Namespace) -> int:
-    from pixelwright.verbs import models
-
-    rows = models.list_models()
-    print(json.dumps(models.list_dict(rows)) if options.json else models.list_text(rows))
-    return DONE
-
-
-def _models_show(options: argparse.Namespace) -> int:
-    from pixelwright.verbs import models
-
-    bundles = [models.show_model(name) for name in options.names]
-    if options.json:
-        print(json.dumps([models.show_dict(bundle) for bundle in bundles]))
-    else:
-        print("\n\n".join(map(models.show_text, bundles)))
-    return DONE
-
-
-def _models_licenses(options: argparse.Namespace) -> int:
-    from pixelwright.verbs import models
-
-    rows = models.list_licenses(options.names)
-    closed = models.not_commercial(rows) if options.commercial else []
-    shown = closed if options.commercial else rows
-    print(json.dumps(models.licenses_dict(shown)) if options.json else models.licenses_text(shown))
-    if options.commercial:
-        _say(f"{len(closed)} of {len(rows)} terms do not clearly allow commercial use.")
-    return FAILURES if closed else DONE
-
-
-def _models_verify(options: argparse.Namespace) -> int:
-    from pixelwright.verbs import models
-
-    verdicts = models.verify_models(options.names)
-    print(json.dumps(models.verify_dict(verdicts)) if options.json else models.verify_text(verdicts))
-    return DONE if all(verdict.ok for verdict in verdicts) else FAILURES
-
-
 def _plugins(options: argparse.Namespace) -> int:
     found = registry.plugins()
     if options.json:
@@ -365,20 +281,3 @@ def _demo(options: argparse.Namespace) -> int:
         page = demo(options.output, photos=options.photos, on_progress=progress)
     print(f"Open {page}")
     return DONE
-
-
-def _print_json(record: dict[str, Any]) -> None:
-    """A record as a line of JSON, which is UTF-8 whatever encoding the terminal has."""
-    from pixelwright.verbs.job import to_line
-
-    line = to_line(record)
-    if hasattr(sys.stdout, "buffer"):
-        sys.stdout.flush()
-        sys.stdout.buffer.write(line)
-    else:  # text is all that a replaced stream takes
-        sys.stdout.write(line.decode())
-    sys.stdout.flush()
-
-
-def _say(sentence: str) -> None:
-    print(f"pixelwright: {sentence}", file=sys.stderr)

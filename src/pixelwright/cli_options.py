@@ -14,6 +14,21 @@ exit codes:
   4 the output cannot be written, 130 stopped by Ctrl-C"""
 
 
+def add_command(
+    commands: Any, name: str, summary: str, example: str, command: Any, *, more: str = ""
+) -> argparse.ArgumentParser:
+    """A command that explains itself with an example."""
+    parser = commands.add_parser(
+        name,
+        help=summary.replace("%", "%%"),
+        description=summary,
+        epilog=f"example:\n  {example}\n{more}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=command)
+    return parser
+
+
 def add_predict_options(parser: argparse.ArgumentParser, task: Task) -> None:
     """What a user may ask of a task's answers: those options that the task reads."""
     if "threshold" in task.options:

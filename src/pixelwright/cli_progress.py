@@ -29,6 +29,19 @@ def show_progress(stream: TextIO, *, quiet_below: int = 0) -> Iterator[Callable[
 
 
 @contextmanager
+def show_transfers(stream: TextIO) -> Iterator[Callable[[Any], None]]:
+    """A function to call with each `Transfer`: on a terminal a bar for each file, with its rate and the time left.
+
+    Elsewhere a line for each file that comes, and one now and then of how far it is.
+    """
+    if stream.isatty():
+        with _transfer_bar(stream) as show:
+            yield show
+    else:
+        yield _transfer_lines(stream)
+
+
+@contextmanager
 def clear_of_bar(stream: TextIO) -> Iterator[None]:
     """Takes the bar, if one is shown, away from what is written to a stream, and draws it again below."""
     if "tqdm" not in sys.modules or not stream.isatty():
@@ -67,6 +80,49 @@ def _bar(stream: TextIO, quiet_below: int) -> Iterator[Callable[[Any], None]]:
     finally:
         if bar is not None:
             bar.close()
+
+
+@contextmanager
+def _transfer_bar(stream: TextIO) -> Iterator[Callable[[Any], None]]:
+    from tqdm import tqdm
+
+    bar: Any = None
+
+    def show(transfer: Any) -> None:
+        nonlocal bar
+        if bar is None or bar.total != transfer.total_bytes or bar.n > transfer.done_bytes:
+            if bar is not None:
+                bar.close()
+            have = transfer.done_bytes  # by an earlier attempt, and no speed of this one
+            bar = tqdm(file=stream, desc=transfer.name, total=transfer.total_bytes, initial=have, unit="B",
+                       unit_scale=True, dynamic_ncols=True, leave=False)  # fmt: skip
+        bar.update(transfer.done_bytes - bar.n)
+
+    try:
+        yield show
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _transfer_lines(stream: TextIO) -> Callable[[Any], None]:
+    name, have = "", 0
+    start = last = 0.0
+
+    def show(transfer: Any) -> None:
+        nonlocal name, have, start, last
+        now, done, total = time.monotonic(), transfer.done_bytes, transfer.total_bytes
+        if transfer.name != name:
+            name, have, start, last = transfer.name, done, now, now
+            stream.write(f"fetching {name}, {(total - done) / 1e6:.2f} MB\n")
+        elif now - last >= PLAIN_SECONDS and done > have:
+            rate = (done - have) / (now - start)
+            left = f"{rate / 1e6:.2g} MB/s, {(total - done) / rate:.0f} s left"
+            stream.write(f"{name}: {done / 1e6:.2f} of {total / 1e6:.2f} MB, {left}\n")
+            last = now
+        stream.flush()
+
+    return show
 
 
 def _lines(stream: TextIO) -> Callable[[Any], None]:

@@ -1,4 +1,4 @@
-"""The models at hand: list them, show one, read the ledger of licenses, verify them here and now.
+"""The models: list them, show one, pull and remove third-party ones, read the ledger of licenses, verify here and now.
 
 Every function returns data; beside it stand its text for people and its dictionary for machines.
 """
@@ -6,7 +6,7 @@ Every function returns data; beside it stand its text for people and its diction
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from typing import Any, Literal
@@ -16,15 +16,29 @@ import msgspec
 from pixelwright import hub
 from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.card import contract_rows, plain, score_text, terms_rows
-from pixelwright.errors import BundleError, describe
+from pixelwright.errors import BundleError, NotPulled, PixelwrightError, UsageError, describe
+from pixelwright.io.fetch import Transfer
 from pixelwright.runtimes.parity import ParityCheck, verify
+from pixelwright.structures.draft import Entry, Published
+from pixelwright.structures.spec import License
 
 AnyModel = str | PathLike[str]
+Where = Literal["shipped", "pulled", "not pulled"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """One model in the list."""
+    """One model in the list.
+
+    Attributes:
+        name: To give with `--model`.
+        task: What it is for.
+        version: Of the bundle.
+        size_bytes: Of its files; of those that have to be fetched, where it is not pulled.
+        commercial: Whether all its terms allow commercial use.
+        score: The headline, with who measured it.
+        where: `shipped` in the package, `pulled` into the cache, or `not pulled`.
+    """
 
     name: str
     task: str
@@ -32,6 +46,24 @@ class ModelRow:
     size_bytes: int
     commercial: str
     score: str
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class NotHere:
+    """What the hub knows of a model that is not pulled."""
+
+    name: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What came of pulling one model: its bundle, or why there is none."""
+
+    name: str
+    bundle: ModelBundle | None = None
+    error: PixelwrightError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,29 +108,76 @@ class Verdict:
         return "failed" if not self.ok else "verified" if self.checked else "not checked"
 
 
-def list_models() -> list[ModelRow]:
-    """The models shipped in the package."""
-    return [_row(read_bundle(hub.locate(name))) for name in hub.names()]
+def list_models(task: str | None = None) -> list[ModelRow]:
+    """The models shipped in the package, then the third-party ones that can be pulled; of one task, or of all."""
+    rows = [_row(read_bundle(hub.locate(name)), "shipped") for name in hub.names()]
+    for name, entry in hub.entries().items():
+        folder = hub.pulled(name)
+        rows.append(_row(read_bundle(folder), "pulled", entry) if folder else _entry_row(name, entry))
+    return [row for row in rows if task in (None, row.task)]
 
 
-def show_model(model: AnyModel) -> ModelBundle:
-    """The bundle of a model, checked.
+def show_model(model: AnyModel) -> ModelBundle | NotHere:
+    """The bundle of a model, checked; of a third-party one that is not pulled, what the hub knows.
 
     Raises:
         UnknownName: There is no such model.
         BundleError: It is damaged.
     """
-    return read_bundle(hub.locate(model))
+    try:
+        return read_bundle(hub.locate(model))
+    except NotPulled as err:
+        return NotHere(err.name, hub.entry(err.name))
 
 
-def list_licenses(models: Sequence[AnyModel] = ()) -> list[LedgerRow]:
-    """The terms of code, weights and data of the models named, or of all."""
-    bundles = [read_bundle(hub.locate(model)) for model in models or hub.names()]
+def to_pull(names: Sequence[str], *, all_models: bool, task: str | None) -> list[str]:
+    """The third-party models that are named, and all, or those of a task, where that is asked for.
+
+    Raises:
+        UnknownName: There is no such model; nothing has been fetched yet.
+    """
+    known = hub.entries()
+    for name in names:
+        if name not in hub.names():
+            hub.entry(name)
+    wanted = [name for name in known if all_models or task is not None]
+    return list(dict.fromkeys([*names, *(name for name in wanted if task in (None, known[name].draft.task))]))
+
+
+def pull_model(
+    name: str, *, mirror: AnyModel | None = None, on_transfer: Callable[[Transfer], None] | None = None
+) -> Pulled:
+    """A model in the cache; see `hub.pull` for what it raises."""
+    return Pulled(name, hub.pull(name, mirror=mirror, on_transfer=on_transfer))
+
+
+def remove_model(name: str) -> int:
+    """Bytes that are free again after a third-party model has been taken out of the cache.
+
+    Raises:
+        UsageError: It is part of the package.
+        UnknownName: There is no such model.
+    """
+    if name in hub.names():
+        raise UsageError(f"model {name!r} is part of the package. Only models that were pulled can be removed.")
+    return hub.remove(name)
+
+
+def list_licenses(models: Sequence[AnyModel] = (), *, everything: bool = False) -> list[LedgerRow]:
+    """The terms of code, weights and data of the models named, of those at hand, or of all that the hub knows."""
+    known = (*hub.names(), *hub.entries()) if everything else hub.at_hand()
     return [
-        LedgerRow(bundle.spec.name, what, terms.license, terms.commercial, terms.url, terms.note)
-        for bundle in bundles
-        for what, terms in terms_rows(bundle.spec)
+        LedgerRow(name, what, terms.license, terms.commercial, terms.url, terms.note)
+        for name, license_ in map(_license, models or known)
+        for what, terms in terms_rows(license_)
     ]
+
+
+def _license(model: AnyModel) -> tuple[str, License]:
+    shown = show_model(model)
+    if isinstance(shown, NotHere):
+        return shown.name, shown.entry.draft.license
+    return shown.spec.name, shown.spec.license
 
 
 def not_commercial(ledger: Iterable[LedgerRow]) -> list[LedgerRow]:
@@ -107,12 +186,13 @@ def not_commercial(ledger: Iterable[LedgerRow]) -> list[LedgerRow]:
 
 
 def verify_models(models: Sequence[AnyModel] = (), *, device: str = "auto", threads: int = 0) -> list[Verdict]:
-    """Every checksum in full, then parity with the stored answers, of the models named or of all.
+    """Every checksum in full, then parity with the stored answers, of the models named or of those at hand.
 
     Raises:
         UnknownName: There is no such model.
+        NotPulled: It is not on this machine.
     """
-    return [_verdict(model, device, threads) for model in models or hub.names()]
+    return [_verdict(model, device, threads) for model in models or hub.at_hand()]
 
 
 def _verdict(model: AnyModel, device: str, threads: int) -> Verdict:
@@ -123,24 +203,86 @@ def _verdict(model: AnyModel, device: str, threads: int) -> Verdict:
         return Verdict(str(model), err)
 
 
-def _row(bundle: ModelBundle) -> ModelRow:
+def _row(bundle: ModelBundle, where: Where, entry: Entry | None = None) -> ModelRow:
     spec = bundle.spec
     size = sum(file.bytes for artifact in spec.artifacts for file in artifact.files)
-    score = score_text(spec.measured[0]) if spec.measured else "not measured"
-    return ModelRow(spec.name, spec.task, spec.version, size, spec.license.commercial, score)
+    score = score_text(spec.measured[0]) if spec.measured else _published(entry)
+    return ModelRow(spec.name, spec.task, spec.version, size, spec.license.commercial, score, where)
+
+
+def _entry_row(name: str, entry: Entry) -> ModelRow:
+    draft, size = entry.draft, sum(file.bytes for file in entry.files)
+    score = score_text(draft.measured[0]) if draft.measured else _published(entry)
+    return ModelRow(name, draft.task, draft.version, size, draft.license.commercial, score, "not pulled")
+
+
+def _published(entry: Entry | None) -> str:
+    if entry is None or not entry.published:
+        return "not measured"
+    return f"{published_text(entry.published[0])} (published)"
+
+
+def published_text(row: Published) -> str:
+    """A score of the authors as in `ap50 0.253, COCO val2017`."""
+    return f"{row.metric} {row.value:.4g}, {row.data}"
 
 
 def list_text(rows: Sequence[ModelRow]) -> str:
     """A table of the models."""
-    head = ("model", "task", "version", "size", "commercial", "score")
+    head = ("model", "task", "version", "size", "commercial", "where", "score")
     return _table(
         head,
-        [(r.name, r.task, r.version, f"{r.size_bytes / 1e6:.2f} MB", r.commercial, r.score) for r in rows],
+        [(r.name, r.task, r.version, f"{r.size_bytes / 1e6:.2f} MB", r.commercial, r.where, r.score) for r in rows],
     )
 
 
-def show_text(bundle: ModelBundle) -> str:
+def pull_text(rows: Sequence[Pulled]) -> str:
+    """A line for each model that is here now."""
+    here = [(row.name, row.bundle) for row in rows if row.bundle is not None]
+    lines = [f"{name}: verified, {bundle.path}" for name, bundle in here]
+    if len(rows) > 1:
+        lines.append(f"{len(here)} of {len(rows)} models are here.")
+    return "\n".join(lines)
+
+
+def pull_dict(rows: Sequence[Pulled]) -> list[dict[str, Any]]:
+    """The same for `--json`."""
+    return [
+        {
+            "model": row.name,
+            "path": None if row.bundle is None else str(row.bundle.path),
+            "digest": None if row.bundle is None else row.bundle.digest,
+            "error": None if row.error is None else describe(row.error),
+        }
+        for row in rows
+    ]
+
+
+def show_text(model: ModelBundle | NotHere) -> str:
     """The contract, the scores and the parity record, to be read."""
+    return _entry_text(model) if isinstance(model, NotHere) else _bundle_text(model)
+
+
+def _entry_text(model: NotHere) -> str:
+    entry, draft = model.entry, model.entry.draft
+    files = [(file.role, f"{file.bytes / 1e6:.2f} MB", file.sha256, file.url) for file in entry.files]
+    scores = [(row.metric, f"{row.value:.4g}", row.data, row.url) for row in entry.published]
+    parts = [
+        f"{model.name} {draft.version}: {plain(draft.summary)}",
+        f"{plain(entry.title)}\n{entry.source}\nnot pulled; get it with: pixelwright models pull {model.name}",
+        _table(("file", "size", "SHA-256", "address"), files),
+        _table(("contract", ""), contract_rows(draft)),
+        _table(("published", "", "data", "source"), scores) if scores else "no published score",
+        _table(("licenses", "license", "commercial"), _terms(draft.license)),
+    ]
+    return "\n\n".join(parts)
+
+
+def _terms(license_: License) -> list[tuple[str, str, str]]:
+    return [(what, terms.license, terms.commercial) for what, terms in terms_rows(license_)]
+
+
+def _bundle_text(bundle: ModelBundle) -> str:
     spec = bundle.spec
     scores = [(score_text(row), f"n = {row.n}", row.data.name, row.condition) for row in spec.measured]
     parity = [
@@ -159,7 +301,7 @@ def show_text(bundle: ModelBundle) -> str:
         _table(("contract", ""), contract_rows(spec)),
         _table(("measured", "", "data", "condition"), scores) if scores else "nothing measured",
         _table(("parity", "", "difference", "metric", ""), parity) if parity else "no parity record",
-        _table(("licenses", "license", "commercial"), [(w, t.license, t.commercial) for w, t in terms_rows(spec)]),
+        _table(("licenses", "license", "commercial"), _terms(spec.license)),
     ]
     return "\n\n".join(parts)
 
@@ -195,9 +337,11 @@ def list_dict(rows: Sequence[ModelRow]) -> list[dict[str, Any]]:
     return [asdict(row) for row in rows]
 
 
-def show_dict(bundle: ModelBundle) -> dict[str, Any]:
-    """The whole contract for `--json`, with folder and digest."""
-    return {"path": str(bundle.path), "digest": bundle.digest, "bundle": msgspec.to_builtins(bundle.spec)}
+def show_dict(model: ModelBundle | NotHere) -> dict[str, Any]:
+    """The whole contract for `--json`, with folder and digest; of a model that is not pulled its entry in the hub."""
+    if isinstance(model, NotHere):
+        return {"path": None, "name": model.name, "entry": msgspec.to_builtins(model.entry)}
+    return {"path": str(model.path), "digest": model.digest, "bundle": msgspec.to_builtins(model.spec)}
 
 
 def licenses_dict(rows: Sequence[LedgerRow]) -> list[dict[str, Any]]:
