@@ -13,7 +13,7 @@ from pathlib import Path
 import onnx
 
 from pixelwright.errors import DamagedModel, UnknownName, UnsupportedModel
-from pixelwright.interop.imported import Imported
+from pixelwright.interop.imported import Imported, Importer
 from pixelwright.interop.tflite.batch import takes_batches
 from pixelwright.interop.tflite.convert import convert
 from pixelwright.interop.tflite.faults import DamageError, LackError
@@ -104,3 +104,6 @@ def _onnx_faults() -> tuple[type[Exception], ...]:
 
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+IMPORTER = Importer("tflite", (".tflite",), read)
