@@ -17,9 +17,9 @@ from pixelwright import registry
 from pixelwright.bundle import ModelBundle, write_bundle
 from pixelwright.bundle.faults import spec_faults
 from pixelwright.errors import BundleError, ParityError, PixelwrightError, UnknownName
-from pixelwright.interop import onnx_graph
 from pixelwright.interop.imported import Imported
 from pixelwright.interop.measure import MODEL, Tensors, measure, tensors_of
+from pixelwright.interop.normalization import normalized
 from pixelwright.interop.probe_picture import prepared
 from pixelwright.ops.decoders.decoder import Decoder
 from pixelwright.runtimes.probe import Case, write_probe
@@ -39,7 +39,6 @@ AnyPath = str | PathLike[str]
 
 PROBES = 2
 PROBE_BYTES = 32 << 20  # of all arrays; beyond it one case has to do
-CHANNELS = {"rgb": 3, "bgr": 3, "gray": 1}
 NEEDS_LABELS = frozenset({"scores", "candidates", "labels"})  # of what decoders make
 
 
@@ -88,6 +87,8 @@ def build(
         ParityError: The network does not answer as its own executor did.
         RuntimeFailure: ONNX Runtime cannot run it.
     """
+    from pixelwright.interop import onnx_graph  # needs the package onnx, which is an extra
+
     where, model = Path(target), plan.imported.model
     with tempfile.TemporaryDirectory(prefix="pixelwright-") as place:
         folder = Path(place)
@@ -176,34 +177,9 @@ def _completed(plan: Plan, notes: list[str]) -> Draft:
     labels = _labels(plan)[1]
     return msgspec.structs.replace(
         plan.draft,
-        input=_normalized(plan.draft.input, plan.imported, notes),
+        input=normalized(plan.draft.input, plan.imported, notes),
         output=msgspec.structs.replace(plan.draft.output, labels=list(labels)),
     )
-
-
-def _normalized(spec: InputSpec, imported: Imported, notes: list[str]) -> InputSpec:
-    if not (imported.mean or imported.std) or spec.dtype != "float32":
-        return spec
-    count = CHANNELS[spec.channels]
-    mean, std = (_spread(values, count, least) for values, least in ((imported.mean, 0.0), (imported.std, 1.0)))
-    if not spec.mean and not spec.std and spec.white == 1.0:
-        notes.append(f"Normalization from the file's metadata: (value - {mean}) / {std}, values 0 to 255.")
-        return msgspec.structs.replace(spec, white=255.0, mean=mean, std=std)
-    scale = 255 / spec.white
-    ours = (
-        [scale * value for value in (spec.mean or [0.0] * count)],
-        [scale * value for value in (spec.std or [1.0] * count)],
-    )
-    if not np.allclose(ours, (mean, std), rtol=1e-2, atol=1e-2):
-        notes.append(
-            f"The draft normalizes by mean {ours[0]} and std {ours[1]} (values 0 to 255), the file's metadata says "
-            f"mean {mean} and std {std}. The draft was followed."
-        )
-    return spec
-
-
-def _spread(values: tuple[float, ...], count: int, least: float) -> list[float]:
-    return list(values) if len(values) == count else [values[0] if values else least] * count
 
 
 def _labels(plan: Plan) -> tuple[str, tuple[str, ...]]:

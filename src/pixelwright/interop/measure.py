@@ -20,8 +20,8 @@ from pixelwright.runtimes.probe import Case, read_probe, write_probe
 from pixelwright.runtimes.protocol import Array, Runtime
 from pixelwright.structures.spec import Parity, Precision, TensorSpec
 
-JOB = "pixelwright.interop.measure:answer"
-MODEL, FEEDS = "model.onnx", "feeds.npz"
+JOB, TRIES = "pixelwright.interop.measure:answer", "pixelwright.interop.measure:tries"
+MODEL, FEEDS, TRIED = "model.onnx", "feeds.npz", "tried.npz"
 
 # Allowed differences, relative to the largest output. The reference itself: on another processor.
 TOLERANCES: Mapping[tuple[str, str], float] = MappingProxyType(
@@ -111,6 +111,18 @@ def measure(folder: Path, feeds: Sequence[Mapping[str, Array]], *, rounded: bool
     return Measurement(cases, tuple(rows), tuple(notes))
 
 
+def answers_to(folder: Path, feeds: Sequence[Mapping[str, Array]], what: str) -> list[dict[str, Array] | None]:
+    """What ONNX Runtime makes of each of some inputs; None where it fails.
+
+    Raises:
+        RuntimeFailure: It cannot open `model.onnx` in the folder, or crashes.
+    """
+    write_probe(folder / FEEDS, [Case(feed, {}) for feed in feeds])
+    good = sandbox.run(TRIES, folder, {}, what=what)["good"]
+    made = iter(read_probe(folder / TRIED) if any(good) else [])
+    return [dict(next(made).outputs) if ok else None for ok in good]
+
+
 def _row(where: tuple[str, Precision], reference: Sequence[Case], cases: Sequence[Case], *, rounded: bool) -> Parity:
     pairs = [(wanted.outputs, got.outputs) for wanted, got in zip(reference, cases, strict=True)]
     largest = min(max(difference(wanted, got) for wanted, got in pairs), 1e12)
@@ -146,3 +158,19 @@ def answer(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     graph = runtime.open(folder / MODEL, threads=1, device="cpu") if request["runtime"] == REFERENCE else None
     sides = {} if graph is None else {"inputs": graph.inputs, "outputs": graph.outputs}
     return {"faults": faults, **{side: msgspec.to_builtins(list(tensors)) for side, tensors in sides.items()}}
+
+
+def tries(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The job: runs `model.onnx` on each case of `feeds.npz` as far as it can, and writes `tried.npz`."""
+    del request
+    runtime: Runtime = registry.get("runtime", REFERENCE)
+    graph = runtime.open(folder / MODEL, threads=1, device="cpu")
+    good, made = [], []
+    for case in read_probe(folder / FEEDS):
+        try:
+            made.append(Case(case.inputs, graph.run(case.inputs)))
+            good.append(True)
+        except RuntimeFailure:
+            good.append(False)
+    write_probe(folder / TRIED, made)
+    return {"good": good}

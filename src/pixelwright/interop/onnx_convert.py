@@ -149,5 +149,5 @@ def _labels(model: onnx.ModelProto) -> list[str]:
             if isinstance(found, dict):
                 found = [found.get(number, found.get(str(number))) for number in range(len(found))]
             if isinstance(found, list) and found and all(isinstance(label, str) for label in found):
-                return found
+                return [str(label) for label in found]
     return []

@@ -56,7 +56,7 @@ def _fold_constants(model: onnx.ModelProto) -> None:
         result = onnx.helper.make_tensor_value_info(node.output[0], onnx.TensorProto.FLOAT, None)
         graph = onnx.helper.make_graph([node], "one", inputs, [result])
         single = onnx.helper.make_model(graph, opset_imports=list(model.opset_import))
-        made = np.asarray(ReferenceEvaluator(single).run(None, values)[0])
+        (made,) = (np.asarray(value) for value in ReferenceEvaluator(single).run(None, values))
         model.graph.initializer.append(numpy_helper.from_array(made, node.output[0]))
     del model.graph.node[:]
     model.graph.node.extend(kept)

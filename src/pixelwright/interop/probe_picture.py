@@ -46,7 +46,8 @@ def _size_hw(spec: InputSpec) -> tuple[int, int]:
         height, width = spec.crop_hw or FREE_HW
         return max(height, FREE_HW[0]), max(width, FREE_HW[1])
     if spec.resize.rule == "shorter":
-        return (min(spec.resize.size_hw),) * 2
+        side = min(spec.resize.size_hw)
+        return side, side
     return spec.resize.size_hw
 
 
