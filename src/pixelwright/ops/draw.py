@@ -106,16 +106,39 @@ def box(on: Canvas, box_xyxy: Sequence[float], paint: Rgb) -> None:
     cv2.rectangle(on.pixels, corner, opposite, paint, width)
 
 
-def tag(on: Canvas, text: str, box_xyxy: Sequence[float], paint: Rgb) -> None:
-    """A text on a filled tag above a box, inside of it where there is no room, and always inside the picture."""
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A text that belongs to a box."""
+
+    text: str
+    box_xyxy: tuple[float, float, float, float]
+    paint: Rgb
+
+
+def tags(on: Canvas, wanted: Sequence[Tag]) -> None:
+    """Texts on filled tags at their boxes, inside the picture, where possible beside those that come before."""
+    taken = np.zeros((0, 4), np.int64)
+    for tag in wanted:
+        stamp = _stamp(tag.text, on.text_px)[: on.pixels.shape[0], : on.pixels.shape[1]]
+        rows, columns = stamp.shape
+        left, top = _place(on, tag, (rows, columns), taken)
+        on.pixels[top : top + rows, left : left + columns] = _mixed(tag.paint, ink_on(tag.paint), stamp)
+        taken = np.append(taken, [(left, top, left + columns, top + rows)], axis=0)
+
+
+def _place(on: Canvas, tag: Tag, size_hw: tuple[int, int], taken: npt.NDArray[np.int64]) -> tuple[int, int]:
+    """Left and top of a tag: the first place at its box that is free, else the first."""
     height, width = on.pixels.shape[:2]
-    stamp = _stamp(text, on.text_px)[:height, :width]
-    rows, columns = stamp.shape
-    left, top, _, _ = _corners(on, box_xyxy)
-    left = max(0, min(left, width - columns))
-    top = min(top - rows if top >= rows else top, height - rows)
-    area = on.pixels[top : top + rows, left : left + columns]
-    area[:] = _mixed(paint, ink_on(paint), stamp)
+    rows, columns = size_hw
+    left, top, right, bottom = _corners(on, tag.box_xyxy)
+    above, below, inner, aside = top - rows, bottom, bottom - rows, right - columns
+    places = [(left, above), (left, top), (aside, above), (left, below), (aside, top), (left, inner), (aside, below)]
+    inside = [(max(0, min(x, width - columns)), y) for x, y in places if 0 <= y <= height - rows]
+    for x, y in inside:
+        over = (taken[:, :2] < (x + columns, y + rows)) & (taken[:, 2:] > (x, y))
+        if not over.all(axis=1).any():
+            return x, y
+    return inside[0] if inside else (max(0, min(left, width - columns)), max(0, min(top, height - rows)))
 
 
 def tint(on: Canvas, mask: npt.NDArray[np.bool_], top_left: tuple[int, int], paint: Rgb) -> None:

@@ -29,12 +29,11 @@ def draw(image: Image, result: Detections, bundle: ModelBundle) -> Image:
     if result.keypoints is not None:
         for row in rows:
             _draw_keypoints(canvas, result, row, bundle)
-    for row in rows:
-        paint.tag(canvas, _tag(result, row), result.boxes_xyxy[row], colors[row])
+    paint.tags(canvas, [paint.Tag(_text(result, row), result[row].box_xyxy, colors[row]) for row in reversed(rows)])
     return Image(canvas.pixels, source=image.source)
 
 
-def _tag(result: Detections, row: int) -> str:
+def _text(result: Detections, row: int) -> str:
     track = "" if result.track_ids is None else f" #{result.track_ids[row]}"
     return f"{result.labels[row]}{track} {result.scores[row]:.0%}"
 
