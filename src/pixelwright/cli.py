@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixelwright import __version__, registry
+from pixelwright.cli_convert import add_convert
 from pixelwright.cli_models import add_models
 from pixelwright.cli_options import EXIT_CODES, add_command, add_execution, add_max_pixels, add_predict_options
 from pixelwright.cli_output import DONE, FAILURES, INTERRUPTED, UNREADABLE, UNWRITABLE, WRONG_USE, print_json, say
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     for task in _tasks():
         _add_task(commands, task)
     add_models(commands)
+    add_convert(commands)
     _add_plugins(commands)
     _add_demo(commands)
     return parser

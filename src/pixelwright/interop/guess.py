@@ -26,6 +26,7 @@ UNKNOWN = Terms(license="unknown", commercial="unknown")
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64)  # of the sides that a network without a fixed size may ask for
 LEAST_PX = 40  # of a side tried: smaller ones vanish in some networks
 SUM_TOLERANCE = 1e-3  # of probabilities, to one
+ROUNDED_SUM_TOLERANCE = 0.1  # a thousand probabilities in steps of 1/256 lose that much
 MAX_SCALE = 16
 
 
@@ -168,7 +169,7 @@ def _classify(found: Guess, spec: InputSpec, folder: Path) -> None:
     values = _answer(found, spec, folder, output) if output else None
     if output is None or values is None:
         return
-    if _sums_to_one(values, axis=1):
+    if _sums_to_one(found, values, axis=1):
         found.shown.append(f"Output {output.name!r}: rows sum to one on the probe picture, so probabilities.")
         decoder = "scores"
     elif (values >= 0).all() and (values <= 1).all():
@@ -199,7 +200,7 @@ def _segment(found: Guess, spec: InputSpec, folder: Path) -> None:
         found.output = OutputSpec("argmax-map", {"output": output.name, "layout": "ids"}, labels)
     elif values.ndim == 4:
         axis = spec.layout.index("C")
-        kind = "probabilities" if _sums_to_one(values, axis=axis) else "logits"
+        kind = "probabilities" if _sums_to_one(found, values, axis=axis) else "logits"
         found.shown.append(
             f"Output {output.name!r}: {kind} of {values.shape[axis]} classes, {spec.layout} as the input."
         )
@@ -238,8 +239,12 @@ def _enhance(found: Guess, spec: InputSpec, folder: Path) -> None:
     found.missing.append(f"output {output.name!r} is no multiple of the input's size for any size tried")
 
 
-def _sums_to_one(values: Array, *, axis: int) -> bool:
-    return bool((values >= 0).all() and np.allclose(values.sum(axis=axis), 1, atol=SUM_TOLERANCE))
+def _sums_to_one(found: Guess, values: Array, *, axis: int) -> bool:
+    from pixelwright.interop import onnx_graph  # needs the package onnx, which is an extra
+
+    rounded = onnx_graph.has_quantized_steps(found.imported.model)
+    tolerance = ROUNDED_SUM_TOLERANCE if rounded else SUM_TOLERANCE
+    return bool((values >= 0).all() and np.allclose(values.sum(axis=axis), 1, atol=tolerance))
 
 
 def _labels(found: Guess, classes: int) -> list[str]:

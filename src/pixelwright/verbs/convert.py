@@ -28,6 +28,7 @@ from pixelwright.structures.spec import Provenance
 MAX_CONTRACT_BYTES = 16_000_000
 TRIED_HW = (120, 160)
 SAMPLES = 8
+TEXTS = (".txt", ".names")  # endings of label files
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class ConvertRequest:
     """What to convert, and what is said of it.
 
     Attributes:
-        files: A model file, and perhaps a label file (.txt).
+        files: A model file, and perhaps a label file.
         target: Folder of the bundle; None where only a template is wanted.
         task: A registry name; may be empty where the contract names it.
         contract: A TOML file with a `Draft`; without one the contract is inferred.
@@ -154,6 +155,8 @@ def _given(request: ConvertRequest) -> _Given:
         draft = _read_contract(request.contract) if request.contract else None
     except UsageError as err:
         faults.append(str(err).rstrip("."))
+    if request.sample and not request.sample.is_dir():
+        faults.append(f"--sample {request.sample}: is no folder of pictures")
     task = request.task or (draft.task if draft else "")
     faults.extend(_task_faults(task, request, draft))
     if faults:
@@ -171,12 +174,11 @@ def _sorted_files(request: ConvertRequest, faults: list[str]) -> tuple[list[tupl
             faults.append(f"there is no file {path}")
         elif importer := endings.get(path.suffix.lower()):
             models.append((path, importer))
-        elif path.suffix.lower() == ".txt":
+        elif path.suffix.lower() in TEXTS:
             texts.append(path)
         else:
-            faults.append(
-                f"{path}: {path.suffix or 'a file without ending'} is not read; known are {', '.join(endings)}"
-            )
+            known = ", ".join([*endings, *TEXTS])
+            faults.append(f"{path}: {path.suffix or 'a file without ending'} is not read; known are {known}")
     if len(models) != 1 and not faults:
         faults.append(f"expected one model file ({', '.join(endings)}), got {len(models)}")
     if len(texts) > 1:
