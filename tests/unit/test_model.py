@@ -71,3 +71,20 @@ def test_a_stream_is_lazy(model: Model) -> None:
         next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert len(taken) < 200
+
+
+def test_a_result_is_drawn_onto_the_upright_picture(model: Model, tmp_path: Path) -> None:
+    turned = PillowImage.Exif()
+    turned[0x0112] = 6
+    PillowImage.new("RGB", (300, 400), "red").save(tmp_path / "turned.png", exif=turned)
+    shown = model.draw(tmp_path / "turned.png", model(tmp_path / "turned.png"))
+    assert shown.pixels.dtype == np.uint8 and shown.size_hw[1] == 400 and shown.size_hw[0] > 300
+    assert shown.pixels[150, 200].tolist() == [255, 0, 0]
+    assert (shown._repr_png_() or b"").startswith(b"\x89PNG")
+
+
+def test_an_enhanced_picture_is_its_own_drawing(tmp_path: Path) -> None:
+    enhancer = load(blur(tmp_path / "b", scale=2).path)
+    picture = Image(np.full((6, 8, 3), 99, np.uint8))
+    better = enhancer(picture)
+    assert np.array_equal(enhancer.draw(picture, better).pixels, better.pixels)

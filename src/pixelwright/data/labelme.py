@@ -55,7 +55,11 @@ def document(result: Result, image_path: str, size_hw: tuple[int, int]) -> dict[
 def _shapes(result: Detections | LabelMap) -> Iterator[dict[str, Any]]:
     if isinstance(result, LabelMap):
         present = [class_id for class_id in np.unique(result.ids).tolist() if class_id != result.void_id]
-        parts = [(part, result.labels[class_id]) for class_id in present for part in outlines(result.ids == class_id)]
+        parts = [
+            (part, result.labels[class_id])
+            for class_id in present
+            for part in outlines(result.ids == class_id, with_islands=True)
+        ]
         # A later shape is painted over an earlier one: what lies in a hole of another has to come after it.
         parts.sort(key=lambda one: -float(np.prod(np.ptp(one[0], axis=0))))
         yield from (_shape(label, "polygon", _points(part)) for part, label in parts)

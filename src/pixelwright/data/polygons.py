@@ -18,10 +18,11 @@ TOLERANCE_SHARE = 0.02  # of the side of a square as large
 LARGEST_CHANGE = 0.02  # of the area, as thin lines could lose more
 
 
-def outlines(mask: npt.NDArray[np.bool_]) -> list[Polygon]:
+def outlines(mask: npt.NDArray[np.bool_], *, with_islands: bool = False) -> list[Polygon]:
     """The outer edge of each part of a mask (H, W), largest first; holes are not in it.
 
-    Coordinates are ours: a mask of the top-left pixel alone is the square from (0, 0) to (1, 1).
+    Coordinates are ours: a mask of the top-left pixel alone is the square from (0, 0) to (1, 1). Parts that lie in a
+    hole of another are left out unless asked for, as the other's outer edge holds them already.
     """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
@@ -33,8 +34,10 @@ def outlines(mask: npt.NDArray[np.bool_]) -> list[Polygon]:
     # up, are the edges themselves, concave corners included.
     doubled = np.repeat(np.repeat(part.astype(np.uint8), 2, axis=0), 2, axis=1)
     with quiet_opencv() as cv2:
-        contours, _ = cv2.findContours(doubled, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        edges = [_simple(cv2, (contour + 1) // 2) for contour in contours]
+        mode = cv2.RETR_CCOMP if with_islands else cv2.RETR_EXTERNAL
+        contours, hierarchy = cv2.findContours(doubled, mode, cv2.CHAIN_APPROX_SIMPLE)
+        outer = hierarchy[0, :, 3] < 0  # a hole has a parent
+        edges = [_simple(cv2, (contour + 1) // 2) for contour, kept in zip(contours, outer, strict=True) if kept]
         edges.sort(key=cv2.contourArea, reverse=True)
     return [edge.reshape(-1, 2) + np.array([left, top], np.float32) for edge in edges]
 
