@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pixelwright import hub, registry
 from pixelwright.bundle import ModelBundle, read_bundle
+from pixelwright.data.export import Export
 from pixelwright.io.format import Format
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +77,22 @@ def _format(form: Format) -> str:
     return f"| {form.title} | {endings} | {', '.join(bits)} | {' | '.join(marks)} |\n"
 
 
-TABLES = (Table("models", ROOT / "README.md", models), Table("formats", ROOT / "docs" / "images.md", formats))
+def exports() -> str:
+    """Every built-in export and the results it holds."""
+    head = "| export | what it is | results |\n|---|---|---|\n"
+    return head + "".join(_export(registry.get("export", name)) for name in registry.BUILTIN["export"])
+
+
+def _export(export: Export) -> str:
+    held = ", ".join(f"`{result.__name__}`" for result in export.results) or "all"
+    return f"| `{export.name}` | {export.summary} | {held} |\n"
+
+
+TABLES = (
+    Table("models", ROOT / "README.md", models),
+    Table("formats", ROOT / "docs" / "images.md", formats),
+    Table("exports", ROOT / "docs" / "results.md", exports),
+)
 
 if __name__ == "__main__":
     for table in TABLES:

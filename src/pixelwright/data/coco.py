@@ -39,11 +39,9 @@ def annotations(result: Detections | LabelMap, *, image_id: int = 1, first_id: i
         row |= {"id": annotation_id, "image_id": image_id, "iscrowd": 0}
         row.setdefault("segmentation", [])
         if isinstance(result, Detections) and result.keypoints is not None:
-            points = np.array(row["keypoints"]).reshape(-1, 3)
-            points[:, 2] = np.where(points[:, 2] >= VISIBLE_FROM, 2, points[:, 2] > 0)
-            points[points[:, 2] == 0] = 0
-            row["keypoints"] = _numbers(points)
-            row["num_keypoints"] = int(np.count_nonzero(points[:, 2]))
+            points = zip(*(row["keypoints"][place::3] for place in range(3)), strict=True)
+            row["keypoints"] = [value for point in points for value in _flagged(*point)]
+            row["num_keypoints"] = sum(flag > 0 for flag in row["keypoints"][2::3])
     return rows
 
 
@@ -104,6 +102,10 @@ def _region(result: LabelMap, class_id: int) -> dict[str, Any]:
         "area": int(np.count_nonzero(mask)),
         "segmentation": {"size": list(result.size_hw), "counts": runs_to_text(encode_runs(mask))},
     }
+
+
+def _flagged(x: float, y: float, score: float) -> tuple[float, float, int]:
+    return (0, 0, 0) if score <= 0 else (x, y, 2 if score >= VISIBLE_FROM else 1)
 
 
 def _numbers(points: np.ndarray[Any, Any]) -> list[float]:

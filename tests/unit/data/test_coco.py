@@ -68,6 +68,7 @@ def test_boxes_are_left_top_width_height_and_keypoints_count_pixels(written: Pat
     assert (row["category_id"], row["bbox"], row["score"]) == (1, [3, 2, 27, 18], 0.9)
     # The center of the pixel with the index 4 is at 4.5; what was not found is at 0, 0.
     assert row["keypoints"] == [4, 3, 2, 10, 3.75, 1, 0, 0, 0] and row["num_keypoints"] == 2
+    assert all(type(flag) is int for flag in row["keypoints"][2::3])
     assert answers.loadAnns(1)[0]["keypoints"] == [4, 3, 0.9, 10, 3.75, 0.2, -0.5, -0.5, 0]
     assert (row["track_id"], row["iscrowd"]) == (7, 0)
 
