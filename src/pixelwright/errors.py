@@ -128,6 +128,10 @@ class JobError(PixelwrightError, RuntimeError):
     """A job folder cannot be started or continued."""
 
 
+class IndexUnusable(PixelwrightError, RuntimeError):
+    """An index of embeddings is missing, damaged, or of another model."""
+
+
 class OutputError(JobError):
     """A result cannot be written: the disk is full or not writable. The same command continues once that is mended."""
 

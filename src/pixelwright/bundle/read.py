@@ -44,6 +44,11 @@ class ModelBundle:
         """SHA-256 of the contract in canonical form (sorted keys, no spaces); it covers every file's checksum."""
         return hashlib.sha256(msgspec.json.encode(self.spec, order="sorted")).hexdigest()
 
+    @property
+    def identity(self) -> str:
+        """Name, version and the begin of the digest: what vectors are of, which compare only where it is the same."""
+        return f"{self.spec.name} {self.spec.version} {self.digest[:12]}"
+
     def file(self, role: str) -> Path:
         """The file that plays a role; of several, the first.
 

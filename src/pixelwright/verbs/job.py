@@ -131,7 +131,7 @@ def open_job(folder: Path, request: dict[str, Any], list_items: Callable[[], Ite
         lock = (folder / "job.lock").open("a+b")
     with lock:
         with _usable(folder):
-            _lock(lock, folder)
+            lock_folder(lock, folder, "another process is running this job.")
             job = _read_or_begin(folder, request, list_items)
         yield job
 
@@ -246,7 +246,12 @@ def _check(folder: Path, request: dict[str, Any]) -> int:
     return total
 
 
-def _lock(lock: BinaryIO, folder: Path) -> None:
+def lock_folder(lock: BinaryIO, folder: Path, taken: str) -> None:
+    """Keep other processes out for as long as the file is open.
+
+    Raises:
+        JobError: With the sentence `taken`, where one of them is in.
+    """
     # The system lets go of these locks when the process ends, however it ends. A file system that has none is used
     # without: there is then nothing that keeps two runs apart.
     try:
@@ -261,5 +266,5 @@ def _lock(lock: BinaryIO, folder: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as err:
         if err.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-            raise JobError(f"{folder}: another process is running this job.") from err
-        log.warning("%s: this file system has no locks; do not run the job twice at a time", folder)
+            raise JobError(f"{folder}: {taken}") from err
+        log.warning("%s: this file system has no locks; let no two commands write there at a time", folder)

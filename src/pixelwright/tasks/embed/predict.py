@@ -13,8 +13,6 @@ from pixelwright.ops import batch
 from pixelwright.structures.raster import Raster
 from pixelwright.structures.results import Embedding
 
-DIGEST_CHARACTERS = 12
-
 
 def check(bundle: ModelBundle, options: PredictOptions) -> None:
     """Refuse a bundle that makes no vectors.
@@ -48,10 +46,6 @@ def predict(
     spec = bundle.spec
     outputs = graphs["model"].run({spec.graphs["model"].inputs[0].name: batch.stack(prepared)})
     vectors = registry.get("decoder", spec.output.decoder).run(outputs, spec.output.parameters)
-    space = space_of(bundle)
+    space = bundle.identity
     return [Embedding(vector, space) for vector in vectors]
 
-
-def space_of(bundle: ModelBundle) -> str:
-    """What the vectors of a model are of: vectors compare only where this is the same."""
-    return f"{bundle.spec.name} {bundle.spec.version} {bundle.digest[:DIGEST_CHARACTERS]}"
