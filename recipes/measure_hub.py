@@ -1,6 +1,6 @@
 """Measures hub models on real data: `python recipes/measure_hub.py fastestdet-coco --data DIR`.
 
-Prints the rows for the model's `measured` in hub.toml, as TOML. Detection: average precision as pycocotools computes it.
+Prints the rows for the model's `measured` in hub.toml. Detection: average precision as pycocotools computes it.
 Embedding: are two pictures of one person? Nothing is trained and nothing chosen on what is scored, but that the
 pictures of coco128 were among those that COCO detectors are trained on: a check of the conversion, not of the model.
 """
