@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import onnx
 from onnx import numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from pixelwright.errors import UnsupportedModel
 from pixelwright.interop import onnx_graph
-from pixelwright.interop.onnx_run import Conversion
+from pixelwright.interop.onnx_run import Conversion, Trial
 from pixelwright.runtimes.parity import difference
 from pixelwright.runtimes.protocol import Array
 
@@ -32,7 +30,7 @@ def dequantize(state: Conversion, feeds: dict[str, Array]) -> None:
     if not any(node.op_type == BACK for node in model.graph.node):
         state.notes.append("The network is not quantized; there was nothing to dequantize.")
         return
-    _fold_constants(model)
+    _fold_constants(model, state.trial)
     _join_pairs(model)
     onnx_graph.prune(model.graph)
     apart = difference(before, state.trial.run(model, feeds))
@@ -43,23 +41,20 @@ def _computes_in_integers(kind: str) -> bool:
     return kind.startswith("QLinear") or kind.endswith("Integer") or kind == "DynamicQuantizeLinear"
 
 
-def _fold_constants(model: onnx.ModelProto) -> None:
-    """Stored integers become the floats that they stand for."""
+def _fold_constants(model: onnx.ModelProto, trial: Trial) -> None:
+    """Stored integers become the floats that they stand for, which ONNX Runtime computes."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    kept = []
-    for node in model.graph.node:
-        if node.op_type != BACK or any(name and name not in constants for name in node.input):
-            kept.append(node)
-            continue
-        values = {name: numpy_helper.to_array(constants[name]) for name in node.input if name}
-        inputs = [onnx.helper.make_tensor_value_info(n, constants[n].data_type, v.shape) for n, v in values.items()]
-        result = onnx.helper.make_tensor_value_info(node.output[0], onnx.TensorProto.FLOAT, None)
-        graph = onnx.helper.make_graph([node], "one", inputs, [result])
-        single = onnx.helper.make_model(graph, opset_imports=list(model.opset_import))
-        (made,) = (np.asarray(value) for value in ReferenceEvaluator(single).run(None, values))
-        model.graph.initializer.append(numpy_helper.from_array(made, node.output[0]))
-    del model.graph.node[:]
-    model.graph.node.extend(kept)
+    stored = [node for node in model.graph.node if node.op_type == BACK and constants.keys() >= {*node.input} - {""}]
+    if not stored:
+        return
+    used = {name: constants[name] for node in stored for name in node.input if name}
+    results = [onnx.helper.make_tensor_value_info(one.output[0], onnx.TensorProto.FLOAT, None) for one in stored]
+    part = onnx.helper.make_graph(stored, "constants", [], results, list(used.values()))
+    version = model.ir_version
+    made = trial.run(onnx.helper.make_model(part, opset_imports=list(model.opset_import), ir_version=version), {})
+    model.graph.initializer.extend(numpy_helper.from_array(array, name) for name, array in made.items())
+    for node in stored:
+        model.graph.node.remove(node)
 
 
 def _join_pairs(model: onnx.ModelProto) -> None:

@@ -54,6 +54,7 @@ def run(job: str, folder: Path, request: dict[str, Any], *, what: str, limits: L
         PixelwrightError: As the job raised it.
         RuntimeFailure: It crashed, or needed more than the limits.
     """
+    (folder / ANSWER).unlink(missing_ok=True)  # of an earlier job
     (folder / REQUEST).write_text(json.dumps(request), encoding="ascii")
     with (folder / COMPLAINTS).open("wb") as complaints:
         command = [sys.executable, "-P", "-m", __name__, job, str(folder), str(limits.memory_bytes)]

@@ -1,0 +1,48 @@
+"""Jobs for tests of the sandbox: some answer, some never come back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pixelwright.errors import DamagedModel, UnknownName
+
+
+def double(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    (folder / "made.txt").write_text("made")
+    return {"twice": 2 * request["number"]}
+
+
+def abort(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    os.abort()
+
+
+def leave(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    os._exit(0)
+
+
+def hang(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    while True:
+        pass
+
+
+def hunger(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    return {"size": len(bytearray(64 << 30))}
+
+
+def refuse(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    raise DamagedModel("a.onnx: is no model.")
+
+
+def refuse_a_name(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    raise UnknownName("output", "x", ["y"])
+
+
+def stumble(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    return {"none": [][1]}
+
+
+def chatter(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    print("on stdout")  # noqa: T201
+    return {"said": True}
