@@ -56,7 +56,7 @@ def convert(network: Network, file_bytes: int, *, dequantize: bool = False, free
     inputs, outputs = _public_names(network)
     if not dequantize:
         network = rewrite.same_signs(network)
-    wide = not dequantize and any(tensor.quantized and tensor.dtype.endswith("16") for tensor in network.tensors)
+    wide = any(tensor.quantized and tensor.dtype.endswith("16") for tensor in network.tensors)
     emit = Emitter(file_bytes, taken=(*inputs, *outputs), opset=OPSET_16_BIT if wide else OPSET)
     values = Values(network, emit, dequantize=dequantize, free_batch=free_batch)
     for index, name in zip(network.inputs, inputs, strict=True):

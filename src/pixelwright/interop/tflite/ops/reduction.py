@@ -64,7 +64,7 @@ def _truth(values: Values, op: Operator, kind: str) -> None:
 
 
 def place_of_extreme(values: Values, op: Operator) -> None:
-    """ARG_MAX and ARG_MIN, of the stored integers, whose order is that of the real numbers; the first of equals wins."""
+    """ARG_MAX and ARG_MIN, of the stored integers, ordered as the real numbers are; the first of equals wins."""
     data, output = op.inputs[0], op.outputs[0]
     axis = (values.numbers(op.inputs[1], f"the axis of a {op.kind}") or [0])[0]
     axis = axis_of(values, data, axis, "last")
