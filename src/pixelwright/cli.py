@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 from pixelwright import __version__, registry
 from pixelwright.cli_convert import add_convert
 from pixelwright.cli_models import add_models
-from pixelwright.cli_options import EXIT_CODES, add_command, add_execution, add_max_pixels, add_predict_options
+from pixelwright.cli_options import (
+    EXIT_CODES,
+    add_command,
+    add_execution,
+    add_max_pixels,
+    add_predict_options,
+    add_video_options,
+)
 from pixelwright.cli_output import DONE, FAILURES, INTERRUPTED, UNREADABLE, UNWRITABLE, WRONG_USE, print_json, say
 from pixelwright.cli_progress import clear_of_bar, show_progress
 from pixelwright.contract import PredictOptions, Task
@@ -94,9 +101,12 @@ def _add_task(commands: Any, task: Task) -> None:
         return _run(task, options)
 
     parser = add_command(commands, task.name, task.summary, task.example, command, more=EXIT_CODES)
-    parser.add_argument("sources", nargs="+", metavar="SOURCE", help="files, folders, globs, or - for a list on stdin")
+    sources = "files, folders, globs, tars, https://..., camera:0, or - for a list on stdin"
+    parser.add_argument("sources", nargs="+", metavar="SOURCE", help=sources)
     parser.add_argument("--model", default=task.default_model, help="zoo name or bundle folder (default: %(default)s)")
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR|FILE", help="a job folder, or one picture file")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR|FILE", help="a job folder, or one picture or video file"
+    )
     parser.add_argument("--json", action="store_true", help="result records as JSON lines on stdout")
     parser.add_argument(
         "--export",
@@ -111,6 +121,7 @@ def _add_task(commands: Any, task: Task) -> None:
     parser.add_argument("--suffix", metavar=".EXT", help="format of written pictures (default: the source's own)")
     parser.add_argument("--quality", type=int, metavar="1..100", help="of lossy formats (default: the format's own)")
     add_predict_options(parser, task)
+    add_video_options(parser)
     add_execution(parser)
 
 
@@ -148,6 +159,8 @@ def _run(task: Task, options: argparse.Namespace) -> int:
         suffix=options.suffix,
         quality=options.quality,
         exports=tuple(name for given in options.export for name in given.split(",")),
+        realtime=options.realtime,
+        frames=options.frames,
     )
     if options.dry_run:
         print(json.dumps(plan(model, request), indent=2))
@@ -158,7 +171,8 @@ def _run(task: Task, options: argparse.Namespace) -> int:
             if options.json:
                 print_json(record)
             elif options.output is None and not task.makes_images and "error" not in record:
-                print(f"{record['path']}\t{task.text(record)}", flush=True)
+                when = f"\t{record['time_s'] or 0:.3f} s" if "frame" in record else ""
+                print(f"{record['path']}{when}\t{task.text(record)}", flush=True)
 
     try:
         with show_progress(sys.stderr, quiet_below=2) as progress:
@@ -172,9 +186,9 @@ def _run(task: Task, options: argparse.Namespace) -> int:
 
 
 def _is_job(task: Task, output: Path | None) -> bool:
-    from pixelwright.verbs.run import is_picture
+    from pixelwright.verbs.run import is_file
 
-    return task.makes_images if output is None else not is_picture(output)
+    return task.makes_images if output is None else not is_file(output)
 
 
 def _load(task: Task, options: argparse.Namespace) -> Model:
@@ -205,18 +219,24 @@ def _restricted(model: Model, wanted: Sequence[str]) -> Model:
 
 
 def _say_summary(model: Model, summary: Summary) -> None:
-    for path, reason in summary.failures:
+    for path, reason in (*summary.failures, *summary.faults):
         say(reason if reason.startswith(path) else f"{path}: {reason}")
     rest = summary.failed - len(summary.failures)
     if rest > 0:
         say(f"... and {rest} more" + ("; all are in failed.jsonl" if summary.output else ""))
     earlier = f" ({summary.earlier} of them earlier)" if summary.earlier else ""
+    frames = f", {summary.frames} frames" if summary.frames else ""
     where = f" -> {summary.output}" if summary.output else ""
     say(
         f"{model.task.name} with {model.bundle.spec.name} {model.bundle.spec.version} "
         f"({model.runtime.name} {model.precision}): {summary.done - summary.failed} done, {summary.failed} failed"
-        f"{earlier} in {summary.seconds:.1f} s{where}"
+        f"{earlier}{frames} in {summary.seconds:.1f} s{where}"
     )
+    if pace := summary.pace:
+        say(
+            f"in real time: {pace.frames} frames done, {pace.dropped} dropped, {pace.fps:.1f} a second, "
+            f"latency {pace.median_ms:.0f} ms (median), {pace.p95_ms:.0f} ms (95 of 100)"
+        )
 
 
 def _inspect(options: argparse.Namespace) -> int:

@@ -64,6 +64,15 @@ def add_predict_options(parser: argparse.ArgumentParser, task: Task) -> None:
         )
 
 
+def add_video_options(parser: argparse.ArgumentParser) -> None:
+    """How videos and cameras are gone through."""
+    group = parser.add_argument_group("videos and cameras")
+    group.add_argument(
+        "--realtime", action="store_true", help="play videos at their own speed, and drop frames rather than lag"
+    )
+    group.add_argument("--frames", type=_positive, metavar="N", help="so many frames of each at the most")
+
+
 def add_execution(parser: argparse.ArgumentParser) -> None:
     """Where and how models run."""
     group = parser.add_argument_group("execution")

@@ -70,6 +70,7 @@ def _bar(stream: TextIO, quiet_below: int) -> Iterator[Callable[[Any], None]]:
                 file=stream, total=progress.total, initial=progress.done, unit="", dynamic_ncols=True, leave=False
             )
         else:
+            bar.total = progress.total  # how many frames a video has is known once it is opened
             bar.update(progress.done - bar.n)
         if progress.failed:
             bar.set_postfix(failed=progress.failed, refresh=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from threading import Event, Lock
 from typing import Any
@@ -11,11 +12,14 @@ from typing import Any
 from pixelwright import hub, registry
 from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.contract import Graphs, PredictOptions, Task
-from pixelwright.errors import RuntimeFailure, UsageError
+from pixelwright.errors import PixelwrightError, RuntimeFailure, UsageError
 from pixelwright.io.exchange import from_numpy, from_pillow
 from pixelwright.io.icc import to_srgb
 from pixelwright.io.images import MAX_PIXELS, open_raster
-from pixelwright.io.sources import list_images
+from pixelwright.io.live import Newest, live_frames
+from pixelwright.io.sources import Item, is_live, list_images
+from pixelwright.io.video import open_video
+from pixelwright.io.video_frame import Frame, FrameRef
 from pixelwright.pipeline import Budget, Done, flow
 from pixelwright.runtimes.choose import choose, open_graphs
 from pixelwright.runtimes.protocol import Graph, Runtime
@@ -123,15 +127,29 @@ class Model:
         """Results of many pictures in their order, with bounded memory, whatever ran in parallel.
 
         Args:
-            sources: A file, a folder, a glob, or any iterable of what `model(...)` takes.
+            sources: A file, a folder, a glob, a tar, an address, a video or camera, or any iterable of what
+                `model(...)` takes, videos among them.
             options: Fields of `PredictOptions` that differ from the model's own.
 
         Yields:
-            `Done` with `item`, and either `result` or `error`: a bad picture stops nobody.
+            `Done` with `item`, and either `result` or `error`: a bad picture stops nobody. A video gives one for each
+            frame, whose `item` is a `FrameRef` with `path`, `number` and `time_s`. A camera is worked on in real time.
         """
+        chosen = self._options(options)
         if isinstance(sources, str | os.PathLike):
+            if is_live(os.fspath(sources)):
+                yield from self._stream_live(os.fspath(sources), chosen)
+                return
             sources = (item.path for item in list_images([os.fspath(sources)]))
-        yield from self.apply(sources, _materialize, options=self._options(options))
+        with closing(_with_frames(sources)) as pictures:
+            for done in self.apply(pictures, _materialize, options=chosen, open_source=_opened):
+                yield _without_pixels(done)
+
+    def _stream_live(self, path: str, options: PredictOptions) -> Iterator[Done[Any, Any]]:
+        with closing(iter(Newest(path, lambda: live_frames(path)))) as frames:
+            for frame in frames:
+                done = self.apply([frame], _materialize, options=options, open_source=_opened, count=1)
+                yield from map(_without_pixels, done)
 
     def apply(
         self,
@@ -323,6 +341,29 @@ class _Stoppable:
 
 def _itself(item: Any) -> Any:
     return item
+
+
+def _with_frames(sources: Iterable[Any]) -> Generator[Any]:
+    """The sources, with its frames in the place of each video."""
+    for source in sources:
+        if not (isinstance(source, str | os.PathLike) and Item(os.fspath(source), "").is_video):
+            yield source
+            continue
+        path = os.fspath(source)
+        try:
+            with open_video(path) as video:
+                yield from video.frames()
+        except PixelwrightError as err:
+            yield Frame(FrameRef(path, 0, None), error=err)
+
+
+def _opened(item: Any) -> Any:
+    return item.open() if isinstance(item, Frame) else item
+
+
+def _without_pixels(done: Done[Any, Any]) -> Done[Any, Any]:
+    # Whoever keeps the outcomes of a video should not keep its frames with them.
+    return replace(done, item=done.item.ref) if isinstance(done.item, Frame) else done
 
 
 def _materialize(opened: Opened, result: Any) -> Any:

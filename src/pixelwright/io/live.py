@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
 from threading import Condition, Event, Thread
@@ -17,6 +17,8 @@ import numpy as np
 
 from pixelwright.errors import ImageError
 from pixelwright.io.border import quiet_opencv, swapped
+from pixelwright.io.remote import is_remote
+from pixelwright.io.video import open_stream
 from pixelwright.io.video_frame import Frame, FrameRef, of_array
 
 SILENT_SECONDS = 10.0  # without a frame, and the source is taken for gone
@@ -66,6 +68,23 @@ def camera_frames(path: str) -> Generator[Frame]:
         capture.release()
 
 
+def live_frames(path: str) -> Generator[Frame]:
+    """The frames of a camera or stream, until it ends.
+
+    Raises:
+        MissingExtra: A stream, and PyAV is not installed.
+        ImageError: It cannot be opened, or has gone.
+    """
+    address = camera_address(path)
+    if isinstance(address, int) or not is_remote(address):
+        yield from camera_frames(path)
+        return
+    with open_stream(address, path=path, timeout_s=SILENT_SECONDS) as video:
+        yield from video.frames()
+        if video.faults:
+            raise ImageError(path, f"the stream broke off: it {video.faults[0].partition(';')[0]}.")
+
+
 class Newest:
     """Iterates over frames in real time: each time the newest one that was not given yet.
 
@@ -87,7 +106,7 @@ class Newest:
         self.dropped = 0
         self._thread = Thread(target=self._grab, name="pixelwright-grab", daemon=True)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Generator[Frame]:
         self._thread.start()
         try:
             while (frame := self._take()) is not None:

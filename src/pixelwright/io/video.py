@@ -92,17 +92,22 @@ def open_container(stored: Stored, held: ExitStack) -> Any:
     return held.enter_context(opened)
 
 
-def open_stream(url: str, *, timeout_s: float) -> Video:
+def open_stream(url: str, *, path: str, timeout_s: float) -> Video:
     """A live stream (RTSP, HLS, RTMP, UDP ...).
+
+    Args:
+        url: Where it is.
+        path: What to call it.
+        timeout_s: How long it may be silent.
 
     Raises:
         ImageError: Nobody answers within the time, or it is no video.
     """
     options = {"rtsp_transport": "tcp"} if url.startswith("rtsp") else {}
-    with ExitStack() as held, _opening(url):
+    with ExitStack() as held, _opening(path):
         opened = pyav().open(url, options=options, timeout=(timeout_s, timeout_s), metadata_errors="replace")
-        video = _video_of(held.enter_context(opened), url, MAX_PIXELS, threads=1)
-        video.frame_count = video.duration_s = None
+        video = _video_of(held.enter_context(opened), path, MAX_PIXELS, threads=1)
+        video.frame_count, video.duration_s, video.is_live = None, None, True
         video.held = held.pop_all()
         return video
 
@@ -181,7 +186,9 @@ class Video:
         time_base: The unit of its time stamps.
         start_s: The time stamp that is called 0.
         has_sound: Whether it has a sound track.
-        warnings: What was noticed, once `frames` has ended all of it.
+        warnings: What was taken otherwise than one might expect.
+        faults: What is wrong with it; known in full once `frames` has ended.
+        is_live: Whether it is a stream, which ends with its first fault.
         max_pixels: Frames with more fail.
         held: What `close` closes.
     """
@@ -195,6 +202,8 @@ class Video:
     start_s: float
     has_sound: bool
     warnings: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    is_live: bool = False
     max_pixels: int = MAX_PIXELS
     held: ExitStack = field(default_factory=ExitStack, repr=False)
     _container: Any = field(default=None, repr=False)
@@ -232,12 +241,12 @@ class Video:
         """The packets, and at the end None; a fault of the container is skipped over as long as something follows."""
         av, faults = pyav(), 0
         packets = self._container.demux(self._stream)
-        while faults < _FAULTS_IN_A_ROW:
+        while faults < (1 if self.is_live else _FAULTS_IN_A_ROW):
             try:
                 packet = next(packets, None)
             except av.FFmpegError as err:
                 if not faults:
-                    self.warnings.append(f"is damaged in a place ({_said(err)}); what follows it was read")
+                    self.faults.append(f"is damaged in a place ({_said(err)}); what follows it was read")
                 faults += 1
                 packets = self._container.demux(self._stream)
                 continue
@@ -282,11 +291,11 @@ class Video:
     def _check_length(self, numbering: _Numbering) -> None:
         """Notes where a file ends before its container says."""
         if self.frame_count and numbering.packets < self.frame_count:
-            self.warnings.append(f"is cut off: {numbering.packets} of {self.frame_count} frames are there")
+            self.faults.append(f"is cut off: {numbering.frames} of {self.frame_count} frames are there")
         elif not self.frame_count and self.duration_s and numbering.last_pts is not None:
             reached_s = (self._time_s(numbering.last_pts) or 0.0) + (float(1 / self.rate) if self.rate else 0.0)
             if self.duration_s - reached_s > _SHORTER_S:
-                self.warnings.append(f"is cut off: {reached_s:.1f} of {self.duration_s:.1f} s are there")
+                self.faults.append(f"is cut off: {reached_s:.1f} of {self.duration_s:.1f} s are there")
 
 
 class _Numbering:
@@ -299,12 +308,12 @@ class _Numbering:
         self.packets = 0
         self.last_pts: int | None = None
         self._waiting: list[int] = []
+        self.frames = 0
         self._faults = 0
-        self._number = -1
 
     def next(self) -> int:
-        self._number += 1
-        return self._number
+        self.frames += 1
+        return self.frames - 1
 
     def expect(self, packet: Any) -> None:
         if packet is None:

@@ -4,7 +4,8 @@
 DIR/job.json              what was asked: written last at the start, never changed
 DIR/items.jsonl           the pictures, as listed when the job began
 DIR/results/000000000.jsonl, ...   shards of result records in order, named by the index of their first record
-DIR/images/...            pictures, where the task makes them
+DIR/frames/...            for each video the records of its frames
+DIR/images/...            pictures and videos, where the task makes them
 DIR/results.jsonl, failed.jsonl    all records, and those of failures; written when the job is complete
 ```
 
@@ -20,6 +21,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,8 +35,12 @@ from pixelwright.io.sources import Item
 log = logging.getLogger(__name__)
 
 FORMAT = 1
+# A shard is closed when it is this large or this old: what a kill can cost is bounded by both.
+SHARD_RECORDS = 1000
+SHARD_SECONDS = 2.0
+
 PARTIAL = ".partial"  # pictures being written; emptied when a job continues
-OURS = frozenset({"images", "results", "results.jsonl", "failed.jsonl", PARTIAL})
+OURS = frozenset({"frames", "images", "results", "results.jsonl", "failed.jsonl", PARTIAL})
 
 
 @dataclass(eq=False)
@@ -53,6 +59,7 @@ class Job:
     done: int = 0
     failed: int = 0
     _pending: list[dict[str, Any]] = field(default_factory=list)
+    _committed_s: float = field(default_factory=time.monotonic)
 
     def items(self) -> Iterator[tuple[int, Item]]:
         """The items that have no record yet, with their index."""
@@ -69,6 +76,12 @@ class Job:
     def pending(self) -> int:
         """Records taken and not yet committed."""
         return len(self._pending)
+
+    def commit_if_due(self) -> None:
+        """Commit where there is enough for a shard, or where the last was long ago."""
+        if self.pending >= SHARD_RECORDS or time.monotonic() - self._committed_s > SHARD_SECONDS:
+            self.commit()
+            self._committed_s = time.monotonic()
 
     def commit(self) -> None:
         """Write the taken records as one shard."""
@@ -102,6 +115,15 @@ class Job:
         failures = (record for record in self.records() if "error" in record)
         write_lines(self.folder / "failed.jsonl", failures)
         shutil.rmtree(self.folder / PARTIAL, ignore_errors=True)
+
+    def answers(self) -> Iterator[dict[str, Any]]:
+        """All committed records in order, and in the place of a video those of its frames."""
+        for record in self.records():
+            if "frame_records" not in record:
+                yield record
+                continue
+            with (self.folder / record["frame_records"]).open("rb") as lines:
+                yield from map(json.loads, lines)
 
     def records(self) -> Iterator[dict[str, Any]]:
         """All committed records in order."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from pixelwright import registry
 from pixelwright.contract import Task
@@ -48,9 +50,35 @@ def write_into_job(picture: Raster, folder: Path, name: str, index: int, quality
     Raises:
         OutputError: The disk is full or not writable.
     """
-    target = folder / "images" / name
     aside = folder / PARTIAL / f"{index}{Path(name).suffix}"
     write_picture(picture, aside, quality)
+    _settle(aside, folder / "images" / name)
+
+
+@contextmanager
+def video_into_job(folder: Path, index: int, records: str, video: str) -> Generator[tuple[BinaryIO, BinaryIO]]:
+    """Two files of a job, for the records of a video's frames and for the video of its results.
+
+    They are written aside, and take their places when the block ends well; one that is empty vanishes.
+
+    Raises:
+        OutputError: The disk is full or not writable.
+    """
+    places = {folder / PARTIAL / f"{index}{Path(name).suffix}": folder / name for name in (records, video)}
+    try:
+        with ExitStack() as opened:
+            first, second = (opened.enter_context(aside.open("wb+")) for aside in places)
+            yield first, second
+        for aside, target in places.items():
+            if aside.stat().st_size:
+                _settle(aside, target)
+    finally:
+        for aside in places:
+            aside.unlink(missing_ok=True)
+
+
+def _settle(aside: Path, target: Path) -> None:
+    """Move a finished file to its place."""
     try:
         # On the disk before its record is: a power cut must not leave a record of an empty picture.
         with aside.open("rb+") as written:
@@ -105,7 +133,7 @@ def write_export(name: str, job: Job, task: Task, spec: BundleSpec) -> None:
         OutputError: The disk is full or not writable.
     """
     found = Found(
-        records=job.records,
+        records=job.answers,
         result=task.result,
         labels=tuple(spec.output.labels),
         keypoints=tuple(spec.output.keypoints),

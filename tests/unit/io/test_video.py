@@ -145,7 +145,7 @@ def test_a_truncated_file_gives_what_there_is_and_says_so(tmp_path: Path) -> Non
     with open_video(path) as video:
         found = [frame for frame in video.frames() if not frame.error]
     assert 10 < len(found) < 40
-    assert any("cut off" in one and "of 40 frames" in one for one in video.warnings)
+    assert any("cut off" in one and "of 40 frames" in one for one in video.faults)
 
 
 def test_a_truncated_file_without_a_frame_count_says_so_by_its_length(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_truncated_file_without_a_frame_count_says_so_by_its_length(tmp_path: 
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with open_video(path) as video:
         assert 5 < len(list(video.frames())) < 40
-    assert any(one.startswith("is cut off") and one.endswith("of 1.6 s are there") for one in video.warnings)
+    assert any(one.startswith("is cut off") and one.endswith("of 1.6 s are there") for one in video.faults)
 
 
 def test_a_file_whose_index_is_lost_is_an_error(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def test_workers_and_batches_change_no_result(
 
 def test_a_folder_without_pictures_is_said_to_be_one(models: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UsageError, match=r"no pictures in .* Known endings: .*\.png"):
+    with pytest.raises(UsageError, match=r"no pictures or videos in .* Known endings: .*\.mp4 .*\.png"):
         go(load(models["classify"]), tmp_path)
 
 
