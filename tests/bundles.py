@@ -14,12 +14,14 @@ from pixelwright.bundle import ModelBundle, write_bundle
 from pixelwright.structures.spec import (
     SCHEMA_ID,
     BundleSpec,
+    Decision,
     GraphSpec,
     InputSpec,
     License,
     OutputSpec,
     Provenance,
     Resize,
+    Suppression,
     TensorSpec,
     Terms,
     Tiling,
@@ -197,3 +199,94 @@ def _save(
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
     return path
+
+
+def squares(folder: Path, *, name: str = "squares", rich: bool = False, **changes: Any) -> ModelBundle:
+    """A detector of bright rectangles on dark ground, white ones and red ones, without any training.
+
+    Every lit pixel proposes the box of the run of lit pixels it lies in, across and down, at most 255 long; its score
+    is how bright it is. A rich one also makes masks (what is lit) and two keypoints (the corners of the box).
+    """
+    reach = 256
+    nodes = [
+        helper.make_node("Split", ["in"], ["red", "green", "blue"], axis=1, num_outputs=3),
+        helper.make_node("Greater", ["red", "half"], ["lit"]),
+        helper.make_node("Cast", ["lit"], ["bright"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", ["one", "green"], ["not_green"]),
+        helper.make_node("Mul", ["red", "not_green"], ["reddish"]),
+        helper.make_node("Min", ["red", "green"], ["whitish"]),
+        helper.make_node("Concat", ["whitish", "reddish"], ["colors"], axis=1),
+        helper.make_node("Mul", ["colors", "bright"], ["score_maps"]),
+        helper.make_node("Mul", ["red", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "one"], ["ones"]),
+        helper.make_node("Sub", ["bright", "half"], ["prototypes"]),
+    ]
+    for side, axis, pads in (("x", 3, [0, reach - 1, 0, 0]), ("y", 2, [reach - 1, 0, 0, 0])):
+        kernel = [1, reach] if axis == 3 else [reach, 1]
+        nodes += [
+            helper.make_node("CumSum", ["ones", f"axis_{side}"], [f"place_{side}"], exclusive=1),
+            helper.make_node("ReduceSum", ["ones", f"axis_{side}"], [f"length_{side}"], keepdims=1),
+            # The last dark pixel before, or -1: one edge of the run; and likewise the first dark one behind.
+            helper.make_node("Where", ["lit", "minus_one", f"place_{side}"], [f"dark_{side}"]),
+            helper.make_node("MaxPool", [f"dark_{side}"], [f"before_{side}"], kernel_shape=kernel, pads=pads),
+            helper.make_node("Add", [f"before_{side}", "one"], [f"low_{side}"]),
+            helper.make_node("Where", ["lit", f"length_{side}", f"place_{side}"], [f"dark_behind_{side}"]),
+            helper.make_node("Neg", [f"dark_behind_{side}"], [f"negative_{side}"]),
+            helper.make_node(
+                "MaxPool", [f"negative_{side}"], [f"behind_{side}"], kernel_shape=kernel, pads=[*pads[2:], *pads[:2]]
+            ),
+            helper.make_node("Neg", [f"behind_{side}"], [f"high_{side}"]),
+            helper.make_node("Add", [f"low_{side}", f"high_{side}"], [f"sum_{side}"]),
+            helper.make_node("Mul", [f"sum_{side}", "half"], [f"center_{side}"]),
+            helper.make_node("Sub", [f"high_{side}", f"low_{side}"], [f"long_{side}"]),
+        ]
+    columns = ["center_x", "center_y", "long_x", "long_y", "score_maps"]
+    if rich:
+        columns += ["ones", "low_x", "low_y", "ones", "high_x", "high_y", "ones"]
+    nodes += [
+        helper.make_node("Concat", columns, ["table_map"], axis=1),
+        helper.make_node("Reshape", ["table_map", "flat"], ["table"]),
+    ]
+    constants = {
+        "zero": np.array(0, np.float32),
+        "half": np.array(0.5, np.float32),
+        "one": np.array(1, np.float32),
+        "minus_one": np.array(-1, np.float32),
+        "axis_x": np.array([3], np.int64),
+        "axis_y": np.array([2], np.int64),
+        "flat": np.array([0, 0, -1], np.int64),
+    }
+    entry = ["batch", 3, "height", "width"]
+    made: dict[str, list[Any]] = {"table": ["batch", 13 if rich else 6, "boxes"]}
+    if rich:
+        made["prototypes"] = ["batch", 1, "height", "width"]
+    graph = helper.make_graph(
+        nodes,
+        "squares",
+        [helper.make_tensor_value_info("in", TensorProto.FLOAT, entry)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, dims) for output, dims in made.items()],
+        [numpy_helper.from_array(value, constant) for constant, value in constants.items()],
+    )
+    path = folder.parent / f"{name}.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    parameters: dict[str, Any] = {"output": "table"}
+    contract = spec(
+        name=name,
+        task="detect",
+        graphs={
+            "model": GraphSpec(
+                inputs=[TensorSpec("in", "float32", entry, "NCHW")],
+                outputs=[TensorSpec(output, "float32", dims) for output, dims in made.items()],
+            )
+        },
+        output=OutputSpec(
+            decoder="yolo-anchor-free",
+            parameters=parameters | ({"prototypes": "prototypes", "keypoints": 2} if rich else {}),
+            labels=["white", "red"],
+            suppression=Suppression(iou_threshold=0.5),
+            keypoints=["top left", "bottom right"] if rich else [],
+            skeleton=[("top left", "bottom right")] if rich else [],
+        ),
+        decision=Decision(threshold=0.5),
+    )
+    return write_bundle(folder, msgspec.structs.replace(contract, **changes), {"model": path})

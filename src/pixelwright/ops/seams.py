@@ -20,11 +20,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelwright.errors import UsageError
 from pixelwright.ops.boxes import Boxes, Floats, Rows, area, clip, intersection, iou
 from pixelwright.structures.raster import Window
 
 AGREE = 0.5  # least intersection over union of two boxes of one thing
 INSIDE = 0.6  # least part of a cut box that lies in the whole one
+MOST_WINDOWS = 50_000
 EDGE_SHARE, EDGE_PX = 0.01, 1.0  # boxes are not exact: so near to an edge, as a part of the window's side and beside it
 
 Frame = tuple[float, float, float, float]
@@ -48,6 +50,9 @@ class Things:
 def windows(size_hw: tuple[int, int], *, side_px: int, overlap: float) -> list[Window]:
     """Windows of one size that cover a picture, row by row; neighbors share at least a part of their side.
 
+    Raises:
+        UsageError: There would be more than `MOST_WINDOWS`.
+
     Example:
         >>> [(one.top, one.left) for one in windows((100, 250), side_px=100, overlap=0.2)]
         [(0, 0), (0, 75), (0, 150)]
@@ -55,6 +60,11 @@ def windows(size_hw: tuple[int, int], *, side_px: int, overlap: float) -> list[W
     height, width = (min(side_px, side) for side in size_hw)
     tops = _starts(size_hw[0], height, overlap)
     lefts = _starts(size_hw[1], width, overlap)
+    if len(tops) * len(lefts) > MOST_WINDOWS:
+        raise UsageError(
+            f"tiles of {side_px} pixels cut {size_hw[1]}x{size_hw[0]} into {len(tops) * len(lefts)} windows; at most "
+            f"{MOST_WINDOWS} are run. Take larger tiles, or less overlap."
+        )
     return [Window(top, left, height, width) for top in tops for left in lefts]
 
 

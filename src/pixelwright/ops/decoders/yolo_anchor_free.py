@@ -114,14 +114,14 @@ def _centers(boxes: Floats, output: str, input_hw: tuple[int, int], strides: Str
 
 
 def _points(values: Floats, input_hw: tuple[int, int], unit: Unit, output: str) -> Floats:
-    points = values.reshape(len(values), -1, 3)
+    points = values.reshape(len(values), values.shape[1] // 3, 3)
     places = in_pixels(points[:, :, :2], unit, input_hw)
     return np.concatenate((places, probabilities(points[:, :, 2:], output)), axis=2)
 
 
 def _masks(weights: Floats, bases: Floats, rows: Rows) -> Floats:
     """Logits of the masks of some rows: prototypes, each with its weight, summed."""
-    return (weights[rows] @ bases.reshape(len(bases), -1)).reshape(-1, *bases.shape[1:])
+    return (weights[rows] @ bases.reshape(len(bases), -1)).reshape(len(rows), *bases.shape[1:])
 
 
 def _class_count(tensors: Mapping[str, TensorSpec], parameters: Mapping[str, Any]) -> int | None:
