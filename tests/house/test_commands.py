@@ -16,7 +16,7 @@ import pytest
 from pixelwright.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
-ALWAYS = ("", "formats", "medical", "openvino", "remote", "video")  # the core and the extras that it can do without
+ALWAYS = ("", "formats", "medical", "openvino", "parquet", "remote", "video")  # the core and the extras that it can do without
 
 
 def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

@@ -10,7 +10,7 @@
 | the map of a class | one annotation, without a score; predictions need one and have 1 |
 
 The id of a picture is its place among all records, failures counted, so that a picture keeps it when another gets
-readable. Pictures that failed are left out.
+readable. Pictures that failed are left out. `path` leads to the file, and of videos `frame` and `time_s` into it.
 
 Sources: data and result formats: https://cocodataset.org/#format-data and https://cocodataset.org/#format-results
 (read 2026); the half pixel of keypoints: `detectron2/data/detection_utils.py` (Apache-2.0).
@@ -133,13 +133,8 @@ def _numbered(found: Found) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _image(record: dict[str, Any], image_id: int) -> dict[str, Any]:
     height, width = record["size_hw"]
-    return {
-        "id": image_id,
-        "file_name": record["name"],
-        "width": width,
-        "height": height,
-        "path": record["path"],
-    }
+    image = {"id": image_id, "file_name": record["name"], "width": width, "height": height}
+    return image | {key: record[key] for key in ("path", "frame", "time_s") if key in record}
 
 
 def _annotations(found: Found) -> Iterator[dict[str, Any]]:

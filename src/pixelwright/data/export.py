@@ -17,7 +17,8 @@ class Found:
     Attributes:
         records: All of them in order, anew at each call, read from disk as they are asked for: there may be millions.
             Each has `path`, `name` (relative, unique without its ending), and either `error`, or `size_hw` (rows and
-            columns of the upright image) and the result's `to_dict`.
+            columns of the upright image) and the result's `to_dict`. Those of a video's frames have its `path`, a
+            `name` of their own, `frame` and `time_s`.
         result: The type of the results, with `from_dict`.
         labels: All classes of the model, in order.
         keypoints: Names of the keypoints, in order.

@@ -2,7 +2,7 @@
 
 Columns are the same for every model of a task, and null where it gives no such thing:
 
-| result | columns beside `path`, `name`, `width`, `height`, `row`, `error` |
+| result | columns beside `path`, `name`, `frame`, `time_s`, `width`, `height`, `row`, `error` |
 |---|---|
 | class scores | `label`, `class_id`, `score` |
 | detections | the same, `left`, `top`, `right`, `bottom`, `mask_counts`, `keypoints`, `track_id` |
@@ -10,9 +10,9 @@ Columns are the same for every model of a task, and null where it gives no such 
 | embedding | `space`, `vector` (a list of fixed size) |
 
 `row` is 0 for the best. A picture in which nothing was found has one row of its own with a null `row`, and so has a
-failure, with its reason in `error`. Coordinates are ours: pixels of the upright picture, from the top-left corner of
-the top-left pixel. `keypoints` is a list of `name`, `x`, `y`, `score`; `mask_counts` are the compressed run lengths of
-COCO over `height` and `width`.
+failure, with its reason in `error`. `frame` and `time_s` are of videos, null for pictures. Coordinates are ours: pixels
+of the upright picture, from the top-left corner of the top-left pixel. `keypoints` is a list of `name`, `x`, `y`,
+`score`; `mask_counts` are the compressed run lengths of COCO over `height` and `width`.
 
 Source: https://parquet.apache.org/docs/file-format/
 """
@@ -89,6 +89,7 @@ def _rows(found: Found) -> Iterator[dict[str, Any]]:
     for record in found.records():
         height, width = record.get("size_hw", (None, None))
         picture = {"path": readable(record["path"]), "name": readable(record["name"]), "width": width, "height": height}
+        picture |= {"frame": record.get("frame"), "time_s": record.get("time_s")}
         if "error" in record:
             yield picture | {"error": readable(record["error"]["message"])}
             continue
@@ -117,7 +118,8 @@ def _schema(found: Found) -> Any:
         LabelMap: [*named, ("pixels", pa.int64()), ("mask_counts", text)],
         Embedding: [("space", text), ("vector", pa.list_(number, _dimensions(found)))],
     }
-    picture = [("path", text), ("name", text), ("width", whole), ("height", whole), ("row", whole)]
+    picture = [("path", text), ("name", text), ("frame", whole), ("time_s", pa.float64())]
+    picture += [("width", whole), ("height", whole), ("row", whole)]
     return pa.schema([*picture, *columns[found.result], ("error", text)])
 
 

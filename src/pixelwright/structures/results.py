@@ -33,7 +33,7 @@ class ClassScores:
         labels: N texts.
 
     Raises:
-        ShapeError: The columns differ in length, or the scores do not descend.
+        ShapeError: The columns differ in length, a score is not finite, or the scores do not descend.
 
     Example:
         >>> import numpy as np
@@ -51,6 +51,8 @@ class ClassScores:
             raise ShapeError(
                 f"columns differ: {len(self.class_ids)} ids, {len(self.scores)} scores, {len(self.labels)} labels."
             )
+        if not np.isfinite(self.scores).all():
+            raise ShapeError("scores: hold NaN or infinity. Leave such rows out.")
         if np.any(np.diff(self.scores) > 0):
             raise ShapeError("scores: expected them descending. Sort the rows, best first.")
 

@@ -37,6 +37,17 @@ def test_csv_keeps_names_of_any_bytes(tmp_path: Path) -> None:
     ]
 
 
+def test_frames_of_a_video_are_told_apart(tmp_path: Path) -> None:
+    frames = [record(0, f"{n}.png", scores()) | {"path": "a.mp4", "frame": n, "time_s": n / 25} for n in range(2)]
+    job = found([*frames, failure(1, "b.png")], ClassScores)
+    table_csv.write(job, tmp_path)
+    with (tmp_path / "results.csv").open(encoding="utf-8", newline="") as lines:
+        rows = [(row["path"], row["frame"], row["time_s"]) for row in csv.DictReader(lines)]
+    assert rows == [("a.mp4", "0", "0.0")] * 2 + [("a.mp4", "1", "0.04")] * 2 + [("photos/b.png", "", "")]
+    table_parquet.write(job, tmp_path)
+    assert parquet.read_table(tmp_path / "results.parquet")["frame"].to_pylist() == [0, 0, 1, 1, None]
+
+
 def test_detections_are_typed_columns(tmp_path: Path) -> None:
     read = table(tmp_path, *RECORDS, kind=Detections)
     assert read.schema.field("left").type == pa.float32() and read.schema.field("class_id").type == pa.int32()

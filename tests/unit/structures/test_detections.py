@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from found import boxes, things
@@ -42,6 +42,7 @@ def detections(draw: st.DrawFn) -> Detections:
     )
 
 
+@settings(deadline=None)
 @given(detections())
 def test_what_is_written_comes_back(result: Detections) -> None:
     again = Detections.from_dict(json.loads(json.dumps(result.to_dict())))

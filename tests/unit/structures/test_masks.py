@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of
 from pycocotools import mask as reference
@@ -23,23 +23,27 @@ blocks = st.tuples(masks, st.integers(1, 9), st.integers(1, 9)).map(
 runs = st.lists(st.integers(0, 2**32 - 1), max_size=30).map(lambda counts: np.array(counts, np.uint32))
 
 
+@settings(deadline=None)
 @given(masks | blocks)
 def test_the_text_is_the_one_of_the_coco_api(mask: np.ndarray) -> None:
     expected = reference.encode(np.asfortranarray(mask, np.uint8))["counts"].decode("ascii")
     assert runs_to_text(encode_runs(mask)) == expected
 
 
+@settings(deadline=None)
 @given(masks | blocks)
 def test_a_mask_comes_back_from_its_text(mask: np.ndarray) -> None:
     again = decode_runs(text_to_runs(runs_to_text(encode_runs(mask))), mask.shape)
     assert again.dtype == bool and np.array_equal(again, mask)
 
 
+@settings(deadline=None)
 @given(runs)
 def test_counts_of_any_size_come_back(counts: np.ndarray) -> None:
     assert np.array_equal(text_to_runs(runs_to_text(counts)), counts)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40) | st.text("0123456789PQRSTUVWXYZ[]^_`abcmno", max_size=60))
 def test_any_other_text_is_refused_or_stands_for_runs(text: str) -> None:
     try:
@@ -71,6 +75,7 @@ def test_runs_that_do_not_fill_the_image_are_refused() -> None:
         Masks.of([np.zeros((3, 3), bool)], (2, 2))
 
 
+@settings(deadline=None)
 @given(st.lists(of.arrays(bool, (5, 7)), max_size=4))
 def test_areas_are_the_pixels_inside(many: list[np.ndarray]) -> None:
     kept = Masks.of(many, (5, 7))

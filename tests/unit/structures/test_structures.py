@@ -54,6 +54,8 @@ def test_scores_must_descend_and_columns_agree() -> None:
     ids, labels = np.array([0, 1], np.int32), ("a", "b")
     with pytest.raises(ShapeError, match="descending"):
         ClassScores(ids, np.array([0.1, 0.9], np.float32), labels)
+    with pytest.raises(ShapeError, match="NaN"):
+        ClassScores(ids, np.array([0.9, np.nan], np.float32), labels)
     with pytest.raises(ShapeError, match="columns differ"):
         ClassScores(ids, np.array([0.9], np.float32), labels)
 
