@@ -14,14 +14,14 @@ CLASSES = 3
 SIDE = 8
 
 
-def weights(classes: int = CLASSES) -> dict[str, np.ndarray]:
+def weights() -> dict[str, np.ndarray]:
     """The same for every file."""
     rng = np.random.default_rng(7)
     return {
         "kernel": rng.normal(size=(4, 3, 3, 3)).astype(np.float32),
         "bias": rng.normal(size=4).astype(np.float32),
-        "matrix": rng.normal(size=(4, classes)).astype(np.float32),
-        "offset": rng.normal(size=classes).astype(np.float32),
+        "matrix": rng.normal(size=(4, CLASSES)).astype(np.float32),
+        "offset": rng.normal(size=CLASSES).astype(np.float32),
     }
 
 
@@ -32,12 +32,10 @@ def classifier(
     batch: int | str = 1,
     flat: Sequence[int] = (1, 4),
     constants_as_inputs: bool = False,
-    softmax: bool = False,
-    classes: int = CLASSES,
     metadata: Mapping[str, str] = {},
 ) -> Path:
-    """Convolution, ReLU, mean over the picture, a reshape to constants, and a matrix: logits (N, classes)."""
-    constants = {**weights(classes), "flat": np.array(flat, np.int64)}
+    """Convolution, ReLU, mean over the picture, a reshape to constants, and a matrix: logits (N, 3)."""
+    constants = {**weights(), "flat": np.array(flat, np.int64)}
     nodes = [
         helper.make_node("Conv", ["in", "kernel", "bias"], ["features"], pads=[1] * 4),
         helper.make_node("Relu", ["features"], ["positive"]),
@@ -45,11 +43,8 @@ def classifier(
         helper.make_node("Reshape", ["means", "flat"], ["row"]),
         helper.make_node("Gemm", ["row", "matrix", "offset"], ["logits"]),
     ]
-    if softmax:
-        nodes.append(helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1))
-    output = "probabilities" if softmax else "logits"
     return save(
-        path, nodes, constants, {"in": [batch, 3, SIDE, SIDE]}, {output: [batch, classes]}, opset=opset,
+        path, nodes, constants, {"in": [batch, 3, SIDE, SIDE]}, {"logits": [batch, CLASSES]}, opset=opset,
         constants_as_inputs=constants_as_inputs, metadata=metadata,
     )  # fmt: skip
 

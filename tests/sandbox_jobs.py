@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +48,10 @@ def stumble(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
 def chatter(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     print("on stdout")  # noqa: T201
     return {"said": True}
+
+
+def at_home(job: str, folder: Path, request: dict[str, Any], *, what: str) -> dict[str, Any]:
+    """In place of `sandbox.run` in tests of what goes on inside: a process costs half a second."""
+    del what
+    module, _, name = job.partition(":")
+    return json.loads(json.dumps(getattr(import_module(module), name)(folder, json.loads(json.dumps(request)))))

@@ -1,0 +1,70 @@
+"""Published ONNX files, imported, answer as they did before; and as bundles they do what they are for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from pixelwright.interop.onnx import read
+from pixelwright.interop.probe_picture import probe_picture
+
+pytestmark = pytest.mark.shared
+
+ULTRAFACE = "ultraface_rfb320/version-RFB-320"
+# file, opset, free sizes
+FILES = {
+    "fastestdet_coco/FastestDet.onnx": (11, ["batch", 3, 352, 352]),
+    f"{ULTRAFACE}.onnx": (9, ["batch", 3, 240, 320]),
+    f"{ULTRAFACE}_simplified.onnx": (9, ["batch", 3, "height", "width"]),
+    f"{ULTRAFACE}_without_postprocessing.onnx": (9, ["batch", 3, "height", "width"]),
+    "mobilefacenet/MobileFaceNet.onnx": (18, ["batch", 3, 112, 112]),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_published_network_answers_as_before_in_any_batch(name: str, shared: Path) -> None:
+    path = shared / "models" / name
+    imported = read(path)
+    before, after = (
+        onnxruntime.InferenceSession(raw, providers=["CPUExecutionProvider"])
+        for raw in (path.read_bytes(), imported.model.SerializeToString())
+    )
+    (entry,) = after.get_inputs()
+    assert entry.shape == FILES[name][1]
+    assert [(one.domain, one.version) for one in imported.model.opset_import] == [("", 21)]
+    height, width = (size for size in before.get_inputs()[0].shape[2:])
+    single = [
+        ((probe_picture((height, width), variant).astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
+        for variant in (0, 1)
+    ]
+    expected = [before.run(None, {entry.name: picture}) for picture in single]
+    together = after.run(None, {entry.name: np.concatenate(single)})
+    assert [one.name for one in after.get_outputs()] == [one.name for one in before.get_outputs()]
+    for first, second, both in zip(*expected, together, strict=True):
+        wanted = np.concatenate([first, second])
+        assert np.abs(both - wanted).max() <= 1e-4 * np.abs(wanted).max()
+
+
+def test_the_three_exports_of_one_network_agree(shared: Path) -> None:
+    """The raw one and the simplified one; the first of the three has its boxes decoded."""
+    picture = ((probe_picture((240, 320)).astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
+    made = []
+    for ending in ("", "_simplified", "_without_postprocessing"):
+        model = read(shared / "models" / f"{ULTRAFACE}{ending}.onnx").model
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        made.append(dict(zip(("scores", "boxes"), session.run(["scores", "boxes"], {"input": picture}), strict=True)))
+    for other in made[1:]:
+        np.testing.assert_allclose(other["scores"], made[0]["scores"], atol=1e-4)  # measured: 2e-5
+    np.testing.assert_allclose(made[1]["boxes"], made[2]["boxes"], atol=2e-3)  # of offsets up to 10
+
+
+def test_networks_freed_in_size_answer_at_another_size_as_rebuilt_for_it(shared: Path) -> None:
+    """Rows of the raw detector grow with the picture: strides 8, 16, 32 and 64 with 3, 2, 2 and 3 boxes a cell."""
+    model = read(shared / "models" / f"{ULTRAFACE}_without_postprocessing.onnx").model
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (scores, boxes) = session.run(["scores", "boxes"], {"input": np.zeros((1, 3, 480, 640), np.float32)})
+    rows = 80 * 60 * 3 + 40 * 30 * 2 + 20 * 15 * 2 + 10 * 8 * 3
+    assert (scores.shape, boxes.shape) == ((1, rows, 2), (1, rows, 4))
