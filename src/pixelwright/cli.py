@@ -23,9 +23,11 @@ from pixelwright.cli_options import (
     add_max_pixels,
     add_predict_options,
     add_video_options,
+    execution_of,
 )
 from pixelwright.cli_output import DONE, FAILURES, INTERRUPTED, UNREADABLE, UNWRITABLE, WRONG_USE, print_json, say
 from pixelwright.cli_progress import clear_of_bar, show_progress
+from pixelwright.cli_similar import add_index_option, add_similar, index_sources
 from pixelwright.contract import PredictOptions, Task
 from pixelwright.errors import ImageError, OutputError, PixelwrightError, UsageError
 
@@ -71,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_task(commands, task)
     add_models(commands)
     add_convert(commands)
+    add_similar(commands)
     _add_plugins(commands)
     _add_demo(commands)
     return parser
@@ -120,6 +123,7 @@ def _add_task(commands: Any, task: Task) -> None:
         parser.add_argument("--draw", action="store_true", help="also write each picture with its result painted on")
     parser.add_argument("--suffix", metavar=".EXT", help="format of written pictures (default: the source's own)")
     parser.add_argument("--quality", type=int, metavar="1..100", help="of lossy formats (default: the format's own)")
+    add_index_option(parser, task)
     add_predict_options(parser, task)
     add_video_options(parser)
     add_execution(parser)
@@ -152,6 +156,8 @@ def _run(task: Task, options: argparse.Namespace) -> int:
     from pixelwright.verbs.run import RunRequest, plan, run
 
     model = _load(task, options)
+    if getattr(options, "index", None) is not None:
+        return _index(model, options)
     request = RunRequest(
         sources=tuple(options.sources),
         output=options.output,
@@ -185,6 +191,16 @@ def _run(task: Task, options: argparse.Namespace) -> int:
     return summary.exit_code
 
 
+def _index(model: Model, options: argparse.Namespace) -> int:
+    try:
+        summary = index_sources(model, options)
+    except KeyboardInterrupt:
+        say("stopped. What was finished is kept; the same command continues where it stopped.")
+        return INTERRUPTED
+    _say_summary(model, summary)
+    return summary.exit_code
+
+
 def _is_job(task: Task, output: Path | None) -> bool:
     from pixelwright.verbs.run import is_file
 
@@ -192,20 +208,11 @@ def _is_job(task: Task, output: Path | None) -> bool:
 
 
 def _load(task: Task, options: argparse.Namespace) -> Model:
-    from pixelwright.model import Execution, load
+    from pixelwright.model import load
 
     chosen = {name: value for name in task.options if (value := getattr(options, name)) is not None}
     wanted = chosen.pop("classes", None)
-    execution = Execution(
-        runtime=options.runtime,
-        precision=options.precision,
-        device=options.device,
-        threads=options.threads,
-        workers=options.workers,
-        batch_size=options.batch,
-        **({"max_pixels": options.max_pixels} if options.max_pixels else {}),
-    )
-    model = load(options.model, task=task.name, options=PredictOptions(**chosen), execution=execution)
+    model = load(options.model, task=task.name, options=PredictOptions(**chosen), execution=execution_of(options))
     return _restricted(model, wanted) if wanted is not None else model
 
 

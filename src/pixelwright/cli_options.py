@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pixelwright import registry
 from pixelwright.contract import Task
+
+if TYPE_CHECKING:  # the command line loads it only to run a model
+    from pixelwright.model import Execution
 
 EXIT_CODES = """
 exit codes:
@@ -41,7 +44,7 @@ def add_predict_options(parser: argparse.ArgumentParser, task: Task) -> None:
             help="only these labels; again for more, or for one with a comma",
         )
     if "top_k" in task.options:
-        parser.add_argument("--top-k", type=_positive, metavar="N", help="so many answers at the most")
+        parser.add_argument("--top-k", type=positive, metavar="N", help="so many answers at the most")
     if "iou_threshold" in task.options:
         parser.add_argument(
             "--iou",
@@ -51,9 +54,7 @@ def add_predict_options(parser: argparse.ArgumentParser, task: Task) -> None:
             help="boxes that overlap a better one by more are dropped (default: the bundle's)",
         )
     if "tile_px" in task.options:
-        parser.add_argument(
-            "--tile", dest="tile_px", type=_positive, metavar="PX", help="side of tiles of large images"
-        )
+        parser.add_argument("--tile", dest="tile_px", type=positive, metavar="PX", help="side of tiles of large images")
     if "tile_overlap" in task.options:
         parser.add_argument(
             "--overlap",
@@ -70,7 +71,7 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--realtime", action="store_true", help="play videos at their own speed, and drop frames rather than lag"
     )
-    group.add_argument("--frames", type=_positive, metavar="N", help="so many frames of each at the most")
+    group.add_argument("--frames", type=positive, metavar="N", help="so many frames of each at the most")
 
 
 def add_execution(parser: argparse.ArgumentParser) -> None:
@@ -79,17 +80,32 @@ def add_execution(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--runtime", default="auto", help="auto, " + ", ".join(registry.names("runtime")))
     group.add_argument("--precision", default="auto", help="auto (f32), f32, f16, bf16, int8")
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N")
-    group.add_argument("--threads", type=_positive, default=0, metavar="N", help="cores to use (default: all)")
+    group.add_argument("--threads", type=positive, default=0, metavar="N", help="cores to use (default: all)")
     group.add_argument(
-        "--workers", type=_positive, default=0, metavar="N", help="pictures at once (default: one a core)"
+        "--workers", type=positive, default=0, metavar="N", help="pictures at once (default: one a core)"
     )
-    group.add_argument("--batch", type=_positive, default=0, metavar="N", help="pictures in one call of the network")
+    group.add_argument("--batch", type=positive, default=0, metavar="N", help="pictures in one call of the network")
     add_max_pixels(group)
+
+
+def execution_of(options: argparse.Namespace) -> Execution:
+    """What a user said of how models run."""
+    from pixelwright.model import Execution
+
+    return Execution(
+        runtime=options.runtime,
+        precision=options.precision,
+        device=options.device,
+        threads=options.threads,
+        workers=options.workers,
+        batch_size=options.batch,
+        **({"max_pixels": options.max_pixels} if options.max_pixels else {}),
+    )
 
 
 def add_max_pixels(parser: Any) -> None:
     """The limit on what is decoded."""
-    parser.add_argument("--max-pixels", type=_positive, metavar="N", help="refuse larger pictures (default: 2**28)")
+    parser.add_argument("--max-pixels", type=positive, metavar="N", help="refuse larger pictures (default: 2**28)")
 
 
 def _fraction(text: str) -> float:
@@ -99,7 +115,8 @@ def _fraction(text: str) -> float:
     return value
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A count that a user gave."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
