@@ -43,7 +43,7 @@ def members(archive: Path, folder: str) -> Iterator[tuple[str, bytes]]:
                 yield Path(name).stem, files.read(name)
 
 
-def coco_truth(archive: Path, sizes_hw: dict[str, tuple[int, int]], classes: int) -> COCO:
+def coco_truth(archive: Path, sizes_hw: dict[str, tuple[int, int]], classes: int) -> Any:
     """The boxes of coco128 (YOLO text, `class cx cy w h` relative) as pycocotools wants them."""
     boxes = []
     for stem, content in members(archive, "boxes/"):
@@ -59,7 +59,7 @@ def coco_truth(archive: Path, sizes_hw: dict[str, tuple[int, int]], classes: int
             boxes.append({"image_id": int(stem), "category_id": int(class_id), "bbox": box, "area": w * h})
     annotations = [{"id": number, "iscrowd": 0, **box} for number, box in enumerate(boxes, 1)]
     images = [{"id": int(stem), "height": hw[0], "width": hw[1]} for stem, hw in sizes_hw.items()]
-    truth = COCO()
+    truth: Any = COCO()
     truth.dataset = {
         "info": {},
         "images": images,
@@ -82,7 +82,7 @@ def measure_detection(model: Any, archive: Path) -> tuple[int, Scores]:
             rows.append({"image_id": int(stem), "category_id": row.class_id, "bbox": box, "score": row.score})
     with contextlib.redirect_stdout(io.StringIO()):  # it prints as it goes
         truth = coco_truth(archive, sizes_hw, len(model.bundle.spec.output.labels))
-        evaluation = COCOeval(truth, truth.loadRes(rows), "bbox")
+        evaluation: Any = COCOeval(truth, truth.loadRes(rows), "bbox")
         evaluation.evaluate()
         images = np.arange(len(evaluation.params.imgIds))
         whole = accumulated(evaluation, images)
@@ -91,7 +91,7 @@ def measure_detection(model: Any, archive: Path) -> tuple[int, Scores]:
     return len(images), {name: (whole[name], percentiles([one[name] for one in drawn])) for name in AP_METRICS}
 
 
-def accumulated(evaluation: COCOeval, images: NDArray[np.intp]) -> dict[str, float]:
+def accumulated(evaluation: Any, images: NDArray[np.intp]) -> dict[str, float]:
     """AP and AP50 over pictures, some perhaps several times."""
     everything, all_ids = evaluation.evalImgs, evaluation.params.imgIds
     per_image = np.array(everything, object).reshape(-1, len(all_ids))
