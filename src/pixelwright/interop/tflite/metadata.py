@@ -64,7 +64,12 @@ def _normalization(graph: Table | None) -> tuple[tuple[float, ...], tuple[float,
                 continue
             mean, std = (options.numbers(field, "float32") for field in (0, 1))
             count = max(len(mean), len(std))
-            if 0 not in (len(mean), len(std)) and {len(mean), len(std)} <= {1, count} and np.isfinite([*mean, *std]).all() and min(std) > 0:
+            if (
+                0 not in (len(mean), len(std))
+                and {len(mean), len(std)} <= {1, count}
+                and np.isfinite([*mean, *std]).all()
+                and min(std) > 0
+            ):
                 return mean * (count // len(mean)), std * (count // len(std))
             raise DamageError(f"it normalizes by mean {mean[:4]} and std {std[:4]}")
     return (), ()

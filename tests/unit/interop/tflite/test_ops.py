@@ -211,7 +211,7 @@ CASES = [
             {"align_corners": corners, "half_pixel_centers": half},
             (1, *size, 4),
         )
-        for size in ((12, 16), (5, 3), (7, 23))
+        for size in ((12, 16), (5, 3), (7, 23), (24, 40), (29, 33))
         for corners, half in ((False, False), (True, False), (False, True))
     ),
     *(
