@@ -20,6 +20,7 @@ Rgb = tuple[int, int, int]
 
 INK = (255, 255, 255)
 PAPER = (24, 26, 31)
+BLACK = (0, 0, 0)  # on any color at all this or white has a contrast of 4.5
 LEAST_WIDTH_PX = 240  # a picture of 28 pixels is enlarged, or its caption could not be read
 
 GOLDEN_ANGLE = 137.508  # degrees: each next hue lies in the largest gap that the ones before have left
@@ -80,13 +81,14 @@ def color_of(number: int) -> Rgb:
     return red, green, blue
 
 
+@lru_cache(maxsize=4096)
 def ink_on(paper: Rgb) -> Rgb:
-    """Dark or white, whichever is easier to read on a color.
+    """Black or white, whichever is easier to read on a color.
 
     Source: WCAG 2.2, relative luminance and contrast ratio (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio).
     """
     light = _luminance(paper) + 0.05
-    return INK if (_luminance(INK) + 0.05) / light > light / (_luminance(PAPER) + 0.05) else PAPER
+    return INK if (_luminance(INK) + 0.05) / light > light / (_luminance(BLACK) + 0.05) else BLACK
 
 
 def _luminance(rgb: Rgb) -> float:
@@ -97,13 +99,11 @@ def _luminance(rgb: Rgb) -> float:
 
 def box(on: Canvas, box_xyxy: Sequence[float], paint: Rgb) -> None:
     """The outline of a box, inside of it."""
-    import cv2
-
     left, top, right, bottom = _corners(on, box_xyxy)
     width = min(on.line_px, max(1, (right - left) // 3), max(1, (bottom - top) // 3))
-    inset = width // 2
-    corner, opposite = (left + inset, top + inset), (right - 1 - (width - 1) // 2, bottom - 1 - (width - 1) // 2)
-    cv2.rectangle(on.pixels, corner, opposite, paint, width)
+    area = on.pixels[top:bottom, left:right]
+    for side in (area[:width], area[-width:], area[:, :width], area[:, -width:]):
+        side[:] = paint
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +149,12 @@ def tint(on: Canvas, mask: npt.NDArray[np.bool_], top_left: tuple[int, int], pai
         mask = mask.repeat(on.factor, axis=0).repeat(on.factor, axis=1)
     top, left = (place * on.factor for place in top_left)
     area = on.pixels[top : top + mask.shape[0], left : left + mask.shape[1]]
-    covered = cv2.addWeighted(area, 1 - TINT, np.full_like(area, paint), TINT, 0)
-    np.copyto(area, covered, where=mask[:, :, None])
-    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
-    painted = np.ascontiguousarray(area)
-    cv2.drawContours(painted, outlines, -1, paint, max(1, on.line_px // 2), cv2.LINE_AA)
+    inside = mask.astype(np.uint8, order="C")
+    mixed = np.arange(256)[:, None] * (1 - TINT) + np.array(paint) * TINT
+    covered = cv2.LUT(area, np.rint(mixed).astype(np.uint8)[None])
+    painted = cv2.copyTo(covered, inside, area.copy())
+    outlines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(painted, outlines, -1, paint, max(1, 2 * on.line_px // 3), cv2.LINE_AA)
     area[:] = painted
 
 
@@ -168,7 +169,7 @@ def dot(on: Canvas, at_xy: Sequence[float], paint: Rgb) -> None:
     """A point, with a rim that sets it off from lines of its own color."""
     import cv2
 
-    radius = on.line_px << SUBPIXEL_BITS
+    radius = (on.line_px + 1) << SUBPIXEL_BITS
     rim = radius + (max(1, on.line_px // 2) << SUBPIXEL_BITS)
     cv2.circle(on.pixels, _point(on, at_xy), rim, PAPER, -1, cv2.LINE_AA, SUBPIXEL_BITS)
     cv2.circle(on.pixels, _point(on, at_xy), radius, paint, -1, cv2.LINE_AA, SUBPIXEL_BITS)
@@ -189,8 +190,8 @@ def _corners(on: Canvas, box_xyxy: Sequence[float]) -> tuple[int, int, int, int]
 
 
 def _mixed(paper: Rgb, ink: Rgb, stamp: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    share = stamp[:, :, None] / np.float32(255)
-    return np.rint(np.array(paper, np.float32) * (1 - share) + np.array(ink, np.float32) * share).astype(np.uint8)
+    share = np.linspace(0, 1, 256)[:, None]
+    return np.rint(np.array(paper) * (1 - share) + np.array(ink) * share).astype(np.uint8)[stamp]
 
 
 @lru_cache(maxsize=2048)
