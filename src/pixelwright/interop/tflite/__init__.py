@@ -84,6 +84,10 @@ def _inputs_said(network: Network) -> list[str]:
     said = []
     for index in network.inputs:
         tensor = network.tensors[index]
+        if any(tensor.open_axes):  # but for the batch, axis 0
+            said.append(
+                f"input {tensor.name!r} may have other sizes in the file; the network is for {tensor.shape} alone"
+            )
         if tensor.quantized and tensor.quantization is not None and tensor.quantization.per_tensor:
             scale, zero = tensor.quantization.scale[0], tensor.quantization.zero_point[0]
             said.append(f"input {tensor.name!r} takes {tensor.dtype} x that stands for {scale:.6g} * (x - {zero})")

@@ -50,6 +50,7 @@ class Tensor:
     Attributes:
         data: The values of a constant, as a view into the file.
         quantization: None for a tensor whose stored values are its values.
+        open_axes: Axes whose size the file leaves open; `shape` has a stand-in for them, mostly 1.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Tensor:
     data: NDArray[Any] | None = None
     quantization: Quantization | None = None
     variable: bool = False
-    dynamic_batch: bool = False
+    open_axes: tuple[int, ...] = ()
 
     @property
     def quantized(self) -> bool:
@@ -181,7 +182,7 @@ def _tensor(table: Table, buffers: list[NDArray[np.uint8]]) -> Tensor:
         data=_values(name, shape, dtype, buffers[index]) if number in schema.DTYPES and not table.table(6) else None,
         quantization=_quantization(table.table(4), shape),
         variable=table.number(5, "bool", False),
-        dynamic_batch=bool(signature) and signature[0] == -1,
+        open_axes=tuple(axis for axis, size in enumerate(signature) if size == -1),
     )
 
 

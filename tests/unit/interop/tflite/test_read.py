@@ -194,6 +194,12 @@ def test_shapes_computed_in_the_network_are_computed_once(tmp_path: Path) -> Non
     assert found.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "N"
 
 
+def test_a_size_left_open_is_told(tmp_path: Path) -> None:
+    tensors = [Tensor("x", (1, 8, 8, 3), signature=(-1, -1, -1, 3)), Tensor("y", (1, 8, 8, 3))]
+    imported = read(_write(tmp_path, model(tensors, [Step("RELU", ["x"], ["y"])], ["x"], ["y"])))
+    assert any("is for (1, 8, 8, 3) alone" in note for note in imported.notes)
+
+
 def _said(mean: list[float], std: list[float], labels: str = "") -> bytes:
     """Metadata with a normalization of the input, and a label file of the output."""
     unit = Record({0: ("uint8", 1), 1: Record({0: np.array(mean, np.float32), 1: np.array(std, np.float32)})})
