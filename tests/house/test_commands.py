@@ -16,7 +16,8 @@ import pytest
 from pixelwright.cli import _parser
 
 ROOT = Path(__file__).resolve().parents[2]
-ALWAYS = ("", "formats", "medical", "openvino", "parquet", "remote", "video")  # the core and the extras that it can do without
+# The core and the extras that it can do without.
+ALWAYS = ("", "formats", "medical", "openvino", "parquet", "remote", "search", "video")
 
 
 def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

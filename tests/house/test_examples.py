@@ -23,6 +23,8 @@ import skimage
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
+from clips import clip
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "pixelwright"
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -71,6 +73,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for digit in "37":
         _draw_digit(digit).save(tmp_path / "scans" / f"{digit}.png")
     PillowImage.fromarray(np.arange(96 * 128, dtype=np.uint16).reshape(96, 128) * 5).save(tmp_path / "scan16.tif")
+    clip(tmp_path / "clip.mp4", range(0, 200, 40), sound=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
