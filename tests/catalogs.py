@@ -10,6 +10,7 @@ import pytest
 
 import bundles
 from pixelwright import hub
+from pixelwright.interop import measure
 from pixelwright.interop.probe_picture import prepared
 from pixelwright.structures.spec import InputSpec, Resize
 
@@ -76,7 +77,11 @@ def entry(
 
 
 def use(monkeypatch: pytest.MonkeyPatch, path: Path, text: str) -> None:
-    """The hub knows what stands in a text, and nothing else; its cache is empty."""
+    """The hub knows what stands in a text, and nothing else; its cache is empty.
+
+    Models are converted for the reference alone: that it is compared with other runtimes is tested elsewhere.
+    """
+    monkeypatch.setattr(measure, "TOLERANCES", {(measure.REFERENCE, "f32"): 1e-3})
     path.write_text(text, encoding="utf-8")
     monkeypatch.setattr(hub, "CATALOG", path)
     monkeypatch.setenv("PIXELWRIGHT_CACHE", str(path.with_suffix(".cache")))

@@ -29,7 +29,7 @@ from pixelwright.cli_output import DONE, FAILURES, INTERRUPTED, UNREADABLE, UNWR
 from pixelwright.cli_progress import clear_of_bar, show_progress
 from pixelwright.cli_similar import add_index_option, add_similar, index_sources
 from pixelwright.contract import PredictOptions, Task
-from pixelwright.errors import ImageError, OutputError, PixelwrightError, UsageError
+from pixelwright.errors import FetchError, ImageError, OutputError, PixelwrightError, UsageError
 
 if TYPE_CHECKING:  # what only some commands need is imported by them, so that --help stays quick
     from pixelwright.model import Model
@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except PixelwrightError as err:
         say(str(err))
-        return UNWRITABLE if isinstance(err, OutputError) else UNREADABLE if isinstance(err, ImageError) else WRONG_USE
+        nothing_came = isinstance(err, ImageError | FetchError)
+        return UNWRITABLE if isinstance(err, OutputError) else UNREADABLE if nothing_came else WRONG_USE
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pixelwright.errors import ChecksumError, FetchError, OutputError, UsageError
-from pixelwright.io.fetch import OnTransfer, fetch, sha256_of
+from pixelwright.io.fetch import OnTransfer, check_address, fetch, sha256_of
 from pixelwright.io.lock import locked
 from pixelwright.structures.draft import RemoteFile
 
@@ -44,7 +44,7 @@ def acquire(
         FetchError: It is not to be had there.
         ChecksumError: What is there under its name is another file.
         OutputError: The store cannot be written.
-        UsageError: The mirror is neither a folder nor an address.
+        UsageError: The mirror is neither a folder nor a safe address.
     """
     mirror = mirror or os.environ.get(MIRROR) or None
     name = file_name(wanted)
@@ -55,6 +55,7 @@ def acquire(
         if mirror is None:
             fetch(wanted.url, target, wanted, on_transfer=on_transfer)
         elif _is_address(mirror):
+            _check(os.fspath(mirror))
             _ask(os.fspath(mirror), wanted, target, model, on_transfer)
         else:
             _copy(_find(Path(mirror), wanted), target)
@@ -68,6 +69,13 @@ def file_name(wanted: RemoteFile) -> str:
 
 def _is_address(mirror: AnyMirror) -> bool:
     return isinstance(mirror, str) and "://" in mirror
+
+
+def _check(mirror: str) -> None:
+    try:
+        check_address(mirror)
+    except FetchError as err:
+        raise UsageError(f"mirror {err}") from err
 
 
 def _ask(mirror: str, wanted: RemoteFile, target: Path, model: str, on_transfer: OnTransfer | None) -> None:

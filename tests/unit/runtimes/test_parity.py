@@ -81,6 +81,18 @@ def test_what_cannot_be_tried_here_is_skipped_with_its_reason(tmp_path: Path) ->
     require_parity("blur", verify(bundle))
 
 
+def test_what_the_record_does_not_vouch_for_is_skipped(tmp_path: Path) -> None:
+    bundle = probed(tmp_path)
+    row = Parity("openvino", "bf16", 20, 0.2, 1e-3)
+    bundle = write_bundle(
+        tmp_path / "other",
+        msgspec.structs.replace(bundle.spec, parity=[*bundle.spec.parity, row]),
+        {role: bundle.file(role) for role in ("model", "probe")},
+    )
+    _, known = verify(bundle, threads=1)
+    assert "differed by 0.2 when the bundle was made" in (known.skipped or "")
+
+
 def test_a_bundle_without_a_probe_says_so(tmp_path: Path) -> None:
     bundle = bundles.blur(tmp_path / "b", parity=[Parity("onnxruntime", "f32", 20, 0.0, 1e-3)])
     assert [check.skipped for check in verify(bundle)] == ["the bundle stores no inputs to compare on"]
