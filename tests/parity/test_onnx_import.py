@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+import skimage
 
+from pixelwright.cli import main
 from pixelwright.interop.onnx import read
 from pixelwright.interop.probe_picture import probe_picture
+from pixelwright.model import load
 
 pytestmark = pytest.mark.shared
 
@@ -68,3 +71,38 @@ def test_networks_freed_in_size_answer_at_another_size_as_rebuilt_for_it(shared:
     (scores, boxes) = session.run(["scores", "boxes"], {"input": np.zeros((1, 3, 480, 640), np.float32)})
     rows = 80 * 60 * 3 + 40 * 30 * 2 + 20 * 15 * 2 + 10 * 8 * 3
     assert (scores.shape, boxes.shape) == ((1, rows, 2), (1, rows, 4))
+
+
+def test_a_published_detector_becomes_a_bundle_and_finds_people(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shared / "models" / "fastestdet_coco"
+    contract = tmp_path / "contract.toml"
+    contract.write_text(
+        """
+        task = "detect"
+        input = { channels = "bgr", resize = { rule = "stretch", size_hw = [352, 352] } }
+        [output]
+        decoder = "fastestdet"
+        parameters = { output = "758" }
+        suppression = { iou_threshold = 0.45 }
+        [license]
+        code = { license = "BSD-3-Clause", commercial = "yes" }
+        weights = { license = "BSD-3-Clause", commercial = "unknown" }
+        """
+    )
+    files = [str(folder / "FastestDet.onnx"), str(folder / "coco.names")]
+    assert main(["convert", *files, "--contract", str(contract), "-o", str(tmp_path / "finder")]) == 0
+    assert "openvino f32" in capsys.readouterr().out
+    found = load(tmp_path / "finder")(Path(skimage.__file__).parent / "data" / "astronaut.png", threshold=0.5)
+    assert "person" in set(found.labels)
+
+
+def test_a_published_quantized_classifier_becomes_a_bundle_without_a_contract(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = shared / "models" / "mobilenet_v2_imagenet_uint8" / "mobilenet_v2_1.0_224_quant.tflite"
+    assert main(["convert", str(path), "--task", "classify", "-o", str(tmp_path / "imagenet")]) == 0
+    assert "rows sum to one" in capsys.readouterr().out
+    answer = load(tmp_path / "imagenet")(Path(skimage.__file__).parent / "data" / "chelsea.png")
+    assert "cat" in answer.labels[0]

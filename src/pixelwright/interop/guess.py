@@ -125,11 +125,13 @@ def _with_values(found: Guess, spec: InputSpec) -> InputSpec:
 def _with_size(found: Guess, spec: InputSpec, sides: Sequence[int | str]) -> InputSpec:
     if found.task == "enhance":
         return msgspec.structs.replace(spec, color="as-is", depth="keep", alpha="keep", extra_channels="each")
-    if any(isinstance(side, str) for side in sides):
+    stated = found.imported.size_hw
+    size_hw = stated or tuple(side for side in sides if isinstance(side, int))
+    if len(size_hw) != 2:
         found.missing.append("input.resize: the network takes pictures of any size; state the one it was trained with")
         return msgspec.structs.replace(spec, resize=Resize("stretch", (224, 224)))
-    size_hw = (int(sides[0]), int(sides[1]))
-    found.shown.append(f"Size: {size_hw[1]}x{size_hw[0]}.")
+    others = "; the network takes others too" if any(isinstance(side, str) for side in sides) else ""
+    found.shown.append(f"Size: {size_hw[1]}x{size_hw[0]}{others}.")
     found.assumed.append("Pictures are stretched to that size, bilinear with antialiasing, nothing cropped.")
     return msgspec.structs.replace(spec, resize=Resize("stretch", size_hw))
 

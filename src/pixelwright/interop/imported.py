@@ -20,6 +20,7 @@ class Imported:
         mean: Of the normalization the metadata states, `(x - mean) / std` with x in 0..255; empty for none.
         std: See `mean`.
         notes: What a user should know of the conversion, a sentence each.
+        size_hw: Of the picture, as the file states it, where the network was found to take others too.
     """
 
     model: onnx.ModelProto
@@ -27,6 +28,7 @@ class Imported:
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
+    size_hw: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,10 @@ class Importer:
         suffixes: Of its files, lower case with the dot.
         read: `(path, outputs, dequantize)`: the network; `outputs` names tensors to expose instead of the file's own
             outputs, `dequantize` asks for a float network of a quantized one.
+        guarded: Whether `read` itself does in the sandbox what a damaged file may crash.
     """
 
     name: str
     suffixes: tuple[str, ...]
     read: Callable[..., Imported]
+    guarded: bool = False

@@ -47,7 +47,8 @@ def read(path: str | PathLike[str], *, outputs: Sequence[str] = (), dequantize: 
         folder = Path(place)
         answer = sandbox.run(CONVERT, folder, request, what=str(path))
         model = onnx.load_model_from_string((folder / answer["model"]).read_bytes())
-    return Imported(model, labels=tuple(answer["labels"]), notes=tuple(answer["notes"]))
+    size_hw = tuple(answer["size_hw"]) if answer["size_hw"] else None
+    return Imported(model, labels=tuple(answer["labels"]), notes=tuple(answer["notes"]), size_hw=size_hw)
 
 
 def _check_files(file: Path) -> None:
@@ -68,4 +69,4 @@ def _check_files(file: Path) -> None:
         raise UnsupportedModel(f"{file}: has {total / 1e9:.1f} GB with its weights; up to 2.1 GB are converted.")
 
 
-IMPORTER = Importer("onnx", (".onnx",), read)
+IMPORTER = Importer("onnx", (".onnx",), read, guarded=True)

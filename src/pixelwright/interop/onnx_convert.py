@@ -25,7 +25,7 @@ MAX_NAMES_BYTES = 4_000_000
 
 
 def convert(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
-    """The job: writes `model.onnx` into the folder; answers with its name, labels and notes."""
+    """The job: writes `model.onnx` into the folder; answers with its name, labels, notes and stated size."""
     path = request["name"]
     model = _parse(Path(request["path"]), path)
     labels = _labels(model)
@@ -48,7 +48,7 @@ def convert(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     onnx_sizes.state_outputs(state.model, shapes)
     _finish(state.model, path)
     (folder / "model.onnx").write_bytes(state.model.SerializeToString(deterministic=True))
-    return {"model": "model.onnx", "labels": labels, "notes": state.notes}
+    return {"model": "model.onnx", "labels": labels, "notes": state.notes, "size_hw": sizes.stated_hw}
 
 
 def _parse(file: Path, path: str) -> onnx.ModelProto:

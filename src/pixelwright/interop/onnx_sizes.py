@@ -45,6 +45,12 @@ class Sizes:
         """Where rows and columns are."""
         return self.layout.index("H"), self.layout.index("W")
 
+    @property
+    def stated_hw(self) -> tuple[int, int] | None:
+        """Rows and columns that the file states."""
+        rows, columns = (self.dims[axis] for axis in self.hw_axes) if self.layout else ("", "")
+        return (rows, columns) if isinstance(rows, int) and isinstance(columns, int) else None
+
     def feeds(self, model: onnx.ModelProto) -> dict[str, Array]:
         """Values for all inputs."""
         first, *others = model.graph.input

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +20,7 @@ from pixelwright.interop.guess import guess
 from pixelwright.interop.imported import Imported, Importer
 from pixelwright.interop.labels import read_labels
 from pixelwright.interop.probe_picture import probe_picture
+from pixelwright.interop.reading import read
 from pixelwright.interop.template import template
 from pixelwright.io.sources import list_images
 from pixelwright.model import load
@@ -135,9 +137,8 @@ def try_out(bundle: ModelBundle) -> None:
 def _read(given: _Given, request: ConvertRequest) -> Imported:
     draft = given.draft
     outputs = request.outputs or tuple(draft.outputs if draft else ())
-    return given.importer.read(
-        given.model, outputs=outputs, dequantize=request.dequantize or bool(draft and draft.dequantize)
-    )
+    dequantize = request.dequantize or bool(draft and draft.dequantize)
+    return read(given.importer, given.model, outputs=outputs, dequantize=dequantize)
 
 
 def _given(request: ConvertRequest) -> _Given:
@@ -263,7 +264,7 @@ def report_text(report: Report) -> str:
 
 def _as_model(bundle: ModelBundle) -> str:
     text = str(bundle.path)
-    return text if "/" in text or "\\" in text else f"./{text}"
+    return shlex.quote(text if "/" in text or "\\" in text else f"./{text}")
 
 
 def _size(bundle: ModelBundle) -> int:

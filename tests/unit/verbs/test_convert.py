@@ -13,9 +13,12 @@ from onnx import helper
 from PIL import Image as PillowImage
 
 from networks import SIDE, classifier, save
+from pixelwright import registry
 from pixelwright.bundle import read_bundle
 from pixelwright.cli import main
+from pixelwright.errors import DamagedModel
 from pixelwright.interop import measure, sandbox
+from pixelwright.interop.reading import read
 from pixelwright.model import load
 from pixelwright.structures.draft import Draft
 from sandbox_jobs import at_home
@@ -122,10 +125,25 @@ def test_a_class_without_a_name_is_called_by_its_number(capsys: pytest.CaptureFi
 
 
 def test_a_network_of_any_size_needs_one_stated(capsys: pytest.CaptureFixture[str], labels: Path) -> None:
-    classifier(Path("net.onnx"))
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["in"], ["means"]),
+        helper.make_node("Flatten", ["means"], ["logits"]),
+    ]
+    save(Path("net.onnx"), nodes, {}, {"in": ["n", 3, "h", "w"]}, {"logits": ["n", 3]})
     said = converted(capsys, "net.onnx", "labels.txt", "--task", "classify", "-o", "pets", code=2)
     assert "takes pictures of any size; state the one it was trained with" in said
     assert "--template > contract.toml" in said
+
+
+def test_a_size_that_the_file_states_is_kept_where_others_are_possible(
+    capsys: pytest.CaptureFixture[str], labels: Path
+) -> None:
+    classifier(Path("net.onnx"))
+    said = converted(capsys, "net.onnx", "labels.txt", "--task", "classify", "-o", "pets")
+    assert "input   in float32 (batch, 3, height, width)" in said
+    assert "found   Size: 8x8; the network takes others too." in said
+    resize = read_bundle("pets").spec.input.resize
+    assert resize is not None and resize.size_hw == (SIDE, SIDE)
 
 
 def test_a_detector_needs_a_contract_and_gets_a_template(capsys: pytest.CaptureFixture[str], labels: Path) -> None:
@@ -276,3 +294,13 @@ def test_without_the_onnx_package_the_extra_is_named(
     monkeypatch.setattr(convert, "find_spec", lambda name: None)
     said = converted(capsys, "net.onnx", "--task", "classify", "-o", "pets", code=2)
     assert "pip install 'pixelwright[convert]'" in said
+
+
+def test_an_importer_of_a_plugin_works_in_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TensorFlow Lite stands for it: it does not guard itself."""
+    monkeypatch.undo()
+    importer = registry.get("importer", "tflite")
+    assert not importer.guarded
+    with pytest.raises(DamagedModel, match="not a TensorFlow Lite file"):
+        Path("net.tflite").write_bytes(b"nothing of the kind")
+        read(importer, Path("net.tflite"))
