@@ -5,7 +5,7 @@ IDX/index.json           what the vectors are of, and which shards and marks hol
 IDX/shards/NAME.npy      vectors (n, D) float32 of unit length, mapped into memory
 IDX/shards/NAME.jsonl    the picture of each row: path, size in bytes, time of change, SHA-256, rows and columns
 IDX/shards/marks-N.npy   (rows,) uint8: live, vanished (the file is gone), or replaced (a later row holds its vector)
-IDX/graph.faiss, graph.json   links between near vectors, where there are many (see `graph`)
+IDX/cells.faiss, cells.json   the vectors sorted into cells, where there are many (see `cells`)
 IDX/failed.jsonl         what could not be read when pictures were last added
 ```
 

@@ -1,6 +1,6 @@
-"""The nearest rows of an index: exact block by block, or through a graph of neighbors where there are many.
+"""The nearest rows of an index: all of them block by block, or those in the nearest cells where there are many.
 
-The graph only proposes: similarities are always computed from the vectors as they are stored.
+Cells only propose: similarities are always computed from the vectors as they are stored.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import IndexUnusable
-from pixelwright.verbs.similar import graph
+from pixelwright.verbs.similar import cells
 from pixelwright.verbs.similar.index import LIVE, Index, Vectors
 
-# Numbers in an index from which on a graph is worth its building: below, all of them pass through a core in the 10 ms
-# that a query may take.
-GRAPH_FROM_NUMBERS = 32_000_000
+# Numbers in an index from which on cells are worth their making: fewer pass through two cores in about the 10 ms that
+# a query may take.
+CELLS_FROM_NUMBERS = 32_000_000
 PROPOSED = 4  # times what is asked for: of these the nearest are found exactly
 LEAST_PROPOSED = 40
 
@@ -54,14 +54,14 @@ def nearest(index: Index, vectors: Vectors, *, top: int = 10, exact: bool = Fals
             f"{index.folder} holds vectors of {index.manifest.dimension} numbers, these are {vectors.shape[1:]}. "
             "Use the model that made the index."
         )
-    if not exact and uses_graph(index):
-        return [_through_graph(index, vector, top) for vector in vectors]
+    if not exact and uses_cells(index):
+        return [_in_cells(index, vector, top) for vector in vectors]
     return _exact(index, vectors, top)
 
 
-def uses_graph(index: Index) -> bool:
-    """Whether there is so much to look at that a graph of neighbors pays, and the library for it."""
-    return len(index) * index.manifest.dimension >= GRAPH_FROM_NUMBERS and graph.available() is None
+def uses_cells(index: Index) -> bool:
+    """Whether there is so much to look at that cells pay, and the library for them."""
+    return len(index) * index.manifest.dimension >= CELLS_FROM_NUMBERS and cells.available() is None
 
 
 def _exact(index: Index, vectors: Vectors, top: int) -> list[list[Match]]:
@@ -78,8 +78,8 @@ def _exact(index: Index, vectors: Vectors, top: int) -> list[list[Match]]:
     return [_ranked(rows[place], best[place]) for place in range(len(vectors))]
 
 
-def _through_graph(index: Index, vector: npt.NDArray[np.float32], top: int) -> list[Match]:
-    rows = graph.neighbors(index, vector, max(LEAST_PROPOSED, PROPOSED * top))
+def _in_cells(index: Index, vector: npt.NDArray[np.float32], top: int) -> list[Match]:
+    rows = cells.candidates(index, vector, max(LEAST_PROPOSED, PROPOSED * top))
     rows = rows[index.marks[rows] == LIVE]
     return _ranked(rows, index.vectors(rows) @ vector)[:top]
 

@@ -29,8 +29,8 @@ from pixelwright.verbs.similar.index import (
 SMALL_SHARDS = 64
 SHARD_ROWS = 1 << 16
 TEMPORARY = frozenset({"index.json.tmp", "pending.jsonl", "pending.jsonl.tmp", "failed.jsonl.tmp"})
-GRAPH_FILE, GRAPH_FACTS = "graph.faiss", "graph.json"
-OURS = frozenset({INDEX_FILE, SHARDS, "index.lock", "failed.jsonl", GRAPH_FILE, GRAPH_FACTS}) | TEMPORARY
+CELLS_FILE, CELLS_FACTS = "cells.faiss", "cells.json"
+OURS = frozenset({INDEX_FILE, SHARDS, "index.lock", "failed.jsonl", CELLS_FILE, CELLS_FACTS}) | TEMPORARY
 
 
 class Writer:
