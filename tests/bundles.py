@@ -201,7 +201,9 @@ def _save(
     return path
 
 
-def squares(folder: Path, *, name: str = "squares", rich: bool = False, **changes: Any) -> ModelBundle:
+def squares(
+    folder: Path, *, name: str = "squares", rich: bool = False, batch: int | str = "batch", **changes: Any
+) -> ModelBundle:
     """A detector of bright rectangles on dark ground, white ones and red ones, without any training.
 
     Every lit pixel proposes the box of the run of lit pixels it lies in, across and down, at most 255 long; its score
@@ -256,10 +258,10 @@ def squares(folder: Path, *, name: str = "squares", rich: bool = False, **change
         "axis_y": np.array([2], np.int64),
         "flat": np.array([0, 0, -1], np.int64),
     }
-    entry = ["batch", 3, "height", "width"]
-    made: dict[str, list[Any]] = {"table": ["batch", 13 if rich else 6, "boxes"]}
+    entry = [batch, 3, "height", "width"]
+    made: dict[str, list[Any]] = {"table": [batch, 13 if rich else 6, "boxes"]}
     if rich:
-        made["prototypes"] = ["batch", 1, "height", "width"]
+        made["prototypes"] = [batch, 1, "height", "width"]
     graph = helper.make_graph(
         nodes,
         "squares",

@@ -127,6 +127,17 @@ def test_a_batch_answers_as_its_pictures_alone(rich: Model) -> None:
     assert [done.result.to_dict() for done in rich.stream(pictures) if done.result] == alone
 
 
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_graph_with_a_batch_of_fixed_size_takes_any_number_of_pictures(tmp_path: Path, size: int) -> None:
+    fixed = load(squares(tmp_path / "s", batch=size).path)
+    pictures = [scene((3 * n, 2 * n, 20 + 5 * n, 30 + n, WHITE)) for n in range(1, 6)]
+    results = [done.result for done in fixed.stream(pictures)]
+    assert [one.boxes_xyxy.tolist() for one in results if one] == [
+        [[3 * n, 2 * n, 20 + 5 * n, 30 + n]] for n in range(1, 6)
+    ]
+    assert found(fixed(TWO, tile_px=40)) == found(fixed(TWO))
+
+
 # masks and keypoints
 
 
@@ -344,7 +355,7 @@ def test_the_command_takes_its_options_and_writes_tables_and_pictures(
     PillowImage.fromarray(scene((30, 20, 75, 50, WHITE), (5, 5, 9, 9, RED))).save(tmp_path / "a.png")
     command = ["detect", str(tmp_path / "a.png"), "--model", str(model.bundle.path)]
     assert main(command) == 0
-    assert capsys.readouterr().out.endswith("\t1 white, 1 red\n")
+    assert capsys.readouterr().out.endswith("\t1 red, 1 white\n")
     folder = tmp_path / "out"
     options = ["--tile", "40", "--overlap", "0.3", "--iou", "0.4", "--classes", "white", "--threshold", "0.6"]
     assert main([*command, *options, "--draw", "--export", "csv", "-o", str(folder)]) == 0

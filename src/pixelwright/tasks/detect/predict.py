@@ -180,24 +180,40 @@ def _frame(window: Window) -> seams.Frame:
 def _find(
     prepared: Sequence[batch.Prepared], frames: Sequence[seams.Frame], graphs: Graphs, rules: Rules
 ) -> list[Found]:
-    """What counts in each of a few prepared windows of one shape; `frames` says where in their picture they lie."""
+    """What counts in each of some prepared windows of one shape; `frames` says where in their picture they lie."""
+    fixed = rules.bundle.spec.graphs["model"].inputs[0].dims[0]
+    size = fixed if isinstance(fixed, int) else WINDOW_BATCH
+    found: list[Found] = []
+    for start in range(0, len(prepared), size):
+        some = prepared[start : start + size]
+        # A graph whose batch has a fixed size gets the last window again and again until it is full.
+        padded = [*some, *[some[-1]] * (size - len(some))] if isinstance(fixed, int) else some
+        candidates, input_hw = _propose(padded, graphs, rules)
+        found += [
+            _sift(one, input_hw, window.placement, frame, rules)
+            for one, window, frame in zip(candidates, some, frames[start : start + size], strict=False)
+        ]
+    return found
+
+
+def _propose(
+    prepared: Sequence[batch.Prepared], graphs: Graphs, rules: Rules
+) -> tuple[list[Candidates], tuple[int, int]]:
+    """The network's candidates in each of a batch of prepared windows, and the size of the tensors."""
     spec = rules.bundle.spec
     tensors = batch.stack(prepared)
     rows, columns = (2, 3) if spec.input.layout == "NCHW" else (1, 2)
     input_hw = (tensors.shape[rows], tensors.shape[columns])
     outputs = graphs["model"].run({spec.graphs["model"].inputs[0].name: tensors})
     decoder = registry.get("decoder", spec.output.decoder)
-    candidates: list[Candidates] = decoder.run(
+    candidates = decoder.run(
         outputs,
         spec.output.parameters,
         input_hw=input_hw,
         threshold=rules.least,
         temperature=spec.decision.temperature,
     )
-    return [
-        _sift(one, input_hw, window.placement, frame, rules)
-        for one, window, frame in zip(candidates, prepared, frames, strict=True)
-    ]
+    return candidates, input_hw
 
 
 def _sift(
