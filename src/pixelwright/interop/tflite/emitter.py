@@ -75,18 +75,19 @@ class Emitter:
         self.facts[name] = fact
         return name
 
-    def constant(self, values: Array | Sequence[Any] | float, dtype: str | None = None) -> str:
-        """A constant; small equal ones are kept once."""
+    def constant(self, values: Array | Sequence[Any] | float, dtype: str | None = None, *, shared: bool = True) -> str:
+        """A constant; small equal ones are kept once, unless one has to be a step's own."""
         array = np.asarray(values, dtype)
         array = np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(array.shape)
         key = (array.dtype.name, array.shape, array.tobytes() if array.size <= 1024 else b"")
-        if array.size <= 1024 and key in self._shared:
+        if shared and array.size <= 1024 and key in self._shared:
             return self._shared[key]
         self._left -= array.nbytes
         if self._left < 0:
             raise DamageError(f"its constants grow to over {MAX_GROWTH} times its size")
         name = self.fresh()
-        self._shared[key] = name
+        if shared:
+            self._shared[key] = name
         self.constants[name] = array
         self.facts[name] = Fact(array.dtype.name, array.shape)
         return name

@@ -37,9 +37,11 @@ def run_litert(path: Path, feeds: Mapping[str, Array], *, reference: bool = True
     return found
 
 
-def session(model: Any) -> onnxruntime.InferenceSession:
-    """A quiet session of an ONNX model."""
+def session(model: Any, entries: Mapping[str, str] | None = None) -> onnxruntime.InferenceSession:
+    """A quiet session of an ONNX model, with further settings of ONNX Runtime."""
     options = onnxruntime.SessionOptions()
+    for key, value in (entries or {}).items():
+        options.add_session_config_entry(key, value)
     options.log_severity_level = 4
     options.intra_op_num_threads = 2
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pixelwright.interop.tflite import read
-from unit.interop.tflite.peers import run_litert, run_onnx
+from unit.interop.tflite.peers import run_litert, run_onnx, session
 from unit.interop.tflite.writer import Step, Tensor, model
 
 DICE = np.random.default_rng(1)
@@ -181,6 +181,23 @@ def test_integers_are_kept_where_asked_and_runtimes_can_merge_them(tmp_path: Pat
         {"Transpose": 2, "DequantizeLinear": 5, "QuantizeLinear": 2, "Conv": 1}
     )
     assert [node.op_type for node in real.graph.node] == ["Transpose", "DequantizeLinear", "Conv", "Clip", "Transpose"]
+
+
+def test_weights_can_be_made_unsigned_for_processors_whose_signed_products_overflow(tmp_path: Path) -> None:
+    """As on x86 without VNNI; ONNX Runtime 1.31 fails there if two layers share the zero point of their weights."""
+    tensors = [
+        Tensor("x", IMAGE, "uint8", scale=(0.05,), zero=(100,)),
+        *(Tensor(name, (4, 3, 3, 4), "uint8", _stored("uint8", 4, 3, 3, 4), (0.02,), (128,)) for name in "vw"),
+        Tensor("b", (4,), "int32", [1, 2, 3, 4], (0.001,), (0,)),
+        *(Tensor(name, IMAGE, "uint8", scale=(0.05,), zero=(100,)) for name in "ay"),
+    ]
+    steps = [Step("CONV_2D", ["x", "v", "b"], ["a"], CONV), Step("CONV_2D", ["a", "w", "b"], ["y"], CONV)]
+    path = tmp_path / "net.tflite"
+    path.write_bytes(model(tensors, steps, ["x"], ["y"]))
+    feeds = {"x": _stored("uint8", *IMAGE)}
+    imported = read(path)
+    exact = session(imported.model, {"session.x64quantprecision": "1"}).run(None, feeds)[0]
+    np.testing.assert_allclose(exact, run_litert(path, feeds)[0], rtol=0, atol=0.05 * 6)  # two layers, weights of 2.5
 
 
 def test_a_network_of_16_bit_activations_is_one_step_from_litert(tmp_path: Path) -> None:

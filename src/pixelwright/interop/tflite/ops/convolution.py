@@ -67,7 +67,8 @@ def _kernel(values: Values, op: Operator, permutation: tuple[int, ...]) -> str:
     name = values.emit.constant(stored.transpose(permutation))
     shape = () if quantization.per_tensor else quantization.scale.shape
     scale = values.emit.constant(quantization.scale.reshape(shape), "float32")
-    zero = values.emit.constant(quantization.zero_point.reshape(shape), tensor.dtype)
+    # ONNX Runtime 1.31 cannot make weights unsigned (session.x64quantprecision) where two share their zero point.
+    zero = values.emit.constant(quantization.zero_point.reshape(shape), tensor.dtype, shared=False)
     axis = {} if quantization.per_tensor else {"axis": permutation.index(quantization.axis)}
     return values.emit.node("DequantizeLinear", [name, scale, zero], **axis)
 
