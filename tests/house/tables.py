@@ -88,13 +88,22 @@ def _export(export: Export) -> str:
     return f"| `{export.name}` | {export.summary} | {held} |\n"
 
 
+def third_party_models() -> str:
+    """The gallery of the hub."""
+    from house.gallery import gallery  # found by pytest; run as a script, the lines at the end find it
+
+    return gallery()
+
+
 TABLES = (
     Table("models", ROOT / "README.md", models),
     Table("formats", ROOT / "docs" / "images.md", formats),
     Table("exports", ROOT / "docs" / "results.md", exports),
+    Table("hub", ROOT / "docs" / "hub.md", third_party_models),
 )
 
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT / "tests"))
     for table in TABLES:
         table.update()
         sys.stdout.write(f"{table.page.relative_to(ROOT)}: {table.name}\n")
