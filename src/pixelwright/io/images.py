@@ -30,6 +30,7 @@ from pixelwright.io import atomic, orientation
 from pixelwright.io.border import reading
 from pixelwright.io.format import Format, WriteOptions
 from pixelwright.io.stored import Readable, Stored
+from pixelwright.io.video import is_video
 from pixelwright.structures.image import Image, white_of
 from pixelwright.structures.raster import Raster, Window
 
@@ -134,6 +135,9 @@ def _recognize(stored: Stored) -> Format:
     for form in formats():
         if form.sniff(stored.head):
             return form
+    if is_video(stored.name):
+        what = "is a video, not an image. Run a task over it, or take its frames from model.stream(...)."
+        raise UnreadableImage(stored.name, what)
     start = stored.head[:12]
     known = ", ".join(form.title for form in formats())
     kind = "text" if start.isascii() and start.decode("ascii").isprintable() else "unknown bytes"

@@ -124,7 +124,8 @@ def _expand(argument: str, left_out: Path | None, stdin: BinaryIO | TextIO | Non
     if argument == "-":
         for line in stdin or _standard_input():
             if path := os.fsdecode(line).rstrip("\r\n"):
-                yield path, Path(path).name
+                foreign = remote.is_remote(path) or is_live(path)
+                yield path, _harmless(_file_name(path)) if foreign else Path(path).name
     elif not argument:
         raise UsageError("a source with an empty name. Name a file, a folder, a glob, or - for a list on stdin.")
     elif is_live(argument):

@@ -6,8 +6,8 @@ Frames keep their time stamps, so a variable frame rate stays one. Sound is copi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -93,6 +93,10 @@ class VideoWriter:
             frame: What `encodable` makes. The first decides the size; others are cut or filled up to it.
             time_s: When it is shown; None for one frame's time after the one before.
         """
+        with _encoding():
+            self._encode(frame, time_s)
+
+    def _encode(self, frame: Any, time_s: float | None) -> None:
         self._stream = self._stream or self._begin(frame.width, frame.height)
         unit = self._stream.codec_context.time_base
         step = max(1, round(1 / self._rate / unit))
@@ -107,14 +111,15 @@ class VideoWriter:
 
     def close(self) -> None:
         """Finish the file."""
-        try:
-            if self._stream is not None:
-                self._output.mux(self._stream.encode(None))
-                if self._sound:
-                    end_s = float((self._last_ticks + 1) * self._stream.codec_context.time_base + 1 / self._rate)
-                    self._sound.copy_until(end_s)
-        finally:
-            self._release()
+        with _encoding():
+            try:
+                if self._stream is not None:
+                    self._output.mux(self._stream.encode(None))
+                    if self._sound:
+                        end_s = float((self._last_ticks + 1) * self._stream.codec_context.time_base + 1 / self._rate)
+                        self._sound.copy_until(end_s)
+            finally:
+                self._release()
 
     def _release(self) -> None:
         if self._sound:
@@ -157,6 +162,17 @@ class VideoWriter:
         if self._sound_of is not None:
             self._sound = _Sound.of(self._sound_of, self._output, self.warnings)
         return stream
+
+
+@contextmanager
+def _encoding() -> Generator[None]:
+    """FFmpeg's errors become ours; those of the file that is written stay the system's."""
+    try:
+        yield
+    except pyav().FFmpegError as err:
+        if isinstance(err, OSError):
+            raise
+        raise UnsupportedImage("video", f"the encoder failed: {' '.join(str(err).split())[:200]}.") from err
 
 
 class _Sound:

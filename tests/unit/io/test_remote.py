@@ -6,16 +6,20 @@ import io
 import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Event, Thread
 
 import fsspec
 import pytest
 from PIL import Image as PillowImage
 
+from clips import clip
 from pixelwright.errors import ImageError, MissingExtra, UnreadableImage, UsageError
 from pixelwright.io import remote
 from pixelwright.io.images import open_raster, read_image
+from pixelwright.io.live import live_frames
 from pixelwright.io.sources import list_images
+from pixelwright.io.video import open_video
 
 
 def picture(level: int = 7) -> bytes:
@@ -32,6 +36,7 @@ class Handler(BaseHTTPRequestHandler):
     """Pictures, links, and one path for each thing that can go wrong."""
 
     silent = Event()
+    clip = b""
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
@@ -43,6 +48,8 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, picture()[:40], length=len(picture()))
         elif path == "/slow.png":
             self.silent.wait(5)
+        elif path == "/clip.mkv":
+            self._answer(200, self.clip, "video/x-matroska")
         elif path == "/large.png":
             self._answer(200, bytes(3000))
         else:
@@ -158,6 +165,28 @@ def test_without_the_extra_a_sentence_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtra, match=r"pixelwright\[remote\]"):
         open_raster(url)
+
+
+def test_a_stream_at_an_address_is_a_live_source(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handler, "clip", clip(tmp_path / "x.mkv", [50] * 8).read_bytes())
+    frames = list(live_frames(f"camera:{server}/clip.mkv"))
+    assert [frame.ref.number for frame in frames] == list(range(8))
+    assert frames[0].ref.path == f"camera:{server}/clip.mkv" and frames[0].open().size_hw == (48, 64)
+    with pytest.raises(ImageError, match=r"camera:.*cannot be opened"):
+        next(live_frames(f"camera:{server}/absent.mkv"))
+
+
+def test_a_video_at_an_address_is_read_whole(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Handler, "clip", clip(tmp_path / "x.mkv", [50] * 8).read_bytes())
+    (item,) = list_images([f"{server}/clip.mkv?token=1"])
+    assert item.is_video and item.name == "clip.mkv"
+    with open_video(item.path) as video:
+        assert len(list(video.frames())) == 8
+
+
+def test_addresses_on_standard_input_have_names_without_what_is_behind_them(server: str) -> None:
+    (item,) = list_images(["-"], stdin=io.StringIO(f"{server}/photos/a.png?token=1\n"))
+    assert item.name == "a.png" and read_image(item.path).size_hw == (6, 8)
 
 
 def test_a_file_system_of_another_package_names_it() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from clips import clip, damage
 from pixelwright.errors import ImageError, ImageTooLarge, MissingExtra, UnreadableImage
+from pixelwright.io.images import read_image
 from pixelwright.io.sources import list_images
 from pixelwright.io.video import is_video, open_video
 from pixelwright.io.video_frame import Frame
@@ -234,6 +235,11 @@ def test_videos_are_listed_beside_pictures(tmp_path: Path) -> None:
         ("e.gif", False),
     ]
     assert is_video("x/Y.MOV") and not is_video("mp4")
+
+
+def test_a_video_read_as_a_picture_is_said_to_be_one(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableImage, match=r"is a video, not an image.*model\.stream"):
+        read_image(clip(tmp_path / "x.mp4", [50]))
 
 
 def test_without_the_extra_a_sentence_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from clips import clip, gray, packets, tone
-from pixelwright.errors import UsageError
+from pixelwright.errors import UnsupportedImage, UsageError
 from pixelwright.io import video_write
 from pixelwright.io.video import open_video
 from pixelwright.io.video_write import VideoWriter, encodable
@@ -123,6 +124,23 @@ def test_without_an_encoder_of_h264_it_is_mpeg4(monkeypatch: pytest.MonkeyPatch)
     with open_video(data) as video:
         assert video.codec == "mpeg4"
         assert [round(frame.ref.time_s or 0.0, 3) for frame in video.frames()] == [0.0, 0.04]
+
+
+def test_what_no_encoder_takes_is_an_error_of_ours() -> None:
+    wide = encodable(Image(np.zeros((2, 40_000, 3), np.uint8)))
+    with pytest.raises(UnsupportedImage, match="the encoder failed"), VideoWriter(io.BytesIO(), ".mp4") as writer:
+        writer.write(wide, 0.0)
+
+
+def test_a_full_disk_is_told_as_the_system_does() -> None:
+    class Full(io.BytesIO):
+        def write(self, data: Any, /) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught, VideoWriter(Full(), ".mp4") as writer:
+        writer.write(encodable(Image(np.zeros((32, 48, 3), np.uint8))), 0.0)
+        writer.close()
+    assert caught.value.errno == errno.ENOSPC
 
 
 def test_an_unknown_container_is_refused() -> None:
