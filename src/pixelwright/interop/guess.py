@@ -198,8 +198,12 @@ def _segment(found: Guess, spec: InputSpec, folder: Path) -> None:
         return
     if values.dtype.kind in "iu":
         found.shown.append(f"Output {output.name!r}: the number of a class for each pixel.")
-        labels = _labels(found, max(len(found.labels), int(values.max(initial=0)) + 1))
-        found.output = OutputSpec("argmax-map", {"output": output.name, "layout": "ids"}, labels)
+        if not found.labels:
+            found.missing.append(
+                "output.labels: class numbers do not say how many classes there are; give a label file"
+            )
+        parameters = {"output": output.name, "layout": "ids"}
+        found.output = OutputSpec("argmax-map", parameters, list(found.labels))
     elif values.ndim == 4:
         axis = spec.layout.index("C")
         kind = "probabilities" if _sums_to_one(found, values, axis=axis) else "logits"

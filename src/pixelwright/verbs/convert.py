@@ -253,6 +253,7 @@ def report_text(report: Report) -> str:
     lines.append(f"decoder {spec.output.decoder}, {len(spec.output.labels)} labels")
     lines += [
         f"parity  {row.runtime} {row.precision} differs by {row.largest_difference:.2g}, allowed {row.tolerance:.2g}"
+        + (f"; {row.metric} {row.metric_delta:.2g}" if row.metric else "")
         for row in spec.parity
     ]
     for heading, sentences in (("found", report.shown), ("assumed", report.assumed), ("note", report.notes)):

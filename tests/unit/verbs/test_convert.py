@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 from PIL import Image as PillowImage
 
 from networks import SIDE, classifier, save
@@ -196,6 +196,21 @@ def test_a_map_of_classes_is_segmented(capsys: pytest.CaptureFixture[str], label
     converted(capsys, "net.onnx", "labels.txt", "--task", "segment", "-o", "map")
     spec = read_bundle("map").spec
     assert spec.output.parameters == {"output": "out", "layout": "NCHW", "values": "logits"}
+
+
+def test_class_numbers_need_labels_for_all_classes(capsys: pytest.CaptureFixture[str], labels: Path) -> None:
+    constants = {"map": np.ones((1, 1, SIDE, SIDE), np.float32)}
+    nodes = [
+        helper.make_node("Mul", ["in", "map"], ["same"]),
+        helper.make_node("ArgMax", ["same"], ["ids"], axis=1, keepdims=0),
+    ]
+    sides = {"ids": [1, SIDE, SIDE]}
+    save(Path("net.onnx"), nodes, constants, {"in": [1, 3, SIDE, SIDE]}, sides, kinds={"ids": TensorProto.INT64})
+    said = converted(capsys, "net.onnx", "--task", "segment", "-o", "map", code=2)
+    assert "class numbers do not say how many classes there are" in said
+    said = converted(capsys, "net.onnx", "labels.txt", "--task", "segment", "-o", "map")
+    assert "share of other values 0" in said
+    assert read_bundle("map").spec.output.parameters["layout"] == "ids"
 
 
 def test_an_enhancer_says_how_much_larger_and_in_which_multiples(capsys: pytest.CaptureFixture[str]) -> None:
