@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from inspect import Parameter, signature
 from pathlib import Path
 
 from pixelwright import hub, registry
 from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.data.export import Export
 from pixelwright.io.format import Format
+from pixelwright.ops.decoders.decoder import Decoder
 
 ROOT = Path(__file__).resolve().parents[2]
 BITS = {"uint8": "8", "uint16": "16", "float32": "32 float"}
@@ -95,11 +98,33 @@ def third_party_models() -> str:
     return gallery()
 
 
+def decoders() -> str:
+    """Every built-in decoder that a detector can name, with its parameters and their defaults."""
+    head = "| decoder | what it reads | parameters |\n|---|---|---|\n"
+    found = (registry.get("decoder", name) for name in registry.BUILTIN["decoder"])
+    return head + "".join(_decoder(one) for one in found if one.makes == "candidates")
+
+
+def _decoder(decoder: Decoder) -> str:
+    module = sys.modules[decoder.decode.__module__]
+    reads = (module.__doc__ or "").partition("\n")[0].rstrip(".")
+    return f"| `{decoder.name}` | {reads} | {', '.join(_parameters(decoder))} |\n"
+
+
+def _parameters(decoder: Decoder) -> Iterator[str]:
+    for name, parameter in list(signature(decoder.decode).parameters.items())[1:]:
+        if name in decoder.asks_for:
+            continue
+        plain = parameter.default is Parameter.empty
+        yield f"`{name}`" if plain else f"`{name}` = {json.dumps(parameter.default)}"
+
+
 TABLES = (
     Table("models", ROOT / "README.md", models),
     Table("formats", ROOT / "docs" / "images.md", formats),
     Table("exports", ROOT / "docs" / "results.md", exports),
     Table("hub", ROOT / "docs" / "hub.md", third_party_models),
+    Table("decoders", ROOT / "docs" / "detect.md", decoders),
 )
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import skimage
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
+from bundles import squares
 from clips import clip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +75,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         _draw_digit(digit).save(tmp_path / "scans" / f"{digit}.png")
     PillowImage.fromarray(np.arange(96 * 128, dtype=np.uint16).reshape(96, 128) * 5).save(tmp_path / "scan16.tif")
     clip(tmp_path / "clip.mp4", range(0, 200, 40), sound=True)
+    _draw_shapes().save(tmp_path / "shapes.png")
+    squares(tmp_path / "squares")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -81,6 +84,15 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _draw_digit(digit: str) -> PillowImage.Image:
     picture = PillowImage.new("L", (84, 84), 0)
     ImageDraw.Draw(picture).text((42, 42), digit, fill=255, font=ImageFont.load_default(66), anchor="mm")
+    return picture
+
+
+def _draw_shapes() -> PillowImage.Image:
+    picture = PillowImage.new("RGB", (160, 120), (20, 24, 30))
+    pen = ImageDraw.Draw(picture)
+    for corner, opposite, color in (((10, 12), (59, 49), "white"), ((80, 20), (109, 39), "white")):
+        pen.rectangle((corner, opposite), fill=color)
+    pen.rectangle(((120, 70), (149, 109)), fill=(240, 0, 0))
     return picture
 
 

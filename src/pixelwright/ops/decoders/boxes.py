@@ -1,4 +1,4 @@
-"""Boxes that a graph has computed to the end, with the scores of every class or with one class each."""
+"""Boxes that a graph has computed to the end, with the scores of every class."""
 
 from __future__ import annotations
 

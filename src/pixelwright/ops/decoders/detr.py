@@ -1,4 +1,4 @@
-"""Detection transformers: each query answers with at most one thing, so nothing has to be suppressed.
+"""DETR, RT-DETR and other transformers: each query answers with at most one thing, so nothing has to be suppressed.
 
 Source: Carion et al., End-to-End Object Detection with Transformers, ECCV 2020 (https://arxiv.org/abs/2005.12872), the
 last class being "no object"; Zhu et al., Deformable DETR, ICLR 2021 (https://arxiv.org/abs/2010.04159), and Zhao et

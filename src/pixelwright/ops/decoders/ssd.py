@@ -1,4 +1,4 @@
-"""Single-shot detectors: offsets to prior boxes that lie on grids.
+"""SSD and other single-shot detectors: offsets to prior boxes that lie on grids.
 
 Source: Liu et al., SSD: Single Shot MultiBox Detector, ECCV 2016, section 2.2 (https://arxiv.org/abs/1512.02325); the
 variances are those of its Caffe implementation (https://github.com/weiliu89/caffe/tree/ssd, `bbox_util.cpp`).
