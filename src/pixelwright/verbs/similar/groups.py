@@ -49,7 +49,7 @@ class Group:
 def find_duplicates(index: Index, *, threshold: float = THRESHOLD) -> list[Group]:
     """Groups of pictures each of which is at least so similar to another of its group, the largest groups first.
 
-    It takes time with the square of the number of pictures, and memory with the number: 16 bytes each.
+    It takes time with the square of the number of pictures, and memory with the number: some 50 bytes each.
 
     Args:
         index: Where to look.
@@ -98,12 +98,12 @@ class _Families:
 
 def _join_copies(index: Index, rows: npt.NDArray[np.int64], families: _Families) -> npt.NDArray[np.int64]:
     """Join files that are equal, and return one place for each of the others and of these."""
-    digests = np.zeros(len(rows), "S16")
+    digests = np.zeros(len(rows), "S32")
     place = 0
     for row, entry in enumerate(index.entries()):
         if place < len(rows) and row == rows[place]:
             # What is no file has no digest, and is nobody's copy.
-            digests[place] = entry.sha256[:16] or f"{place:x}-"
+            digests[place] = entry.sha256[:32] or f"{place:x}-"
             place += 1
     order = np.argsort(digests, kind="stable")
     begins = np.flatnonzero(np.append(True, digests[order][1:] != digests[order][:-1]))
