@@ -23,7 +23,7 @@ import skimage
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
-from bundles import squares
+from bundles import levels, quarters, squares
 from clips import clip
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,7 +76,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     PillowImage.fromarray(np.arange(96 * 128, dtype=np.uint16).reshape(96, 128) * 5).save(tmp_path / "scan16.tif")
     clip(tmp_path / "clip.mp4", range(0, 200, 40), sound=True)
     _draw_shapes().save(tmp_path / "shapes.png")
-    squares(tmp_path / "squares")
+    for model in (squares, levels, quarters):
+        model(tmp_path / model.__name__)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -23,7 +23,7 @@ def test_a_vector_points_where_the_arithmetic_says(tmp_path: Path) -> None:
     bundle = quarters(tmp_path / "b")
     found = load(bundle.path)(plain(51, 102, 102))
     assert found.vector.tolist() == pytest.approx(np.repeat([1, 2, 2], 4) / 6, abs=1e-6)
-    assert found.space == f"quarters 1.0.0 {bundle.digest[:12]}"
+    assert found.space == bundle.identity
 
 
 def test_like_pictures_are_near_and_unlike_ones_are_not(tmp_path: Path) -> None:

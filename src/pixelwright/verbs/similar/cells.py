@@ -5,7 +5,7 @@ since. They can always be made anew from the vectors: where their file is damage
 
 Source: Sivic and Zisserman, Video Google, ICCV 2003 (inverted files); the library is Faiss (MIT),
 https://github.com/facebookresearch/faiss. Its inverted lists were chosen over its graphs (HNSW) and over those of
-USearch (Apache-2.0), which answer as quickly and take up to ten times as long to build: see docs/similar.md.
+USearch (Apache-2.0), which answer as quickly and take several times as long to build (docs/similar.md).
 """
 
 from __future__ import annotations
