@@ -46,8 +46,15 @@ class ModelBundle:
 
     @property
     def identity(self) -> str:
-        """Name, version and the begin of the digest: what vectors are of, which compare only where it is the same."""
-        return f"{self.spec.name} {self.spec.version} {self.digest[:12]}"
+        """Name, version, and the begin of a digest of all that decides answers: networks, preparation, decoding.
+
+        Vectors compare only where it is the same. Unlike `digest` it does not cover what was measured, which differs
+        from machine to machine where each converts the model for itself.
+        """
+        spec = self.spec
+        networks = [artifact for artifact in spec.artifacts if artifact.role in spec.graphs]
+        decisive = msgspec.json.encode([networks, spec.input, spec.output], order="sorted")
+        return f"{spec.name} {spec.version} {hashlib.sha256(decisive).hexdigest()[:12]}"
 
     def file(self, role: str) -> Path:
         """The file that plays a role; of several, the first.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,11 @@ from pixelwright.interop import sandbox
 from pixelwright.runtimes.choose import REFERENCE
 from pixelwright.runtimes.parity import difference
 from pixelwright.runtimes.probe import Case, read_probe, write_probe
-from pixelwright.runtimes.protocol import Array, Runtime
+from pixelwright.runtimes.protocol import Array, Graph, Runtime
 from pixelwright.structures.spec import Parity, Precision, TensorSpec
 
 JOB, TRIES = "pixelwright.interop.measure:answer", "pixelwright.interop.measure:tries"
+MOST_RUNS, TIMING_SECONDS = 10, 0.5  # for the time of a run
 MODEL, FEEDS, TRIED = "model.onnx", "feeds.npz", "tried.npz"
 
 # Allowed differences, relative to the largest output. The reference itself: on another processor.
@@ -83,6 +85,7 @@ def measure(folder: Path, feeds: Sequence[Mapping[str, Array]], *, rounded: bool
     write_probe(folder / FEEDS, [Case(feed, {}) for feed in feeds])
     notes: list[str] = []
     found: dict[tuple[str, Precision], list[Case]] = {}
+    seconds: dict[tuple[str, str], float] = {}
     for name in dict.fromkeys(runtime for runtime, _ in TOLERANCES):
         runtime: Runtime = registry.get("runtime", name)
         wanted = [p for r, p in TOLERANCES if r == name and runtime.available(p) is None]  # type: ignore[arg-type]
@@ -94,6 +97,7 @@ def measure(folder: Path, feeds: Sequence[Mapping[str, Array]], *, rounded: bool
             if name == REFERENCE:
                 raise
             answered = {"faults": {precision: str(err) for precision in wanted}}
+        seconds |= {(name, precision): spent for precision, spent in answered.get("seconds", {}).items()}
         for precision in wanted:
             if fault := answered["faults"].get(precision):
                 notes.append(f"{name} {precision} does not run it: {fault}")
@@ -104,7 +108,13 @@ def measure(folder: Path, feeds: Sequence[Mapping[str, Array]], *, rounded: bool
         not np.isfinite(array).all() for case in reference for array in case.outputs.values() if array.dtype.kind == "f"
     ):
         notes.append("Some answers to the probe are NaN or infinite, so no runtime can be compared on them.")
-    rows = [_row(where, reference, cases, rounded=rounded) for where, cases in found.items()]
+    rows = [
+        msgspec.structs.replace(
+            _row(where, reference, cases, rounded=rounded),
+            relative_time=round(seconds[where] / seconds[REFERENCE, "f32"], 3),
+        )
+        for where, cases in found.items()
+    ]
     notes += [f"{row.runtime} {row.precision} differs by {row.largest_difference:.2g}, allowed {row.tolerance:.2g}: "
               "it is not used unless asked for." for row in rows if not row.holds]  # fmt: skip
     cases = tuple(Case(feed, case.outputs) for feed, case in zip(feeds, reference, strict=True))
@@ -145,10 +155,12 @@ def answer(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     """The job: runs `model.onnx` on `feeds.npz` at each precision and writes `<runtime>-<precision>.npz`."""
     runtime: Runtime = registry.get("runtime", request["runtime"])
     faults: dict[str, str] = {}
+    seconds: dict[str, float] = {}
     for precision in request["precisions"]:
         try:
             graph = runtime.open(folder / MODEL, precision=precision, threads=1, device="cpu")
             cases = [Case(case.inputs, graph.run(case.inputs)) for case in read_probe(folder / FEEDS)]
+            seconds[precision] = _shortest_run(graph, cases[0].inputs)
         except RuntimeFailure as err:
             if request["runtime"] == REFERENCE:
                 raise
@@ -157,7 +169,21 @@ def answer(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
         write_probe(folder / f"{request['runtime']}-{precision}.npz", cases)
     graph = runtime.open(folder / MODEL, threads=1, device="cpu") if request["runtime"] == REFERENCE else None
     sides = {} if graph is None else {"inputs": graph.inputs, "outputs": graph.outputs}
-    return {"faults": faults, **{side: msgspec.to_builtins(list(tensors)) for side, tensors in sides.items()}}
+    return {
+        "faults": faults,
+        "seconds": seconds,
+        **{side: msgspec.to_builtins(list(tensors)) for side, tensors in sides.items()},
+    }
+
+
+def _shortest_run(graph: Graph, feeds: Mapping[str, Array]) -> float:
+    """Seconds of the fastest of some runs: what disturbs a run only makes it longer."""
+    spent: list[float] = []
+    while len(spent) < MOST_RUNS and sum(spent) < TIMING_SECONDS:
+        began = time.perf_counter()
+        graph.run(feeds)
+        spent.append(time.perf_counter() - began)
+    return max(min(spent), 1e-9)
 
 
 def tries(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -190,6 +190,8 @@ class Parity(Spec, frozen=True):
     """How a runtime and precision compares with the reference on `n` real inputs.
 
     `largest_difference` is over all outputs, relative to the largest absolute value of the reference's output.
+    `relative_time` is what a run takes on one thread as a multiple of the reference's at f32, measured where the
+    bundle was made; None where it was not measured.
     """
 
     runtime: Name
@@ -199,6 +201,7 @@ class Parity(Spec, frozen=True):
     tolerance: Positive
     metric: Text = ""
     metric_delta: Finite = 0.0
+    relative_time: Positive | None = None
 
     @property
     def holds(self) -> bool:

@@ -17,9 +17,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import bundles
-from pixelwright.bundle import files, read_bundle, write_bundle
+from pixelwright.bundle import ModelBundle, files, read_bundle, write_bundle
 from pixelwright.errors import BundleError
 from pixelwright.schemas import BUNDLE_SCHEMA, bundle_schema
+from pixelwright.structures.spec import Parity
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -364,3 +365,12 @@ def test_the_cache_stands_where_the_platform_keeps_caches(monkeypatch: pytest.Mo
     monkeypatch.setattr(files.sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", "/local")
     assert files.cache_folder() == Path("/local/pixelwright/cache")
+
+
+def test_the_identity_is_of_what_decides_answers_alone(tmp_path: Path) -> None:
+    bundle = bundles.blur(tmp_path / "b")
+    timed = Parity("openvino", "f32", 1, 0.0, 1e-3, relative_time=0.5)
+    measured = ModelBundle(bundle.path, msgspec.structs.replace(bundle.spec, parity=[timed]))
+    assert (measured.identity == bundle.identity, measured.digest == bundle.digest) == (True, False)
+    other = msgspec.structs.replace(bundle.spec, input=msgspec.structs.replace(bundle.spec.input, channels="bgr"))
+    assert ModelBundle(bundle.path, other).identity != bundle.identity

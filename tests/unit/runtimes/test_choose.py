@@ -44,6 +44,12 @@ def test_auto_takes_openvino_where_the_record_vouches(vouched: ModelBundle, with
     assert [c if isinstance(c, str) else c.name for c in choose(vouched)] == ["openvino", "f32"]
 
 
+@pytest.mark.parametrize(("relative_time", "taken"), [(0.4, "openvino"), (2.5, "onnxruntime")])
+def test_auto_takes_what_was_the_faster(tmp_path: Path, with_openvino: None, relative_time: float, taken: str) -> None:
+    timed = msgspec.structs.replace(FITS, relative_time=relative_time)
+    assert choose(bundles.blur(tmp_path / "b", parity=[timed]))[0].name == taken
+
+
 def test_auto_takes_the_reference_where_nothing_is_recorded(plain: ModelBundle, with_openvino: None) -> None:
     assert choose(plain)[0].name == "onnxruntime"
 
