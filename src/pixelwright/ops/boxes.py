@@ -18,7 +18,7 @@ Rows = npt.NDArray[np.intp]
 
 MOST = 20_000  # boxes that suppression looks at, the best ones
 BLOCK = 256  # boxes compared with all kept ones at once
-PAIRS = 1 << 20  # overlaps computed at once: 4 MB each step
+PAIRS = 1 << 17  # overlaps computed at once: half a megabyte each step, which stays in the cache
 
 
 def area(boxes_xyxy: Boxes) -> Floats:
@@ -31,13 +31,14 @@ def intersection(one_xyxy: Boxes, other_xyxy: Boxes) -> Floats:
     """Area that each of N boxes has in common with each of M (N, M), computed a few rows at a time."""
     shared = np.empty((len(one_xyxy), len(other_xyxy)), np.float32)
     step = max(1, PAIRS // max(1, len(other_xyxy)))
+    left, top, right, bottom = np.ascontiguousarray(other_xyxy.T)
     for start in range(0, len(one_xyxy), step):
-        some = one_xyxy[start : start + step, None]
-        sides = np.minimum(some[:, :, 2:], other_xyxy[None, :, 2:]) - np.maximum(
-            some[:, :, :2], other_xyxy[None, :, :2]
-        )
-        np.maximum(sides, 0, out=sides)
-        np.multiply(sides[:, :, 0], sides[:, :, 1], out=shared[start : start + step])
+        some = one_xyxy[start : start + step].T[:, :, None]
+        wide = np.minimum(some[2], right) - np.maximum(some[0], left)
+        high = np.minimum(some[3], bottom) - np.maximum(some[1], top)
+        np.maximum(wide, 0, out=wide)
+        np.maximum(high, 0, out=high)
+        np.multiply(wide, high, out=shared[start : start + step])
     return shared
 
 
@@ -57,6 +58,7 @@ def suppress(
     *,
     iou_threshold: float,
     per_class: bool = True,
+    keep: int | None = None,
     most: int = MOST,
 ) -> Rows:
     """Rows of the boxes that are kept, best first: each one that overlaps no better kept one by more than a threshold.
@@ -67,6 +69,7 @@ def suppress(
         class_ids: (N,).
         iou_threshold: Least intersection over union that does not go.
         per_class: Whether boxes of different classes leave each other alone.
+        keep: So many are enough, the best of those that would be kept.
         most: Only so many of the best are looked at.
 
     Source: the greedy algorithm and its arithmetic (float32, strictly greater) as `torchvision.ops.nms` defines them:
@@ -78,20 +81,23 @@ def suppress(
         [1, 2]
     """
     order = np.argsort(-scores, kind="stable")[:most]
+    keep = len(order) if keep is None else keep
     boxes = boxes_xyxy[order].astype(np.float32, copy=False)
     groups = class_ids[order] if per_class else np.zeros(len(order), np.int32)
     kept = np.zeros(len(order), bool)
     for group in np.unique(groups):
         rows = np.flatnonzero(groups == group)
-        kept[rows[_keep(boxes[rows], iou_threshold)]] = True
-    return order[kept]
+        kept[rows[_keep(boxes[rows], iou_threshold, keep)]] = True
+    return order[kept][:keep]
 
 
-def _keep(boxes: Boxes, iou_threshold: float) -> Rows:
-    """Rows that stay, of boxes sorted best first."""
+def _keep(boxes: Boxes, iou_threshold: float, keep: int) -> Rows:
+    """Rows that stay, of boxes sorted best first, at least the first `keep` of them."""
     limit = np.float64(iou_threshold)  # compared as double: rounded to float32 it might be the overlap itself
     kept = np.zeros(0, np.intp)
     for start in range(0, len(boxes), BLOCK):
+        if len(kept) >= keep:
+            break
         rows = np.arange(start, min(start + BLOCK, len(boxes)))
         rows = rows[~(iou(boxes[rows], boxes[kept]) > limit).any(axis=1)]
         beaten = iou(boxes[rows], boxes[rows]) > limit

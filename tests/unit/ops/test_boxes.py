@@ -112,6 +112,15 @@ def test_only_the_best_are_looked_at() -> None:
     assert suppress(rows, scores, np.zeros(10), iou_threshold=0.5, most=3).tolist() == [9, 8, 7]
 
 
+@given(st.integers(0, 2**32 - 1), st.integers(0, 9), st.booleans())
+@settings(deadline=None)
+def test_those_that_are_enough_are_the_first_of_all(seed: int, keep: int, per_class: bool) -> None:
+    rows, scores, ids = random_boxes(seed, 60)
+    whole = suppress(rows, scores, ids, iou_threshold=0.3, per_class=per_class)
+    some = suppress(rows, scores, ids, iou_threshold=0.3, per_class=per_class, keep=keep)
+    assert some.tolist() == whole[:keep].tolist()
+
+
 def test_a_box_outside_of_a_frame_has_no_area_left() -> None:
     cut = clip(boxes((-5, -5, 5, 5), (90, 10, 120, 20), (200, 0, 210, 9)), (0, 0, 100, 50))
     assert cut.tolist() == [[0, 0, 5, 5], [90, 10, 100, 20], [100, 0, 100, 9]]

@@ -97,11 +97,11 @@ def test_without_suppression_every_proposal_stands(tmp_path: Path) -> None:
     assert len(every(picture, iou_threshold=0.5)) == 1
 
 
-def test_what_lies_in_the_filling_is_no_thing_and_boxes_end_at_the_picture(tmp_path: Path) -> None:
+def test_what_lies_in_the_filling_around_a_picture_is_no_thing(tmp_path: Path) -> None:
     resize = Resize(rule="letterbox", size_hw=(64, 64), fill=255, kernel="nearest")
     framed = load(squares(tmp_path / "s", input=InputSpec(resize=resize)).path)
     assert found(framed(scene(size_hw=(32, 64)))) == []
-    assert found(framed(scene((10, 20, 20, 32, WHITE), size_hw=(32, 64)))) == [("white", [10, 20, 20, 32])]
+    assert found(framed(scene((10, 9, 20, 22, WHITE), size_hw=(32, 64)))) == [("white", [10, 9, 20, 22])]
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 99, 3), (99, 1, 1), (7, 5, 1), (30, 30, 4), (30, 30, 2)])
@@ -324,6 +324,13 @@ def answer_of(model: Model, output: OutputSpec, values: Any) -> Detections:
     raster = Raster.of(Image(scene()))
     graphs: Any = {"model": Answer({"y": np.array(values, np.float32)})}
     return detect.predict([detect.prepare(raster, bundle)], graphs, bundle, PredictOptions())[0]
+
+
+def test_boxes_are_cut_to_the_picture_and_those_outside_or_without_area_are_left_out(model: Model) -> None:
+    output = OutputSpec(decoder="box-rows", parameters={"output": "y"}, labels=["a"])
+    rows = [[-9, -9, 9, 9, 0.9, 0], [80, 50, 200, 70, 0.8, 0], [5, 5, 5, 20, 0.7, 0], [90, 0, 95, 9, 0.6, 0]]
+    result = answer_of(model, output, [[*rows, [30, 40, 20, 50, 0.5, 0]]])  # the last is inside out
+    assert result.boxes_xyxy.tolist() == [[0, 0, 9, 9], [80, 50, 90, 60]]
 
 
 def test_a_class_without_a_label_is_refused(model: Model) -> None:

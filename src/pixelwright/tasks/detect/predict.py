@@ -114,13 +114,18 @@ class Rules:
         return float(self.thresholds[self.wanted].min(initial=1.0))
 
     def best(
-        self, boxes_xyxy: npt.NDArray[np.float32], scores: npt.NDArray[np.float32], class_ids: npt.NDArray[np.int32]
+        self,
+        boxes_xyxy: npt.NDArray[np.float32],
+        scores: npt.NDArray[np.float32],
+        class_ids: npt.NDArray[np.int32],
+        *,
+        keep: int | None,
     ) -> Rows:
-        """Rows that are left once better ones have suppressed others, best first."""
+        """Rows that are left once better ones have suppressed others, best first, `keep` of them at the most."""
         if self.suppression is None:
-            return np.argsort(-scores, kind="stable")[:MOST]
-        rule = self.suppression
-        return suppress(boxes_xyxy, scores, class_ids, iou_threshold=rule.iou_threshold, per_class=rule.per_class)
+            return np.argsort(-scores, kind="stable")[: MOST if keep is None else keep]
+        limit, per_class = self.suppression.iou_threshold, self.suppression.per_class
+        return suppress(boxes_xyxy, scores, class_ids, iou_threshold=limit, per_class=per_class, keep=keep)
 
 
 def check(bundle: ModelBundle, options: PredictOptions) -> None:
@@ -227,10 +232,11 @@ def _sift(
         raise RuntimeFailure(f"model {name} answered class {ids.min()} to {ids.max()}; its contract has {labels}.")
     rows = np.flatnonzero(rules.wanted[ids] & (scores >= rules.thresholds[ids]))
     boxes = to_original(candidates.boxes_xyxy[rows], placement)
-    kept = rules.best(boxes, scores[rows], ids[rows])
-    rows, boxes = rows[kept], clip(boxes[kept], frame)
-    seen = np.flatnonzero(np.all(boxes[:, 2:] > boxes[:, :2], axis=1))[: rules.most]
-    rows, boxes = rows[seen], boxes[seen]
+    cut = clip(boxes, frame)
+    seen = np.all(cut[:, 2:] > cut[:, :2], axis=1)  # nothing is left of what lies in the filling around a picture
+    rows, boxes, cut = rows[seen], boxes[seen], cut[seen]
+    kept = rules.best(boxes, scores[rows], ids[rows], keep=rules.most)
+    rows, boxes = rows[kept], cut[kept]
     patches = None
     if candidates.mask_logits is not None:
         logits = candidates.mask_logits(rows)
@@ -263,9 +269,7 @@ def _predict_tiled(picture: Picture, graphs: Graphs, rules: Rules, options: Pred
     if picture.prepared is not None and len(cuts) > 1:
         frames.append(_frame(Window(0, 0, *raster.size_hw)))
         found += _find([picture.prepared], frames[-1:], graphs, rules)
-    everything = _merge(found, frames, rules)
-    rows = np.arange(len(everything.scores))[: options.top_k]
-    return _detections(everything.take(rows), raster.size_hw, rules.bundle)
+    return _detections(_merge(found, frames, rules, options.top_k), raster.size_hw, rules.bundle)
 
 
 def _prepare_window(source: Raster, window: Window, spec: InputSpec) -> batch.Prepared:
@@ -275,10 +279,8 @@ def _prepare_window(source: Raster, window: Window, spec: InputSpec) -> batch.Pr
     return replace(made, placement=placement)
 
 
-def _merge(found: Sequence[Found], frames: Sequence[seams.Frame], rules: Rules) -> Found:
+def _merge(found: Sequence[Found], frames: Sequence[seams.Frame], rules: Rules, top_k: int | None) -> Found:
     """The things of all windows, each once, best first."""
-    if len(found) == 1:
-        return found[0]
     boxes, scores, ids = (
         np.concatenate([getattr(one, name) for one in found]) for name in ("boxes_xyxy", "scores", "class_ids")
     )
@@ -293,7 +295,7 @@ def _merge(found: Sequence[Found], frames: Sequence[seams.Frame], rules: Rules) 
         masks = [one for part in found for one in part.patches or ()]
         patches = tuple(join([masks[row] for row in rows]) for rows in things.pieces)
     merged = Found(things.boxes_xyxy, scores[things.rows], ids[things.rows], keypoints, patches)
-    return merged.take(rules.best(merged.boxes_xyxy, merged.scores, merged.class_ids))
+    return merged.take(rules.best(merged.boxes_xyxy, merged.scores, merged.class_ids, keep=top_k))
 
 
 def _detections(found: Found, size_hw: tuple[int, int], bundle: ModelBundle) -> Detections:
