@@ -6,7 +6,7 @@ import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 import msgspec
 
@@ -169,14 +169,17 @@ def _decoder_faults(spec: BundleSpec) -> Iterator[str]:
     hints = get_type_hints(decoder.decode, include_extras=True)
     for name in sorted(decoder.asks_for & parameters.keys() - {"temperature"}):
         yield f"{place}: {name} is said when the model runs; remove it, a threshold belongs into decision.threshold"
+    sound = True
     for name, value in parameters.items():
         if name in decoder.asks_for:
             continue
         try:
             msgspec.convert(value, hints.get(name, Any))
         except msgspec.ValidationError as err:
+            sound = False
             yield f"{place}.{name}: {err}; correct the value"
-    yield from _named_output_faults(spec, decoder)
+    if sound:  # what follows computes with the values
+        yield from _named_output_faults(spec, decoder)
 
 
 def _taken(decoder: Decoder) -> str:
@@ -188,10 +191,8 @@ def _named_output_faults(spec: BundleSpec, decoder: Decoder) -> Iterator[str]:
     """What is wrong with the outputs that a decoder is told to take, and with the labels for them."""
     tensors = {tensor.name: tensor for graph in spec.graphs.values() for tensor in graph.outputs}
     given = spec.output.parameters
-    for parameter, rank in decoder.ranks.items():
-        name = given.get(parameter)
-        if not isinstance(name, str):
-            continue
+    named = ((parameter, name, rank) for parameter, rank in decoder.ranks.items() for name in _names(given, parameter))
+    for parameter, name, rank in named:
         if name not in tensors:
             yield f"output.parameters.{parameter}: no graph has an output {name!r}; there are {sorted(tensors)}"
         elif rank not in (ANY_RANK, len(tensors[name].dims)):
@@ -204,6 +205,13 @@ def _named_output_faults(spec: BundleSpec, decoder: Decoder) -> Iterator[str]:
         yield f"output.labels: {found} labels for {classes} classes; give one for each"
     elif decoder.makes in NEEDS_LABELS and not found:
         yield f"output.labels: the decoder {decoder.name!r} needs a label for each class; add them"
+
+
+def _names(given: Mapping[str, Any], parameter: str) -> list[str]:
+    """The outputs that a parameter names: one, several in a list, or none where it is left out."""
+    value = given.get(parameter)
+    listed = cast(list[Any], value) if isinstance(value, list) else [value]
+    return [name for name in listed if isinstance(name, str)]
 
 
 def _decision_faults(spec: BundleSpec) -> Iterator[str]:

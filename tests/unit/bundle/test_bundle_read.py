@@ -156,6 +156,13 @@ PARITY = {"runtime": "openvino", "precision": "f32", "n": 1, "largest_difference
 FILE = ("artifacts", 0, "files", 0)
 INPUT = ("graphs", "model", "inputs", 0)
 
+
+def picodet(**parameters: Any) -> dict[str, Any]:
+    """The output of a contract whose decoder takes lists of outputs."""
+    given = {"scores": ["logits"], "boxes": ["logits"], "strides": [8], **parameters}
+    return {"decoder": "picodet", "parameters": given, "labels": ["dark", "bright"]}
+
+
 MEANING_FAULTS: list[tuple[Change, str]] = [
     (put(*FILE, "path", value="/etc/passwd"), "is absolute"),
     (put(*FILE, "path", value="../model.onnx"), "leads out of the folder"),
@@ -178,6 +185,10 @@ MEANING_FAULTS: list[tuple[Change, str]] = [
     (put("output", "parameters", "temperature", value=2.0), "belongs into decision.temperature"),
     (put("output", "parameters", value={"output": "logits", "temperature": -1}), "temperature"),
     (put("output", "decoder", value="image"), "'logits' has 2 dimensions, and the decoder 'image' takes 4"),
+    (put("output", value=picodet(boxes=["boxes"])), "output.parameters.boxes: no graph has an output 'boxes'"),
+    (put("output", value=picodet(scores=["logits"])), "'logits' has 2 dimensions, and the decoder 'picodet' takes 3"),
+    (put("output", value=picodet(scores="logits")), "output.parameters.scores: Expected `array`"),
+    (put("output", value=picodet(strides=[0])), "output.parameters.strides: Expected `int` >= 1"),
     (put("output", "labels", value=["dark"]), "1 labels for 2 classes"),
     (put("output", "labels", value=[]), "0 labels for 2 classes"),
     (put("decision", "thresholds", value={"drak": 0.5}), "'drak' is no label"),

@@ -437,6 +437,26 @@ def test_nothing_above_the_threshold_gives_no_candidates(name: str) -> None:
         assert one.boxes_xyxy.shape == (0, 4) and one.scores.shape == (0,) and one.class_ids.shape == (0,)
 
 
+@pytest.mark.parametrize(
+    ("name", "outputs"),
+    [
+        ("boxes", {"b": np.ones((1, 0, 4)), "s": np.ones((1, 0, 3))}),
+        ("box-rows", {"y": np.ones((1, 0, 6))}),
+        ("yolo-anchor-free", {"y": np.ones((1, 12, 0)), "p": np.ones((1, 2, 4, 4))}),
+        ("detr", {"l": np.ones((1, 0, 3)), "b": np.ones((1, 0, 4))}),
+        ("keypoints", {"y": np.ones((1, 0, 3, 3))}),
+    ],
+)
+def test_a_network_that_proposes_nothing_finds_nothing(name: str, outputs: dict[str, np.ndarray]) -> None:
+    (found,) = run(name, outputs)
+    assert found.boxes_xyxy.shape == (0, 4)
+
+
+def test_an_output_that_is_not_there_is_named() -> None:
+    with pytest.raises(ShapeError, match="there is no output 'y'; there are 'a', 'b'"):
+        scores({"b": np.ones((1, 2)), "a": np.ones((1, 2))}, output="y")
+
+
 @pytest.mark.parametrize(("name", "output"), DAMAGED)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_no_number_is_refused(name: str, output: str, value: float) -> None:

@@ -69,7 +69,8 @@ class Decoder:
             each of `grids`; `vectors` (N, D) of unit length; `images` (N, H, W, C) with white at 1; or `tensors`, the
             outputs as they are.
         decode: `(outputs, **parameters)`.
-        ranks: For each parameter that names an output: how many dimensions that has, or `ANY_RANK`.
+        ranks: For each parameter that names an output, or outputs in a list: how many dimensions each has, or
+            `ANY_RANK`.
         class_count: `(outputs' tensors by name, parameters)` to how many classes the outputs have, None where the
             graph leaves it open: there must be a label for each.
     """
@@ -110,8 +111,11 @@ def output_of(outputs: Outputs, name: str, rank: int, what: str) -> Array:
         what: Their names, for the sentence: `(N, K) logits`.
 
     Raises:
-        ShapeError: It has another number of dimensions.
+        ShapeError: It is not there, or has another number of dimensions.
     """
+    if name not in outputs:
+        known = ", ".join(map(repr, sorted(outputs)))
+        raise ShapeError(f"there is no output {name!r}; there are {known}. Correct the decoder's parameters.")
     array = outputs[name]
     if array.ndim != rank:
         raise ShapeError(f"output {name!r}: expected {what}, got shape {array.shape}.")

@@ -7,6 +7,7 @@ PP-PicoDet, 2021 (https://arxiv.org/abs/2111.00902).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import numpy as np
@@ -105,4 +106,4 @@ def _class_count(tensors: Mapping[str, TensorSpec], parameters: Mapping[str, Any
     return axis_size(tensors, names[0], 2)
 
 
-DECODER = Decoder("picodet", "candidates", picodet, class_count=_class_count)
+DECODER = Decoder("picodet", "candidates", picodet, MappingProxyType({"scores": 3, "boxes": 3}), _class_count)
