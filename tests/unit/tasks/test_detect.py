@@ -21,6 +21,7 @@ from pixelwright.bundle import ModelBundle
 from pixelwright.cli import main
 from pixelwright.contract import PredictOptions
 from pixelwright.errors import BundleError, RuntimeFailure, UnknownName, UsageError
+from pixelwright.io.images import open_raster
 from pixelwright.model import Model, load
 from pixelwright.ops import batch
 from pixelwright.structures.detections import Detections
@@ -119,6 +120,21 @@ def test_boxes_are_those_of_the_upright_picture(model: Model, tmp_path: Path) ->
     PillowImage.fromarray(TWO).save(tmp_path / "turned.png", exif=turned)
     # (x, y) of the 60 stored rows becomes (60 - y, x).
     assert found(model(tmp_path / "turned.png")) == [("red", [10, 70, 30, 90]), ("white", [35, 5, 50, 40])]
+
+
+def test_boxes_are_those_of_the_full_size_where_a_jpeg_is_decoded_smaller(tmp_path: Path) -> None:
+    resize = Resize(rule="stretch", size_hw=(100, 100))
+    frugal = load(squares(tmp_path / "s", input=InputSpec(resize=resize, reduced_decode=1.0)).path)
+    turned = PillowImage.Exif()
+    turned[0x0112] = 6  # to be turned a quarter to the right
+    picture = scene((401, 303, 803, 909, WHITE), size_hw=(1203, 1605))  # neither side is a multiple of eight
+    PillowImage.fromarray(picture).save(tmp_path / "a.jpg", quality=95)
+    PillowImage.fromarray(picture).save(tmp_path / "turned.jpg", quality=95, exif=turned)
+    for name, expected in (("a.jpg", [401, 303, 803, 909]), ("turned.jpg", [1203 - 909, 401, 1203 - 303, 803])):
+        with open_raster(tmp_path / name) as raster:
+            assert raster.read(at_least_hw=(100, 100)).source.scale < 0.2
+        (row,) = frugal(tmp_path / name)
+        assert np.abs(np.array(row.box_xyxy) - expected).max() < 9  # half a pixel of the network's, which is 16
 
 
 def test_a_batch_answers_as_its_pictures_alone(rich: Model) -> None:
