@@ -65,7 +65,8 @@ def run_onnx(path: Path, feed: NDArray[Any], names: list[str]) -> Outputs:
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options)
     wanted = names or [output.name for output in session.get_outputs()]
-    return dict(zip(wanted, session.run(wanted, {session.get_inputs()[0].name: feed}), strict=True))
+    answers: Any = session.run(wanted, {session.get_inputs()[0].name: feed})
+    return dict(zip(wanted, answers, strict=True))
 
 
 def reference(name: str, entry: Entry, mirror: str | None, store: Path) -> str:

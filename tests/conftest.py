@@ -30,3 +30,5 @@ def shared() -> Path:
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIXELWRIGHT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    for name in ("PIXELWRIGHT_MIRROR", "PIXELWRIGHT_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)

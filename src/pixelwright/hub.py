@@ -12,12 +12,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -26,11 +27,13 @@ from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.bundle.files import SPEC_FILE, cache_folder
 from pixelwright.errors import BundleError, DamagedModel, MissingExtra, NotPulled, UnknownName, UnsupportedModel
 from pixelwright.interop.imported import Importer
-from pixelwright.io.fetch import Transfer
 from pixelwright.io.lock import locked
-from pixelwright.io.mirror import AnyMirror, acquire
 from pixelwright.structures.draft import Entry
 from pixelwright.structures.spec import Provenance
+
+if TYPE_CHECKING:  # what speaks with the network is loaded only by who pulls
+    from pixelwright.io.fetch import OnTransfer
+    from pixelwright.io.mirror import AnyMirror
 
 CATALOG = Path(__file__).with_name("hub.toml")
 
@@ -97,9 +100,7 @@ def locate(model: str | PathLike[str]) -> Path:
     raise UnknownName("model", name, (*names(), *entries()))
 
 
-def pull(
-    name: str, *, mirror: AnyMirror | None = None, on_transfer: Callable[[Transfer], None] | None = None
-) -> ModelBundle:
+def pull(name: str, *, mirror: AnyMirror | None = None, on_transfer: OnTransfer | None = None) -> ModelBundle:
     """A third-party model in the cache: fetched, converted and verified if it was not there yet.
 
     It may be stopped at any moment and called again, also by several processes at once.
@@ -125,6 +126,8 @@ def pull(
     with locked(_root() / "locks" / f"{name}.lock", f"pulling {name}"):
         if (bundle := _sound(folder)) is None:
             _require_converter(name)
+            from pixelwright.io.mirror import acquire
+
             files = [
                 acquire(file, _root() / "files", model=name, mirror=mirror, on_transfer=on_transfer)
                 for file in wanted.files
@@ -169,9 +172,9 @@ def _read_catalog(path: Path) -> Mapping[str, Entry]:
 
 
 def _key(wanted: Entry) -> str:
-    """Stands for all that a bundle is made of: the entry with its checksums, and the way of converting."""
-    said = msgspec.json.encode(wanted, order="sorted") + f"conversion {CONVERSION}".encode()
-    return hashlib.sha256(said).hexdigest()[:16]
+    """Stands for all that a bundle is made of: files, contract, reference, and the way of converting."""
+    parts = (wanted.files, wanted.draft, wanted.reference, wanted.skip_labels, wanted.count_labels, CONVERSION)
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
 
 
 def _not_pulled(name: str) -> Path:

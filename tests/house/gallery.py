@@ -47,7 +47,8 @@ def _row(name: str, entry: Entry) -> str:
         _cell(draft.license.weights.license),
         _cell(why),
         "; ".join(_published(entry)) or "no score",
-        "; ".join(f"{score_text(row)}, {_cell(row.data.name)}" for row in draft.measured) or "not yet",
+        "; ".join(f"{score_text(row)}, {_cell(f'{row.data.name}, {row.condition}')}" for row in draft.measured)
+        or "not yet",
     )
     return f"| {' | '.join(cells)} |\n"
 

@@ -6,10 +6,10 @@ Every function returns data; beside it stand its text for people and its diction
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -17,10 +17,12 @@ from pixelwright import hub
 from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.card import contract_rows, plain, score_text, terms_rows
 from pixelwright.errors import BundleError, NotPulled, PixelwrightError, UsageError, describe
-from pixelwright.io.fetch import Transfer
 from pixelwright.runtimes.parity import ParityCheck, verify
 from pixelwright.structures.draft import Entry, Published
-from pixelwright.structures.spec import License
+from pixelwright.structures.spec import License, Measured
+
+if TYPE_CHECKING:
+    from pixelwright.io.fetch import OnTransfer
 
 AnyModel = str | PathLike[str]
 Where = Literal["shipped", "pulled", "not pulled"]
@@ -144,9 +146,7 @@ def to_pull(names: Sequence[str], *, all_models: bool, task: str | None) -> list
     return list(dict.fromkeys([*names, *(name for name in wanted if task in (None, known[name].draft.task))]))
 
 
-def pull_model(
-    name: str, *, mirror: AnyModel | None = None, on_transfer: Callable[[Transfer], None] | None = None
-) -> Pulled:
+def pull_model(name: str, *, mirror: AnyModel | None = None, on_transfer: OnTransfer | None = None) -> Pulled:
     """A model in the cache; see `hub.pull` for what it raises."""
     return Pulled(name, hub.pull(name, mirror=mirror, on_transfer=on_transfer))
 
@@ -206,20 +206,21 @@ def _verdict(model: AnyModel, device: str, threads: int) -> Verdict:
 def _row(bundle: ModelBundle, where: Where, entry: Entry | None = None) -> ModelRow:
     spec = bundle.spec
     size = sum(file.bytes for artifact in spec.artifacts for file in artifact.files)
-    score = score_text(spec.measured[0]) if spec.measured else _published(entry)
+    score = _headline(spec.measured, entry)
     return ModelRow(spec.name, spec.task, spec.version, size, spec.license.commercial, score, where)
 
 
 def _entry_row(name: str, entry: Entry) -> ModelRow:
     draft, size = entry.draft, sum(file.bytes for file in entry.files)
-    score = score_text(draft.measured[0]) if draft.measured else _published(entry)
+    score = _headline(draft.measured, entry)
     return ModelRow(name, draft.task, draft.version, size, draft.license.commercial, score, "not pulled")
 
 
-def _published(entry: Entry | None) -> str:
-    if entry is None or not entry.published:
-        return "not measured"
-    return f"{published_text(entry.published[0])} (published)"
+def _headline(measured: Sequence[Measured], entry: Entry | None) -> str:
+    """One score: of a third-party model the authors', on the test set that others are compared on."""
+    if entry is not None and entry.published:
+        return f"{published_text(entry.published[0])} (published)"
+    return score_text(measured[0]) if measured else "not measured"
 
 
 def published_text(row: Published) -> str:
