@@ -12,11 +12,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bundles import blur, brightness
+from bundles import blur, brightness, levels, quarters, squares
 from pixelwright import registry
 from pixelwright.contract import PredictOptions, Task
+from pixelwright.errors import BundleError
 from pixelwright.io.images import read_image, write_image
-from pixelwright.structures.image import Image
+from pixelwright.model import load
+from pixelwright.structures.image import GRAY, Image
+from pixelwright.structures.raster import Raster
+
+# A small bundle for each task; a task that joins needs a row here, and then all of the suite is its own.
+SMALL = {"classify": brightness, "detect": squares, "embed": quarters, "enhance": blur, "segment": levels}
+PICTURES = {
+    "photo": Image(np.random.default_rng(0).integers(0, 256, (47, 61, 3)).astype(np.uint8)),
+    "one pixel": Image(np.full((1, 1, 3), 200, np.uint8)),
+    "gray": Image(np.full((9, 14, 1), 90, np.uint8), GRAY),
+    "16 bit": Image(np.full((30, 20, 3), 40_000, np.uint16)),
+    "alpha": Image(np.full((12, 9, 3), 90, np.uint8), alpha=np.full((12, 9), 128, np.uint8)),
+}
 
 
 @pytest.mark.parametrize("name", registry.names("task"))
@@ -26,6 +39,49 @@ def test_a_task_says_all_that_a_verb_needs(name: str) -> None:
     assert task.summary.endswith(".") and task.example.startswith(f"pixelwright {name} ")
     assert task.options <= {field.name for field in fields(PredictOptions)}
     assert task.columns
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize("name", registry.BUILTIN["task"])
+def test_a_result_is_written_read_and_drawn(name: str, picture: str, tmp_path: Path) -> None:
+    image, model = PICTURES[picture], load(SMALL[name](tmp_path / "small").path)
+    task, result = model.task, model(image)
+    record = {"path": "a.png", "output": "images/a.png", "size_hw": list(image.size_hw)}
+    if task.makes_images:
+        assert isinstance(result, Image)
+        record["output_size_hw"] = list(result.size_hw)
+    else:
+        assert isinstance(result, task.result)
+        record |= json.loads(json.dumps(result.to_dict()))
+        again = task.result.from_dict(record)  # type: ignore[attr-defined]
+        assert again.to_dict() == result.to_dict()
+    assert all(set(row) <= set(task.columns) for row in task.rows(record))
+    assert task.text(record)
+    drawn = model.draw(image, result)
+    assert drawn.size_hw[0] >= image.size_hw[0] and (task.makes_images or drawn.pixels.dtype == np.uint8)
+
+
+@pytest.mark.parametrize("name", registry.BUILTIN["task"])
+def test_a_batch_gives_what_each_gives_alone(name: str, tmp_path: Path) -> None:
+    bundle = SMALL[name](tmp_path / "small")
+    model = load(bundle.path)
+    task = model.task
+    images = [PICTURES["photo"].replace(pixels=PICTURES["photo"].pixels // step) for step in (1, 2, 3)]
+    prepared = [task.prepare(Raster.of(image), bundle) for image in images]
+    together = task.predict(prepared, model.graphs(1), bundle, model.options)
+    for image, result in zip(images, together, strict=True):
+        alone = model(image)
+        if isinstance(result, Raster):
+            assert np.array_equal(result.read().pixels, alone.pixels)
+        else:
+            assert json.dumps(result.to_dict()) == json.dumps(alone.to_dict())
+
+
+@pytest.mark.parametrize("name", registry.BUILTIN["task"])
+def test_a_bundle_of_another_task_is_refused_before_anything_is_read(name: str, tmp_path: Path) -> None:
+    other = blur if name != "enhance" else brightness
+    with pytest.raises(BundleError, match=r"bundle .*: .*"):
+        load(other(tmp_path / "small", task=name).path)
 
 
 INVERT = """
