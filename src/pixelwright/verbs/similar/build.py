@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import PixelwrightError, UsageError
+from pixelwright.io.remote import is_remote
 from pixelwright.io.sources import Item, list_images
 from pixelwright.model import Model, Opened
 from pixelwright.pipeline import Done
 from pixelwright.structures.results import Embedding
 from pixelwright.verbs.job import stopped, to_line, write_lines
 from pixelwright.verbs.similar.index import FORMAT, LIVE, REPLACED, VANISHED, Entry, Index, Manifest
-from pixelwright.verbs.similar.writer import Writer, aside_of, open_writer
+from pixelwright.verbs.similar.writer import Writer, aside_of, check_folder, open_writer
 from pixelwright.verbs.tally import OnProgress, OnRecord, Summary, Tally
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,10 @@ def index_pictures(model: Model, request: IndexRequest, *, on_record: OnRecord, 
         raise UsageError(f"{model.bundle.spec.name} is for {model.task.name} and makes no vectors to index.")
     if not request.sources:
         raise UsageError("nothing to index. Name files, folders, globs, or - for a list on standard input.")
+    check_folder(request.folder)
+    nothing = UsageError(f"no pictures in {', '.join(request.sources)}. Check the folder, or its files' endings.")
+    if "-" not in request.sources and next(list_images(request.sources, leave_out=request.folder), None) is None:
+        raise nothing
     tally = Tally(on_record, on_progress)
     spec, bundle = model.bundle.spec, model.bundle
     identity = Manifest(format=FORMAT, space=bundle.identity, model=spec.name, bundle=os.path.abspath(bundle.path))  # noqa: PTH100
@@ -78,7 +83,7 @@ def index_pictures(model: Model, request: IndexRequest, *, on_record: OnRecord, 
         pending = request.folder / PENDING
         total = write_lines(pending, _wanted(request, known, writer))
         if not total and not known.earlier:
-            raise UsageError(f"no pictures in {', '.join(request.sources)}. Check the folder, or its files' endings.")
+            raise nothing
         tally.start(known.earlier + total, done=known.earlier)
         _embed(model, _items(pending), total, _Target(writer, known, tally))
         _mark_vanished(writer, known)
@@ -220,7 +225,7 @@ def _mark_vanished(writer: Writer, known: _Known) -> None:
 
 def _lasting(path: str) -> str:
     """A path that leads to the same file from any working directory; an address as it is."""
-    return os.path.abspath(path) if os.path.lexists(path) else path  # noqa: PTH100 (resolves "..", keeps links)
+    return path if is_remote(path) else os.path.abspath(path)  # noqa: PTH100 (resolves "..", keeps links)
 
 
 def _facts(path: str) -> tuple[int, int]:

@@ -196,6 +196,9 @@ class Index:
             raise self._damaged(shard, "jsonl", err) from err
 
     def _damaged(self, shard: Shard, ending: str, what: object) -> IndexUnusable:
+        now = read_manifest(self.folder)
+        if now is None or now.generation != self.manifest.generation:
+            return IndexUnusable(f"{self.folder} was changed meanwhile. Run the command again.")
         return _damaged(self._file(shard, ending), what)
 
 
@@ -206,16 +209,23 @@ def open_index(folder: str | Path) -> Index:
         IndexUnusable: There is none, it is damaged, or of a later version.
     """
     folder = Path(folder)
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise IndexUnusable(
-            f"{folder} holds no index: there is no {INDEX_FILE}. Make one with: pixelwright embed PICTURES "
-            f"--index {folder}"
-        )
-    index = Index(folder, manifest, _marks(folder, manifest))
-    for shard in manifest.shards:  # at once, so that damage shows before an answer is half given
-        index._vectors(shard)
-    return index
+    while True:
+        manifest = read_manifest(folder)
+        if manifest is None:
+            raise IndexUnusable(
+                f"{folder} holds no index: there is no {INDEX_FILE}. Make one with: pixelwright embed PICTURES "
+                f"--index {folder}"
+            )
+        try:
+            index = Index(folder, manifest, _marks(folder, manifest))
+            for shard in manifest.shards:  # at once, so that damage shows before an answer is half given
+                index._vectors(shard)
+        except IndexUnusable:
+            now = read_manifest(folder)
+            if now is None or now.generation == manifest.generation:
+                raise
+        else:
+            return index
 
 
 def read_manifest(folder: Path) -> Manifest | None:

@@ -54,9 +54,15 @@ def nearest(index: Index, vectors: Vectors, *, top: int = 10, exact: bool = Fals
             f"{index.folder} holds vectors of {index.manifest.dimension} numbers, these are {vectors.shape[1:]}. "
             "Use the model that made the index."
         )
-    if not exact and uses_cells(index):
-        return [_in_cells(index, vector, top) for vector in vectors]
-    return _exact(index, vectors, top)
+    if exact or not uses_cells(index):
+        return _exact(index, vectors, top)
+    found = [_in_cells(index, vector, top) for vector in vectors]
+    wanted = min(top, index.live)
+    # Where most rows have gone the nearest cells may hold too few.
+    return [
+        matches if len(matches) == wanted else _exact(index, vector[None], top)[0]
+        for vector, matches in zip(vectors, found, strict=True)
+    ]
 
 
 def uses_cells(index: Index) -> bool:

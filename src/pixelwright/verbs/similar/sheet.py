@@ -29,7 +29,7 @@ from pixelwright.verbs.similar.writer import write_whole
 Pixels = npt.NDArray[np.uint8]
 
 PAGES = frozenset({".html", ".htm"})
-SHOWN_ROWS = 100
+SHOWN_ROWS = 50  # of 12 cells: a picture of 100 MB
 SHOWN_CELLS = 12  # of a row
 THUMB_PX = 200
 TEXT_PX = 15
@@ -85,18 +85,18 @@ def check_sheet(path: Path) -> None:
 
 
 def write_sheet(rows: Sequence[Sequence[Cell]], path: Path) -> None:
-    """A sheet of the first hundred rows: a page where the name ends in `.html`, else a picture.
+    """A sheet of the first fifty rows: a page where the name ends in `.html`, else a picture.
 
     Raises:
         OutputError: The disk is full or not writable.
         ImageError: The picture cannot be written.
     """
     shown = [list(islice(row, SHOWN_CELLS)) for row in islice(rows, SHOWN_ROWS)]
+    left_out = len(rows) - len(shown)
     if path.suffix.lower() in PAGES:
-        left_out = len(rows) - len(shown)
         write_whole(path, lambda out: out.writelines(map(str.encode, _page(shown, left_out))))
     else:
-        write_picture(Raster.of(Image(_sheet(shown))), path, None)
+        write_picture(Raster.of(Image(_sheet(shown, left_out))), path, None)
 
 
 def _thumb(path: str, side_px: int) -> Pixels:
@@ -116,7 +116,7 @@ def _thumb(path: str, side_px: int) -> Pixels:
     return frame
 
 
-def _sheet(rows: Sequence[Sequence[Cell]]) -> Pixels:
+def _sheet(rows: Sequence[Sequence[Cell]], left_out: int) -> Pixels:
     from PIL import Image as PillowImage
     from PIL import ImageDraw, ImageFont
 
@@ -124,10 +124,11 @@ def _sheet(rows: Sequence[Sequence[Cell]]) -> Pixels:
     line_px = TEXT_PX * 4 // 3
     cell_w, cell_h = THUMB_PX + GAP_PX, THUMB_PX + 2 * line_px + 2 * GAP_PX
     columns = max((len(row) for row in rows), default=1)
-    canvas = PillowImage.new("RGB", (GAP_PX + columns * cell_w, GAP_PX + max(1, len(rows)) * cell_h), PAPER)
+    remark = _remark(rows, left_out)
+    height = GAP_PX + len(rows) * cell_h
+    canvas = PillowImage.new("RGB", (GAP_PX + columns * cell_w, height + (2 * line_px if remark else 0)), PAPER)
     pen = ImageDraw.Draw(canvas)
-    if not rows:
-        pen.text((GAP_PX, GAP_PX), "nothing found", fill=INK, font=font)
+    pen.text((GAP_PX, height), remark, fill=INK, font=font)
     for y, row in enumerate(rows):
         for x, cell in enumerate(row):
             left, top = GAP_PX + x * cell_w, GAP_PX + y * cell_h
@@ -177,8 +178,13 @@ def _page(rows: Sequence[Sequence[Cell]], left_out: int) -> Iterable[str]:
                 "</figure>\n"
             )
         yield "</section>\n"
-    if not rows or left_out > 0:
-        yield f"<p>{f'{left_out} more rows are not shown.' if rows else 'Nothing found.'}</p>\n"
+    yield f"<p>{_remark(rows, left_out)}</p>\n"
+
+
+def _remark(rows: Sequence[Sequence[Cell]], left_out: int) -> str:
+    if not rows:
+        return "Nothing found."
+    return f"{left_out} more rows are not shown." if left_out > 0 else ""
 
 
 def _jpeg(pixels: Pixels) -> str:

@@ -127,6 +127,18 @@ class Writer:
         _sweep(folder, manifest)
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that holds something and no index.
+
+    Raises:
+        IndexUnusable: Naming the first thing in it.
+    """
+    if folder.is_dir() and not (folder / INDEX_FILE).exists():
+        foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in OURS)
+        if foreign:
+            raise IndexUnusable(f"{folder} holds {foreign[0]!r} and no index. Name a new folder for the index.")
+
+
 @contextmanager
 def open_writer(folder: Path, identity: Manifest) -> Generator[Writer]:
     """An index to add to, begun or continued.
@@ -142,9 +154,7 @@ def open_writer(folder: Path, identity: Manifest) -> Generator[Writer]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        foreign = sorted(entry.name for entry in folder.iterdir() if entry.name not in OURS)
-        if foreign and not (folder / INDEX_FILE).exists():
-            raise IndexUnusable(f"{folder} holds {foreign[0]!r} and no index. Name a new folder for the index.")
+        check_folder(folder)
         lock = (folder / "index.lock").open("a+b")
     except OSError as err:
         raise OutputError(f"cannot use {folder} as an index: {err.strerror or err}. Name another folder.") from err

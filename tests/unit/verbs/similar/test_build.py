@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,7 @@ def test_an_empty_folder_is_said_to_be_one(embedder: Model, tmp_path: Path) -> N
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"no pictures in .*empty"):
         add(embedder, tmp_path / "index", tmp_path / "empty")
+    assert not (tmp_path / "index").exists()
     with pytest.raises(UsageError, match="nothing to index"):
         add(embedder, tmp_path / "index")
 
@@ -137,6 +139,22 @@ def test_a_model_without_vectors_cannot_fill_an_index(photos: Path, tmp_path: Pa
 def test_an_index_among_the_pictures_is_not_entered(embedder: Model, photos: Path) -> None:
     add(embedder, photos / "index", photos)
     assert add(embedder, photos / "index", photos).earlier == 5
+
+
+def test_members_of_a_tar_are_pictures_as_well(embedder: Model, photos: Path, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "photos.tar", "w") as tar:
+        tar.add(photos / "red.png", "red.png")
+        tar.add(photos / "blue.png", "deep/blue.png")
+    assert add(embedder, tmp_path / "index", tmp_path / "photos.tar").failed == 0
+    assert add(embedder, tmp_path / "index", tmp_path / "photos.tar").earlier == 2
+    paths = [entry.path for entry in open_index(tmp_path / "index").entries()]
+    assert paths == [f"{tmp_path / 'photos.tar'}::{name}" for name in ("red.png", "deep/blue.png")]
+
+
+def test_videos_are_left_out(embedder: Model, photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (photos / "clip.mp4").write_bytes(b"a video")
+    assert add(embedder, tmp_path / "index", photos).done == 5
+    assert "1 videos were left out" in caplog.text
 
 
 def test_names_that_are_no_text_are_kept(embedder: Model, photos: Path, tmp_path: Path) -> None:

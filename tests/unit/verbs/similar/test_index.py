@@ -187,6 +187,17 @@ def test_damaged_lists_of_pictures_are_found_on_reading(make_index: MakeIndex, t
             read()
 
 
+def test_an_index_that_grows_while_it_is_read_says_so(make_index: MakeIndex, tmp_path: Path) -> None:
+    make_index(directions(4, 2), sizes=(2, 2))
+    reader = open_index(tmp_path / "index")
+    with open_writer(tmp_path / "index", PLANE) as open_for_writing:
+        open_for_writing.put_together(at_end=True)
+    assert (reader.vectors([3]) == directions(4, 2)[3]).all()  # mapped before
+    with pytest.raises(IndexUnusable, match="was changed meanwhile"):
+        reader.entry(0)
+    assert open_index(tmp_path / "index").entry(0).path == "/pictures/0.png"
+
+
 def test_another_models_index_is_left_alone(make_index: MakeIndex, tmp_path: Path) -> None:
     make_index(directions(2, 2))
     other = Manifest(format="pixelwright-index/1", space="sphere 2.0.0 def", model="sphere", bundle="/nowhere")

@@ -120,7 +120,7 @@ def test_a_sheet_of_nothing_and_a_long_one_are_sheets(tmp_path: Path) -> None:
     for name in ("sheet.png", "sheet.html"):
         write_sheet([], tmp_path / name)
         assert (tmp_path / name).stat().st_size
-    write_sheet([[Cell("/absent", "x")]] * 101, tmp_path / "long.html")
+    write_sheet([[Cell("/absent", "x")]] * 51, tmp_path / "long.html")
     assert "1 more rows are not shown" in (tmp_path / "long.html").read_text(encoding="utf-8")
 
 

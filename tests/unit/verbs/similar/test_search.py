@@ -11,7 +11,7 @@ from pixelwright.errors import IndexUnusable
 from pixelwright.verbs.similar import cells, find_duplicates, nearest, open_index, search
 from pixelwright.verbs.similar import index as index_module
 from pixelwright.verbs.similar.groups import _Families
-from pixelwright.verbs.similar.index import VANISHED, Manifest
+from pixelwright.verbs.similar.index import LIVE, VANISHED, Manifest
 from pixelwright.verbs.similar.writer import open_writer
 
 from .conftest import MakeIndex, directions, entry
@@ -116,6 +116,19 @@ def test_cells_are_kept_filled_up_and_made_anew(
         (tmp_path / "index" / "cells.faiss").write_bytes(damage)
         caplog.clear()
         assert again(7) == 7 and "sorting 601 vectors once" in caplog.text
+
+
+def test_where_the_nearest_cells_are_empty_all_are_looked_at(
+    make_index: MakeIndex, tmp_path: Path, in_cells: None
+) -> None:
+    vectors = directions(2500, 3)
+    make_index(vectors)
+    farthest = int(np.argmin(vectors @ vectors[0]))
+    with open_writer(tmp_path / "index", PLANE) as writer:
+        for row in range(len(vectors)):
+            writer.mark(row, LIVE if row == farthest else VANISHED)
+        writer.commit()
+    assert [one.row for one in nearest(open_index(tmp_path / "index"), vectors[:1])[0]] == [farthest]
 
 
 def test_without_a_place_to_keep_cells_the_answer_is_the_same(
