@@ -41,7 +41,7 @@ def test_a_pulled_model_is_listed_shown_verified_run_and_removed(
 ) -> None:
     assert main(["models", "pull", "lightness", "--mirror", "mirror"]) == 0
     said = capsys.readouterr()
-    assert said.out == f"lightness: verified, {hub.pulled('lightness')}\n" and said.err == ""
+    assert said.out == f"lightness: ready, {hub.pulled('lightness')}\n" and said.err == ""
     assert main(["classify", "a.png", "--model", "lightness"]) == 0
     assert capsys.readouterr().out.startswith("a.png\tbright ")
     assert main(["models", "list", "--task", "classify", "--json"]) == 0
@@ -57,6 +57,9 @@ def test_a_pulled_model_is_listed_shown_verified_run_and_removed(
     assert main(["models", "licenses", "--json"]) == 0
     assert {row["model"] for row in json.loads(capsys.readouterr().out)} == {*hub.names(), "lightness"}
     assert main(["models", "verify", "lightness"]) == 0
+    (hub.locate("lightness") / "model.onnx").write_bytes(b"")
+    assert main(["models", "list"]) == 0
+    assert "damaged" in capsys.readouterr().out
     assert main(["models", "remove", "lightness"]) == 0
     assert "freed" in capsys.readouterr().out and hub.pulled("lightness") is None
 
@@ -88,7 +91,7 @@ def test_a_file_that_comes_over_the_network_is_told_on_stderr(desk: Path, capsys
     with serving(whole(model), whole(labels)) as server:
         assert main(["models", "pull", "lightness", "--mirror", server.url]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("lightness: verified")
+    assert said.out.startswith("lightness: ready")
     assert said.err.splitlines() == ["fetching lightness.onnx, 0.00 MB", "fetching labels.txt, 0.00 MB"]
 
 

@@ -9,7 +9,8 @@ import pytest
 from tqdm import tqdm
 
 from pixelwright import cli_progress
-from pixelwright.cli_progress import clear_of_bar, show_progress
+from pixelwright.cli_progress import clear_of_bar, show_progress, show_transfers
+from pixelwright.io.fetch import Transfer
 from pixelwright.verbs.run import Progress
 
 
@@ -67,3 +68,30 @@ def test_a_line_takes_the_place_of_the_bar_which_comes_again_below() -> None:
     before, _, after = screen.getvalue().partition("result\n")
     assert "0/2" in before and before.endswith("\r") and "/2" in after
     assert after.endswith("\r") and not after.rstrip("\r").rpartition("\r")[2].strip()
+
+
+def test_a_download_has_a_bar_of_its_own_with_bytes() -> None:
+    screen = Terminal()
+    with show_transfers(screen) as show:
+        show(Transfer("model.onnx", 1_000_000, 4_000_000))
+        show(Transfer("model.onnx", 4_000_000, 4_000_000))
+        show(Transfer("labels.txt", 0, 100))
+        (bar,) = [one for one in tqdm._instances if one.fp is screen or one.total == 100]
+        assert (bar.n, bar.total, bar.unit) == (0, 100, "B")
+    assert "model.onnx" in screen.getvalue() and "1.00M/4.00M" in screen.getvalue()
+    assert "labels.txt" in screen.getvalue()
+
+
+def test_a_log_gets_a_line_for_each_download_and_one_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.0, 10.0, 20.0, 21.0])
+    monkeypatch.setattr(cli_progress, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    log = io.StringIO()
+    with show_transfers(log) as show:
+        for done in (1_000_000, 2_000_000, 3_000_000):  # the first by an earlier attempt
+            show(Transfer("model.onnx", done, 5_000_000))
+        show(Transfer("labels.txt", 0, 20_000))
+    assert log.getvalue().splitlines() == [
+        "fetching model.onnx, 4.00 MB",
+        "model.onnx: 3.00 of 5.00 MB, 0.1 MB/s, 20 s left",
+        "fetching labels.txt, 0.02 MB",
+    ]

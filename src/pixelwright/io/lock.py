@@ -62,5 +62,5 @@ def take_lock(file: BinaryIO) -> bool:
     except OSError as err:
         if err.errno in BUSY:
             return False
-        log.warning("%s: this file system has no locks; do not do this twice at a time", file.name)
+        log.warning("%s: this file system has no locks; let no two commands write there at a time", file.name)
     return True

@@ -15,10 +15,8 @@ the job is. Nothing is appended to.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import logging
 import os
 import shutil
 import time
@@ -30,9 +28,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pixelwright.errors import JobError, OutputError
+from pixelwright.io.lock import take_lock
 from pixelwright.io.sources import Item
-
-log = logging.getLogger(__name__)
 
 FORMAT = 1
 # A shard is closed when it is this large or this old: what a kill can cost is bounded by both.
@@ -274,19 +271,5 @@ def lock_folder(lock: BinaryIO, folder: Path, taken: str) -> None:
     Raises:
         JobError: With the sentence `taken`, where one of them is in.
     """
-    # The system lets go of these locks when the process ends, however it ends. A file system that has none is used
-    # without: there is then nothing that keeps two runs apart.
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            lock.seek(0)
-            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as err:
-        if err.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
-            raise JobError(f"{folder}: {taken}") from err
-        log.warning("%s: this file system has no locks; let no two commands write there at a time", folder)
+    if not take_lock(lock):
+        raise JobError(f"{folder}: {taken}")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pixelwright.io.fetch import OnTransfer
 
 AnyModel = str | PathLike[str]
-Where = Literal["shipped", "pulled", "not pulled"]
+Where = Literal["shipped", "pulled", "damaged", "not pulled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class ModelRow:
         size_bytes: Of its files; of those that have to be fetched, where it is not pulled.
         commercial: Whether all its terms allow commercial use.
         score: The headline, with who measured it.
-        where: `shipped` in the package, `pulled` into the cache, or `not pulled`.
+        where: `shipped` in the package, `pulled` into the cache (`damaged` since), or `not pulled`.
     """
 
     name: str
@@ -114,8 +114,7 @@ def list_models(task: str | None = None) -> list[ModelRow]:
     """The models shipped in the package, then the third-party ones that can be pulled; of one task, or of all."""
     rows = [_row(read_bundle(hub.locate(name)), "shipped") for name in hub.names()]
     for name, entry in hub.entries().items():
-        folder = hub.pulled(name)
-        rows.append(_row(read_bundle(folder), "pulled", entry) if folder else _entry_row(name, entry))
+        rows.append(_pulled_row(name, entry) if hub.pulled(name) else _entry_row(name, entry, "not pulled"))
     return [row for row in rows if task in (None, row.task)]
 
 
@@ -210,10 +209,17 @@ def _row(bundle: ModelBundle, where: Where, entry: Entry | None = None) -> Model
     return ModelRow(spec.name, spec.task, spec.version, size, spec.license.commercial, score, where)
 
 
-def _entry_row(name: str, entry: Entry) -> ModelRow:
+def _pulled_row(name: str, entry: Entry) -> ModelRow:
+    try:
+        return _row(read_bundle(hub.locate(name)), "pulled", entry)
+    except BundleError:  # pulling it again mends it, and the others are listed all the same
+        return _entry_row(name, entry, "damaged")
+
+
+def _entry_row(name: str, entry: Entry, where: Where) -> ModelRow:
     draft, size = entry.draft, sum(file.bytes for file in entry.files)
     score = _headline(draft.measured, entry)
-    return ModelRow(name, draft.task, draft.version, size, draft.license.commercial, score, "not pulled")
+    return ModelRow(name, draft.task, draft.version, size, draft.license.commercial, score, where)
 
 
 def _headline(measured: Sequence[Measured], entry: Entry | None) -> str:
@@ -240,7 +246,7 @@ def list_text(rows: Sequence[ModelRow]) -> str:
 def pull_text(rows: Sequence[Pulled]) -> str:
     """A line for each model that is here now."""
     here = [(row.name, row.bundle) for row in rows if row.bundle is not None]
-    lines = [f"{name}: verified, {bundle.path}" for name, bundle in here]
+    lines = [f"{name}: ready, {bundle.path}" for name, bundle in here]
     if len(rows) > 1:
         lines.append(f"{len(here)} of {len(rows)} models are here.")
     return "\n".join(lines)
