@@ -20,7 +20,7 @@ from typing import Any
 from pixelwright.errors import ImageError, ImageTooLarge, MissingExtra, PixelwrightError, UnreadableImage
 from pixelwright.io.border import reading
 from pixelwright.io.stored import Readable, Stored
-from pixelwright.io.video_frame import Frame, FrameRef, raster_of
+from pixelwright.io.video_frame import Frame, FrameRef, Turn, raster_of
 
 # Without .ts, which is also TypeScript.
 VIDEO_SUFFIXES = frozenset(
@@ -206,6 +206,7 @@ class Video:
     is_live: bool = False
     max_pixels: int = MAX_PIXELS
     held: ExitStack = field(default_factory=ExitStack, repr=False)
+    _turns: dict[int, Turn] = field(default_factory=dict, repr=False)
     _container: Any = field(default=None, repr=False)
     _stream: Any = field(default=None, repr=False)
 
@@ -279,7 +280,10 @@ class Video:
             return self._failed(decoded.pts, number)
         try:
             with reading(self.path):
-                return Frame(ref, raster_of(decoded, ref, self.codec, max_pixels=self.max_pixels))
+                if decoded.rotation not in self._turns:
+                    self._turns[decoded.rotation] = Turn.of(decoded)
+                turn = self._turns[decoded.rotation]
+                return Frame(ref, raster_of(decoded, ref, self.codec, turn, max_pixels=self.max_pixels))
         except PixelwrightError as err:
             return Frame(ref, error=err)
 

@@ -66,7 +66,31 @@ class Frame:
         return self.raster
 
 
-def raster_of(decoded: Any, ref: FrameRef, codec: str, *, max_pixels: int) -> Raster:
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How the frames of a video are turned, as an EXIF orientation, and what was overlooked."""
+
+    orientation: int = 1
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, decoded: Any) -> Turn:
+        """As a frame's display matrix says.
+
+        Not to be asked of every frame: looking at its side data ties a frame of PyAV into a circle, and its memory is
+        then held until Python looks for circles.
+        """
+        stored = decoded.side_data.get("DISPLAYMATRIX")
+        if stored is None:
+            return cls()
+        matrix: Sequence[int] = np.frombuffer(bytes(stored), np.int32).tolist()
+        turned = orientation.of_display_matrix(matrix)
+        return (
+            cls(turned) if turned else cls(1, ("the file turns the picture by no right angle; it was left as it is",))
+        )
+
+
+def raster_of(decoded: Any, ref: FrameRef, codec: str, turn: Turn, *, max_pixels: int) -> Raster:
     """An upright 8-bit RGB raster over a frame of PyAV.
 
     Reading it converts with the matrix and range that the frame states; where it states no matrix, BT.709 from
@@ -76,6 +100,7 @@ def raster_of(decoded: Any, ref: FrameRef, codec: str, *, max_pixels: int) -> Ra
         decoded: The frame. Its buffers are the decoder's, and stay valid as long as it is held.
         ref: Which frame it is.
         codec: Name of the codec.
+        turn: How it is turned.
         max_pixels: Refuse more.
 
     Raises:
@@ -84,11 +109,11 @@ def raster_of(decoded: Any, ref: FrameRef, codec: str, *, max_pixels: int) -> Ra
     size_hw = (decoded.height, decoded.width)
     if size_hw[0] * size_hw[1] > max_pixels:
         raise ImageTooLarge(ref.path, size_hw, max_pixels)
-    turned, warnings = _orientation(decoded)
+    warnings = turn.warnings
     color, bits = _color(decoded), decoded.format.components[0].bits
     if bits > 8:
         warnings = (*warnings, f"{bits} bits a channel were read as 8")
-    source = Source(ref.path, codec, size_hw, turned, bits, page=ref.number)
+    source = Source(ref.path, codec, size_hw, turn.orientation, bits, page=ref.number)
 
     def decode(window: Window | None, at_least_hw: tuple[int, int] | None) -> Image:
         with reading(ref.path):
@@ -110,15 +135,6 @@ def of_array(pixels: npt.NDArray[np.uint8], ref: FrameRef, codec: str) -> Raster
 def is_hd(size_hw: tuple[int, int]) -> bool:
     """Whether a video of this size that does not name its matrix is taken for BT.709."""
     return size_hw[0] >= _HD_HW[0] or size_hw[1] >= _HD_HW[1]
-
-
-def _orientation(decoded: Any) -> tuple[int, tuple[str, ...]]:
-    stored = decoded.side_data.get("DISPLAYMATRIX")
-    if stored is None:
-        return 1, ()
-    matrix: Sequence[int] = np.frombuffer(bytes(stored), np.int32).tolist()
-    turned = orientation.of_display_matrix(matrix)
-    return turned or 1, () if turned else ("the file turns the picture by no right angle; it was left as stored",)
 
 
 def _color(decoded: Any) -> Color:

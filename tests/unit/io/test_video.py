@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 
@@ -235,6 +236,19 @@ def test_videos_are_listed_beside_pictures(tmp_path: Path) -> None:
         ("e.gif", False),
     ]
     assert is_video("x/Y.MOV") and not is_video("mp4")
+
+
+def test_a_frame_is_let_go_without_the_search_for_circles(tmp_path: Path) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for frame in frames(clip(tmp_path / "x.mp4", [50] * 20, rotation=(90, False))):
+            frame.open().read(at_least_hw=(10, 10))
+        frame = None
+        left = [one for one in gc.get_objects() if type(one).__name__ == "VideoFrame"]
+    finally:
+        gc.enable()
+    assert len(left) <= 1  # the one whose display matrix was looked at
 
 
 def test_a_video_read_as_a_picture_is_said_to_be_one(tmp_path: Path) -> None:
