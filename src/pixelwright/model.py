@@ -24,7 +24,7 @@ from pixelwright.pipeline import Budget, Done, flow
 from pixelwright.runtimes.choose import choose, open_graphs
 from pixelwright.runtimes.protocol import Graph, Runtime
 from pixelwright.structures.image import Image
-from pixelwright.structures.raster import Raster
+from pixelwright.structures.raster import Raster, Window
 from pixelwright.structures.spec import Precision, TensorSpec
 
 # Four tensors in one call of a ResNet-18 take 4 % less time each than one by one; eight gain no more.
@@ -64,6 +64,12 @@ class Opened:
     source: Any
     raster: Raster
     prepared: Any
+    heard: list[str] = field(default_factory=list)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What had to be overlooked, in the header and, as far as pixels were decoded by now, in them."""
+        return tuple(dict.fromkeys((*self.raster.warnings, *self.heard)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,10 +293,11 @@ class _Steps:
     budget: Budget = field(default_factory=lambda: Budget(PICTURE_BYTES))
 
     def prepare(self, item: Any) -> Opened:
-        raster = as_raster(self.open_source(item), max_pixels=self.model.execution.max_pixels)
+        heard: list[str] = []
+        raster = _listened(as_raster(self.open_source(item), max_pixels=self.model.execution.max_pixels), heard)
         try:
             with self.budget.hold(raster.nbytes):
-                return Opened(item, raster, self.model.task.prepare(raster, self.model.bundle))
+                return Opened(item, raster, self.model.task.prepare(raster, self.model.bundle), heard)
         except BaseException:
             raster.close()
             raise
@@ -337,6 +344,17 @@ class _Stoppable:
         if self.stopped.is_set():
             raise RuntimeFailure("stopped.")
         return self.graph.run(feeds)
+
+
+def _listened(raster: Raster, heard: list[str]) -> Raster:
+    """The raster, whose decoder's complaints go into a list as well."""
+
+    def decode(window: Window | None, at_least_hw: tuple[int, int] | None) -> Image:
+        image = raster.decode(window, at_least_hw)
+        heard.extend(sentence for sentence in image.warnings if sentence not in heard)
+        return image
+
+    return replace(raster, decode=decode)
 
 
 def _itself(item: Any) -> Any:

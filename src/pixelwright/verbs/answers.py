@@ -15,7 +15,7 @@ def record_of(opened: Opened, result: Any) -> dict[str, Any]:
     record: dict[str, Any] = {"size_hw": list(source.upright_size_hw), "format": source.format}
     if source.orientation != 1:
         record |= {"orientation": source.orientation, "stored_size_hw": list(source.stored_size_hw)}
-    warnings = list(opened.raster.warnings)
+    warnings = list(opened.warnings)
     if source.pages > 1:
         warnings.append(f"only page {source.page + 1} of {source.pages} was read")
     if warnings:

@@ -215,13 +215,13 @@ def _into_job(model: Model, request: RunRequest, folder: Path) -> Callable[[Open
 
     def write(opened: Opened, result: Any) -> dict[str, Any]:
         index, item = opened.source
-        record = record_of(opened, result)
-        if request.draw or isinstance(result, Raster):
-            picture = picture_of(model, opened, result)
-            name = output_name(item.name, picture, request.suffix)
-            write_into_job(picture, folder, name, index, request.quality)
-            record["output"] = f"images/{name}"
-        return record
+        if not (request.draw or isinstance(result, Raster)):
+            return record_of(opened, result)
+        picture = picture_of(model, opened, result)
+        name = output_name(item.name, picture, request.suffix)
+        write_into_job(picture, folder, name, index, request.quality)
+        # After the picture: what is computed as it is written decodes its source only then, with what there is to say.
+        return {**record_of(opened, result), "output": f"images/{name}"}
 
     return write
 

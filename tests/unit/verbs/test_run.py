@@ -290,3 +290,13 @@ def test_no_two_results_share_a_file(models: dict[str, Path], tmp_path: Path) ->
     written = {path.name.casefold() for path in (tmp_path / "out" / "images").iterdir()}
     assert summary.failed == 0 and len(written) == 5
     assert {Path(record["output"]).name.casefold() for record in records} == written
+
+
+@pytest.mark.parametrize("task", ["classify", "enhance"])
+def test_what_a_decoder_complains_of_stands_in_the_record(models: dict[str, Path], tmp_path: Path, task: str) -> None:
+    path = tmp_path / "noisy.jpg"
+    write_image(Image(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)), path)
+    content = path.read_bytes()
+    path.write_bytes(content[:-2] + 9 * b"\x12\x34" + content[-2:])  # bytes that belong to nothing
+    _, records = go(load(models[task]), path, output=tmp_path / "out")
+    assert ["extraneous bytes" in sentence for sentence in records[0]["warnings"]] == [True]
