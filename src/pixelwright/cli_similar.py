@@ -69,7 +69,12 @@ def add_similar(commands: Any) -> None:
     parser.add_argument("--index", type=Path, required=True, metavar="IDX", help="the index to look in")
     parser.add_argument("--top", type=positive, metavar="N", help="so many for each picture (default: 10)")
     parser.add_argument("--duplicates", action="store_true", help="instead: groups of near-duplicates in the index")
-    parser.add_argument("--threshold", type=_cosine, metavar="-1..1", help="least similarity of these (default: 0.97)")
+    parser.add_argument(
+        "--threshold",
+        type=_cosine,
+        metavar="-1..1",
+        help="least similarity of these (default: the model's own, else 0.97)",
+    )
     parser.add_argument("--sheet", type=Path, metavar="FILE", help="also a contact sheet: .png, .jpg ... or .html")
     parser.add_argument("--json", action="store_true", help="one JSON object a line on stdout")
     parser.add_argument("--model", metavar="DIR", help="where the index's own model is now (default: where it was)")
@@ -115,16 +120,17 @@ def _nearest(index: Index, options: argparse.Namespace) -> int:
 
 def _duplicates(index: Index, options: argparse.Namespace) -> int:
     from pixelwright.verbs.similar import find_duplicates, rows_of_groups, write_sheet
-    from pixelwright.verbs.similar.groups import THRESHOLD
+    from pixelwright.verbs.similar.groups import threshold_of
 
-    groups = find_duplicates(index, threshold=THRESHOLD if options.threshold is None else options.threshold)
+    threshold = threshold_of(index) if options.threshold is None else options.threshold
+    groups = find_duplicates(index, threshold=threshold)
     for group in groups:
         if options.json:
             print_json(group.to_dict())
         else:
             _print_group(group)
     extra = sum(len(group.entries) - 1 for group in groups)
-    say(f"{len(groups)} groups among {index.live} pictures: {extra} could go.")
+    say(f"{len(groups)} groups among {index.live} pictures at a similarity of {threshold:g}: {extra} could go.")
     if options.sheet is not None:
         write_sheet(rows_of_groups(groups), options.sheet)
     return DONE

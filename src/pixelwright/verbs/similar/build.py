@@ -76,8 +76,14 @@ def index_pictures(model: Model, request: IndexRequest, *, on_record: OnRecord, 
     if "-" not in request.sources and next(list_images(request.sources, leave_out=request.folder), None) is None:
         raise nothing
     tally = Tally(on_record, on_progress)
-    spec, bundle = model.bundle.spec, model.bundle
-    identity = Manifest(format=FORMAT, space=bundle.identity, model=spec.name, bundle=os.path.abspath(bundle.path))  # noqa: PTH100
+    bundle = model.bundle
+    identity = Manifest(
+        format=FORMAT,
+        space=bundle.identity,
+        model=bundle.spec.name,
+        bundle=os.path.abspath(bundle.path),  # noqa: PTH100 (keeps links)
+        threshold=bundle.spec.decision.threshold,
+    )
     with open_writer(request.folder, identity) as writer:
         known = _Known(writer.index)
         pending = request.folder / PENDING

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pixelwright.verbs.similar.index import LIVE, Entry, Index, Vectors
 
-THRESHOLD = 0.97
+THRESHOLD = 0.97  # where neither the user nor the model's contract names one
 BLOCK_ROWS = 2048  # against as many: a block of similarities takes 17 MB
 
 
@@ -46,23 +46,29 @@ class Group:
         }
 
 
-def find_duplicates(index: Index, *, threshold: float = THRESHOLD) -> list[Group]:
+def threshold_of(index: Index) -> float:
+    """The least similarity of near-duplicates that suits the model of an index, as far as its contract knows."""
+    return THRESHOLD if index.manifest.threshold is None else index.manifest.threshold
+
+
+def find_duplicates(index: Index, *, threshold: float | None = None) -> list[Group]:
     """Groups of pictures each of which is at least so similar to another of its group, the largest groups first.
 
     It takes time with the square of the number of pictures, and memory with the number: some 50 bytes each.
 
     Args:
         index: Where to look.
-        threshold: Least cosine similarity of two near-duplicates.
+        threshold: Least cosine similarity of two near-duplicates; None for what suits the model.
 
     Raises:
         IndexUnusable: The index is damaged.
     """
+    least = threshold_of(index) if threshold is None else threshold
     rows = np.flatnonzero(index.marks == LIVE)
     families = _Families(len(rows))
     firsts = _join_copies(index, rows, families)
     # Of exact copies one stands for all: a thousand of them need no million comparisons.
-    _join_near(index, rows, firsts, families, np.float32(threshold))
+    _join_near(index, rows, firsts, families, np.float32(least))
     groups = [_group(index, rows[members]) for members in families.several()]
     return sorted(groups, key=lambda group: (-len(group.entries), group.entries[0].path))
 

@@ -51,13 +51,15 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`index.json`.
 
     `space` says what the vectors are of, `model` and `bundle` by which name and in which folder their model is found.
-    `dimension` is 0 until there is a vector; `generation` counts the changes.
+    `threshold` is the least similarity of near-duplicates, where the model's contract states it. `dimension` is 0
+    until there is a vector; `generation` counts the changes.
     """
 
     format: Literal["pixelwright-index/1"]
     space: str
     model: str
     bundle: str
+    threshold: Annotated[float, Meta(ge=0, le=1)] | None = None
     dimension: Annotated[int, Meta(ge=0, le=1 << 20)] = 0
     generation: Annotated[int, Meta(ge=0, le=1 << 60)] = 0
     count: Annotated[int, Meta(ge=0)] = 0

@@ -19,7 +19,8 @@ from pixelwright.errors import IndexUnusable, UsageError
 from pixelwright.io.images import write_image
 from pixelwright.model import Model, load
 from pixelwright.structures.image import Image
-from pixelwright.verbs.similar import Index, IndexRequest, index_pictures, open_index
+from pixelwright.structures.spec import Decision
+from pixelwright.verbs.similar import Index, IndexRequest, find_duplicates, index_pictures, open_index
 from pixelwright.verbs.similar import build as build_module
 from pixelwright.verbs.similar.index import LIVE
 from pixelwright.verbs.tally import Summary
@@ -129,6 +130,16 @@ def test_another_model_cannot_join(embedder: Model, photos: Path, tmp_path: Path
         IndexUnusable, match=r"holds vectors of quarters 1\.0\.0 \w+, this model makes quarters 2\.0\.0"
     ):
         add(other, tmp_path / "index", photos)
+
+
+def test_a_contract_may_say_which_similarity_means_the_same(photos: Path, tmp_path: Path) -> None:
+    from bundles import quarters
+
+    model = load(quarters(tmp_path / "b", decision=Decision(threshold=0.5)).path)
+    add(model, tmp_path / "index", photos)
+    index = open_index(tmp_path / "index")
+    assert index.manifest.threshold == 0.5
+    assert find_duplicates(index) == find_duplicates(index, threshold=0.5) != find_duplicates(index, threshold=0.9999)
 
 
 def test_a_model_without_vectors_cannot_fill_an_index(photos: Path, tmp_path: Path) -> None:
