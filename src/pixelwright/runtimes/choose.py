@@ -10,6 +10,7 @@ from typing import cast, get_args
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle
 from pixelwright.errors import BundleError, RuntimeFailure, UsageError
+from pixelwright.runtimes.fixed_batch import any_batch
 from pixelwright.runtimes.onnx import has_cuda
 from pixelwright.runtimes.protocol import Graph, Runtime, shape_text
 from pixelwright.structures.spec import Precision, TensorSpec
@@ -25,7 +26,7 @@ USUAL_TIME: Mapping[str, float] = MappingProxyType({"openvino": 0.9, REFERENCE: 
 def open_graphs(
     bundle: ModelBundle, runtime: Runtime, precision: Precision, *, threads: int = 0, device: str = "auto"
 ) -> Mapping[str, Graph]:
-    """The bundle's graphs by role, opened, and checked to be what its contract says.
+    """The bundle's graphs by role, opened, and checked to be what its contract says; they take any batch.
 
     Args:
         bundle: A bundle as read.
@@ -42,7 +43,7 @@ def open_graphs(
     for role in bundle.spec.graphs:
         graph = runtime.open(bundle.file(role), precision=precision, threads=threads, device=device)
         _check(bundle, role, graph)
-        graphs[role] = graph
+        graphs[role] = any_batch(graph)
     return MappingProxyType(graphs)
 
 

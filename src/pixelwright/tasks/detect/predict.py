@@ -186,19 +186,11 @@ def _find(
     prepared: Sequence[batch.Prepared], frames: Sequence[seams.Frame], graphs: Graphs, rules: Rules
 ) -> list[Found]:
     """What counts in each of some prepared windows of one shape; `frames` says where in their picture they lie."""
-    fixed = rules.bundle.spec.graphs["model"].inputs[0].dims[0]
-    size = fixed if isinstance(fixed, int) else WINDOW_BATCH
-    found: list[Found] = []
-    for start in range(0, len(prepared), size):
-        some = prepared[start : start + size]
-        # A graph whose batch has a fixed size gets the last window again and again until it is full.
-        padded = [*some, *[some[-1]] * (size - len(some))] if isinstance(fixed, int) else some
-        candidates, input_hw = _propose(padded, graphs, rules)
-        found += [
-            _sift(one, input_hw, window.placement, frame, rules)
-            for one, window, frame in zip(candidates, some, frames[start : start + size], strict=False)
-        ]
-    return found
+    candidates, input_hw = _propose(prepared, graphs, rules)
+    return [
+        _sift(one, input_hw, window.placement, frame, rules)
+        for one, window, frame in zip(candidates, prepared, frames, strict=True)
+    ]
 
 
 def _propose(
