@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -82,3 +83,10 @@ def test_make_runs_every_benchmark_with_what_it_needs() -> None:
 def test_no_benchmark_leans_on_assert() -> None:
     asserting = [path.name for path in BENCHMARKS.glob("*.py") if re.search(r"^\s*assert ", path.read_text(), re.M)]
     assert asserting == []
+
+
+def test_queries_are_measured_with_their_recall(capsys: pytest.CaptureFixture[str]) -> None:
+    import_module("bench_similar").search(300, 8, 5)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = {line["benchmark"]: line["recall_at_10"] for line in lines}
+    assert found["similar-numpy"] == found["similar-pixelwright-exact"] == 1
