@@ -11,7 +11,7 @@ import pytest
 import bundles
 import catalogs
 from loopback import serving, whole
-from pixelwright import hub
+from pixelwright import hub, registry
 from pixelwright.cli import main
 from pixelwright.io.images import write_image
 from pixelwright.structures.image import Image
@@ -34,6 +34,15 @@ def test_a_model_that_is_not_pulled_ends_a_task_with_the_command(
 ) -> None:
     assert main(["classify", "a.png", "--model", "lightness"]) == 2
     assert capsys.readouterr().err.endswith("Get it with: pixelwright models pull lightness\n")
+
+
+@pytest.mark.parametrize("task", ["detect", "segment", "embed"])
+def test_a_task_whose_default_model_is_not_here_says_how_to_get_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str
+) -> None:
+    write_image(Image(np.full((9, 12, 3), 200, np.uint8)), tmp_path / "a.png")
+    assert main([task, str(tmp_path / "a.png")]) == 2
+    assert f"models pull {registry.get('task', task).default_model}\n" in capsys.readouterr().err
 
 
 def test_a_pulled_model_is_listed_shown_verified_run_and_removed(

@@ -140,19 +140,21 @@ def check_address(url: str, *, local: bool = True) -> None:
     Raises:
         FetchError: It is neither https nor http on this machine.
     """
-    parts = urlsplit(url)
-    with suppress(ValueError):  # of a port that is no number
-        if parts.scheme == "https" and parts.hostname and parts.port != 0:
+    with suppress(ValueError):  # of a port that is no number, or half an IPv6 address
+        parts = urlsplit(url)
+        plain = url.isascii() and url.isprintable() and " " not in url
+        safe = parts.scheme == "https" or (local and parts.scheme == "http" and is_local(url))
+        if plain and safe and parts.hostname and parts.port != 0:
             return
-        if local and parts.scheme == "http" and is_local(url) and parts.port != 0:
-            return
-    raise FetchError(shown(url), "is refused: only https is safe (http on this machine alone). Give an https address.")
+    raise FetchError(
+        shown(url), "is refused: only https is safe (http on this machine alone). Give an https address, in ASCII."
+    )
 
 
 def is_local(url: str) -> bool:
     """Whether an address leads to this machine."""
-    host = urlsplit(url).hostname or ""
     try:
+        host = urlsplit(url).hostname or ""
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
@@ -160,7 +162,10 @@ def is_local(url: str) -> bool:
 
 def shown(url: str) -> str:
     """An address without user name and password, for people."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return re.sub(r"//[^/]*@", "//", url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 

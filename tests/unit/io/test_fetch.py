@@ -138,11 +138,23 @@ def test_a_redirect_from_https_leads_to_https_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://models.example/f", "ftp://models.example/f", "file:///etc/passwd", "https://", "https://h:x/f", "f"]
+    "url",
+    [
+        "http://models.example/f",
+        "ftp://models.example/f",
+        "file:///etc/passwd",
+        "https://",
+        "https://h:x/f",
+        "https://me:secret@[::1/f",
+        "https://models.example/a b",
+        "https://models.example/é",
+        "f",
+    ],
 )
 def test_an_address_that_is_not_safe_is_refused(url: str) -> None:
-    with pytest.raises(FetchError, match="only https is safe"):
+    with pytest.raises(FetchError, match="only https is safe") as raised:
         check_address(url)
+    assert "secret" not in str(raised.value)
 
 
 def test_a_password_is_sent_and_never_shown(tmp_path: Path) -> None:
