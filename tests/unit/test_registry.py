@@ -44,7 +44,7 @@ def test_a_wrong_name_is_answered_with_the_nearest() -> None:
 
 
 def test_a_name_like_no_other_is_answered_with_all() -> None:
-    with pytest.raises(UnknownName, match="Known: classify, detect, .*enhance"):
+    with pytest.raises(UnknownName, match=r"Known: classify, detect, .*enhance"):
         registry.get("task", "xyzzy")
 
 

@@ -97,7 +97,7 @@ def measure(folder: Path, feeds: Sequence[Mapping[str, Array]], *, rounded: bool
             if name == REFERENCE:
                 raise
             answered = {"faults": {precision: str(err) for precision in wanted}}
-        seconds |= {(name, precision): spent for precision, spent in answered.get("seconds", {}).items()}
+        seconds |= {(name, precision): float(spent) for precision, spent in answered.get("seconds", {}).items()}
         for precision in wanted:
             if fault := answered["faults"].get(precision):
                 notes.append(f"{name} {precision} does not run it: {fault}")
