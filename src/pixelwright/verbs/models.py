@@ -244,9 +244,11 @@ def list_text(rows: Sequence[ModelRow]) -> str:
 
 
 def pull_text(rows: Sequence[Pulled]) -> str:
-    """A line for each model that is here now."""
+    """A line for each model that is here now, with whether its terms allow commerce."""
     here = [(row.name, row.bundle) for row in rows if row.bundle is not None]
-    lines = [f"{name}: ready, {bundle.path}" for name, bundle in here]
+    lines = [
+        f"{name}: ready, commercial use: {bundle.spec.license.commercial}, {bundle.path}" for name, bundle in here
+    ]
     if len(rows) > 1:
         lines.append(f"{len(here)} of {len(rows)} models are here.")
     return "\n".join(lines)
@@ -259,6 +261,7 @@ def pull_dict(rows: Sequence[Pulled]) -> list[dict[str, Any]]:
             "model": row.name,
             "path": None if row.bundle is None else str(row.bundle.path),
             "digest": None if row.bundle is None else row.bundle.digest,
+            "commercial": None if row.bundle is None else row.bundle.spec.license.commercial,
             "error": None if row.error is None else describe(row.error),
         }
         for row in rows
