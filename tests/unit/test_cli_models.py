@@ -50,7 +50,7 @@ def test_a_pulled_model_is_listed_shown_verified_run_and_removed(
 ) -> None:
     assert main(["models", "pull", "lightness", "--mirror", "mirror"]) == 0
     said = capsys.readouterr()
-    assert said.out == f"lightness: ready, commercial use: yes, {hub.pulled('lightness')}\n" and said.err == ""
+    assert said.out == f"lightness: ready, commercial use: no, {hub.pulled('lightness')}\n" and said.err == ""
     assert main(["classify", "a.png", "--model", "lightness"]) == 0
     assert capsys.readouterr().out.startswith("a.png\tbright ")
     assert main(["models", "list", "--task", "classify", "--json"]) == 0
