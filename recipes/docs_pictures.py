@@ -23,13 +23,13 @@ PHOTOS = Path(skimage.__file__).parent / "data"
 QUALITY = 80
 SIGMA = 25  # of 255
 
-# file -> model, photo, options
+# model -> photo, options; the picture has the name of the model
 PLAN = {
-    "classify": ("mobilenet-v2-imagenet", "coffee.png", PredictOptions(top_k=3)),
-    "detect": ("fastestdet-coco", "motorcycle_left.png", PredictOptions()),
-    "faces": ("ultraface-rfb320", "astronaut.png", PredictOptions()),
-    "pose": ("movenet-lightning", "astronaut.png", PredictOptions()),
-    "segment": ("deeplab-voc", "chelsea.png", PredictOptions()),
+    "mobilenet-v2-imagenet": ("coffee.png", PredictOptions(top_k=3)),
+    "fastestdet-coco": ("motorcycle_left.png", PredictOptions()),
+    "ultraface-rfb320": ("astronaut.png", PredictOptions()),
+    "movenet-lightning": ("astronaut.png", PredictOptions()),
+    "deeplab-voc": ("chelsea.png", PredictOptions()),
 }
 SIMILAR = [
     "motorcycle_left.png",
@@ -50,15 +50,15 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=PICTURES)
     folder = parser.parse_args().output
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (model_name, photo, options) in PLAN.items():
-        model = pw.load(model_name, options=options)
+    for name, (photo, options) in PLAN.items():
+        model = pw.load(name, options=options)
         picture = pw.read_image(PHOTOS / photo)
         result = model(picture)
         print(f"{name}: {result}")
         path = folder / f"{name}.jpg"
         pw.write_image(Raster.of(model.draw(picture, result)), path, quality=QUALITY)
-    similar(folder / "similar.jpg")
-    denoised(folder / "enhance.jpg")
+    similar(folder / "mobilenet-v2-features.jpg")
+    denoised(folder / "denoise.jpg")
 
 
 def denoised(path: Path) -> None:

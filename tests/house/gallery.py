@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from pixelwright import hub
 from pixelwright.card import plain, score_text
@@ -10,6 +11,7 @@ from pixelwright.structures.draft import Entry
 from pixelwright.structures.spec import InputSpec
 from pixelwright.verbs.models import published_text
 
+PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"  # made by recipes/docs_pictures.py
 TITLES = {
     "classify": "Naming what is in a picture",
     "detect": "Finding things, faces and joints",
@@ -23,7 +25,7 @@ HEAD = (
 
 
 def gallery() -> str:
-    """A table for each task, and below it what each model is and how to get it."""
+    """For each task pictures of its models, a table, what each model is and how to get it."""
     return "\n".join(_section(task) for task in dict.fromkeys(one.draft.task for one in hub.entries().values()))
 
 
@@ -31,9 +33,11 @@ def _section(task: str) -> str:
     named = [(name, one) for name, one in hub.entries().items() if one.draft.task == task]
     title = f"### {TITLES.get(task, task)}: `pixelwright {task}`\n\n"
     rows = "".join(_row(name, one) for name, one in named)
+    shown = [name for name, _ in named if (PICTURES / f"{name}.jpg").exists()]
+    pictures = "".join(f"![What {name} answers](pictures/{name}.jpg)\n" for name in shown)
     notes = "".join(f"- `{name}`: {_cell(one.draft.summary)} [Source]({one.source}).\n" for name, one in named)
     commands = "".join(f"pixelwright models pull {name}\n" for name, _ in named)
-    return f"{title}{HEAD}{rows}\n{notes}\n```text\n{commands}```\n"
+    return f"{title}{pictures}\n{HEAD}{rows}\n{notes}\n```text\n{commands}```\n"
 
 
 def _row(name: str, entry: Entry) -> str:
