@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwright.errors import DamagedModel, UnknownName
+from pixelwright.interop.sandbox import Limits
 
 
 def double(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
@@ -50,8 +51,8 @@ def chatter(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {"said": True}
 
 
-def at_home(job: str, folder: Path, request: dict[str, Any], *, what: str) -> dict[str, Any]:
+def at_home(job: str, folder: Path, request: dict[str, Any], *, what: str, limits: Limits) -> dict[str, Any]:
     """In place of `sandbox.run` in tests of what goes on inside: a process costs half a second."""
-    del what
+    del what, limits
     module, _, name = job.partition(":")
     return json.loads(json.dumps(getattr(import_module(module), name)(folder, json.loads(json.dumps(request)))))

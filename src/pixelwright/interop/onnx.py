@@ -41,18 +41,18 @@ def read(path: str | PathLike[str], *, outputs: Sequence[str] = (), dequantize: 
     import onnx
 
     file = Path(path)
-    _check_files(file)
+    limits = sandbox.Limits.of(_check_files(file))
     request = {"path": str(file.resolve()), "name": str(path), "outputs": list(outputs), "dequantize": dequantize}
     with tempfile.TemporaryDirectory(prefix="pixelwright-") as place:
         folder = Path(place)
-        answer = sandbox.run(CONVERT, folder, request, what=str(path))
+        answer = sandbox.run(CONVERT, folder, request, what=str(path), limits=limits)
         model = onnx.load_model_from_string((folder / answer["model"]).read_bytes())
     size_hw = tuple(answer["size_hw"]) if answer["size_hw"] else None
     return Imported(model, labels=tuple(answer["labels"]), notes=tuple(answer["notes"]), size_hw=size_hw)
 
 
-def _check_files(file: Path) -> None:
-    """Sizes and places, before anything is parsed."""
+def _check_files(file: Path) -> int:
+    """The bytes of the file with its weights, after sizes and places were checked; nothing is parsed."""
     if not file.is_file():
         raise UsageError(f"{file}: there is no such file.")
     total = file.stat().st_size
@@ -67,6 +67,7 @@ def _check_files(file: Path) -> None:
         total += weights.stat().st_size
     if total > MAX_BYTES:
         raise UnsupportedModel(f"{file}: has {total / 1e9:.1f} GB with its weights; up to 2.1 GB are converted.")
+    return total
 
 
 IMPORTER = Importer("onnx", (".onnx",), read, guarded=True)

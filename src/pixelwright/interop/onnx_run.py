@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from pixelwright.errors import RuntimeFailure
 from pixelwright.runtimes.parity import difference
 from pixelwright.runtimes.protocol import Array, one_line
 
+THREADS = 4  # each has a stack, and the sandbox little memory
 EXACT = 1e-4  # what a step may change, relative to the largest value; float32 sums in another order stay below
 
 
@@ -48,6 +50,17 @@ class Conversion:
     notes: list[str] = field(default_factory=list)
     feeds: Mapping[str, Array] = field(default_factory=dict)
     expected: Mapping[str, Array] = field(default_factory=dict)
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs of the network as it is now.
+
+        Raises:
+            RuntimeFailure: It cannot be opened, or fails on the feeds.
+        """
+        try:
+            return self.trial.run(self.model, feeds)
+        except RuntimeFailure as err:
+            raise RuntimeFailure(f"{self.path}: cannot be run. {err}") from err
 
     def step(self, what: str, change: Callable[[onnx.ModelProto], onnx.ModelProto]) -> bool:
         """Take over a change if the network answers as before."""
@@ -89,6 +102,8 @@ def _options() -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    options.intra_op_num_threads = min(THREADS, os.cpu_count() or 1)
+    options.enable_cpu_mem_arena = False  # which grows by doubling, beyond what is needed
     options.add_session_config_entry("session.load_model_format", "ONNX")
     return options
 

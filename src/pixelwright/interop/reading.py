@@ -27,7 +27,7 @@ def read(importer: Importer, path: Path, *, outputs: Sequence[str] = (), dequant
     request = {"importer": importer.name, "path": str(path), "outputs": list(outputs), "dequantize": dequantize}
     with tempfile.TemporaryDirectory(prefix="pixelwright-") as place:
         folder = Path(place)
-        said = sandbox.run(JOB, folder, request, what=str(path))
+        said = sandbox.run(JOB, folder, request, what=str(path), limits=sandbox.Limits.of(path.stat().st_size))
         model = onnx.load_model_from_string((folder / MODEL).read_bytes())
     size_hw = tuple(said["size_hw"]) if said["size_hw"] else None
     texts, numbers = ("labels", "notes"), ("mean", "std")

@@ -3,7 +3,7 @@
 Native parsers can be brought down by a file; Python cannot catch that. The child is a new interpreter, so that it works
 alike on every system and runs nothing of the caller's script. It answers in JSON, never in pickles.
 
-Time is limited everywhere. Memory is limited where the system has limits of address space (Linux).
+Time is limited everywhere. Memory is limited where the system limits what a process may write to (Linux).
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from pixelwright.errors import PixelwrightError, RuntimeFailure
 
 REQUEST, ANSWER, COMPLAINTS = "request.json", "answer.json", "complaints.txt"
 TAIL_BYTES = 2000
-OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "MemoryError", "Cannot allocate memory", "cannot allocate memory")
+OUT_OF_MEMORY = (
+    "bad_alloc", "bad allocation", "MemoryError", "annot allocate memory", "Failed to allocate memory",
+)  # fmt: skip
+LEAST_BYTES, TIMES_FILE = 1_800_000_000, 8  # with the libraries themselves, 0.1 GB, a small file stays below 2 GB
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,16 @@ class Limits:
 
     Attributes:
         seconds: By the clock, start included.
-        memory_bytes: Of address space, of which libraries alone take one to two gigabytes.
+        memory_bytes: That it can write to: what it asks for counts, used or not, and code of libraries does not.
     """
 
     seconds: float = 300.0
-    memory_bytes: int = 12 << 30
+    memory_bytes: int = LEAST_BYTES
+
+    @classmethod
+    def of(cls, file_bytes: int) -> Limits:
+        """For work on a model file of some size: it is read, parsed, written, and held by the runtime twice."""
+        return cls(memory_bytes=max(LEAST_BYTES, TIMES_FILE * file_bytes))
 
 
 def run(job: str, folder: Path, request: dict[str, Any], *, what: str, limits: Limits = Limits()) -> dict[str, Any]:
@@ -114,8 +122,9 @@ def _tail(path: Path) -> str:
 
 
 def _environment() -> dict[str, str]:
-    # The child sees the modules that we see. Each arena of glibc's allocator reserves 64 MB of address space.
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "MALLOC_ARENA_MAX": "4"}
+    # The child sees the modules that we see. Threads have memory each, so that their number has to be known.
+    few = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "4"}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **few}
 
 
 def _serve(job: str, folder: Path, memory_bytes: int) -> None:
@@ -140,7 +149,7 @@ def _limit(memory_bytes: int) -> None:
         import resource
     except ImportError:  # Windows
         return
-    for name, most in (("RLIMIT_CORE", 0), ("RLIMIT_AS", memory_bytes), ("RLIMIT_FSIZE", memory_bytes)):
+    for name, most in (("RLIMIT_CORE", 0), ("RLIMIT_DATA", memory_bytes), ("RLIMIT_FSIZE", memory_bytes)):
         kind = getattr(resource, name, None)
         with contextlib.suppress(ValueError, OSError):  # macOS knows the names and refuses the values
             if kind is not None:

@@ -21,7 +21,7 @@ from pixelwright.interop.onnx import read
 from pixelwright.interop.probe_picture import prepared, probe_picture
 from pixelwright.model import load
 from pixelwright.runtimes.parity import verify
-from pixelwright.runtimes.probe import read_probe
+from pixelwright.runtimes.probe import Case, read_probe
 from pixelwright.structures.draft import Draft, Reference
 from pixelwright.structures.spec import InputSpec, License, OutputSpec, Provenance, Resize, Terms
 from sandbox_jobs import at_home
@@ -192,6 +192,25 @@ def test_the_probe_picture_has_any_size(size_hw: tuple[int, int]) -> None:
 def test_the_probe_picture_is_not_resampled() -> None:
     plain = InputSpec(resize=Resize("stretch", (20, 30)), layout="NHWC", dtype="uint8", white=255)
     np.testing.assert_array_equal(prepared(plain)[0], probe_picture((20, 30)))
+
+
+def test_class_numbers_do_not_excuse_the_boxes_beside_them() -> None:
+    boxes, numbers = np.ones((1, 50, 4), np.float32), np.arange(50)[None] % 7
+    where = ("openvino", "f32")
+    wanted = [Case({"in": numbers}, {"boxes": boxes, "numbers": numbers})]
+    apart = [Case({"in": numbers}, {"boxes": 1.5 * boxes, "numbers": numbers})]
+    row = measure._row(where, wanted, apart, rounded=False)
+    assert (row.holds, row.tolerance, row.metric_delta) == (False, 1e-3, 0)
+
+
+@pytest.mark.parametrize(("changed", "holds"), [(1, True), (5, False)])
+def test_maps_of_class_numbers_may_differ_in_few_pixels(changed: int, holds: bool) -> None:
+    numbers = np.arange(100)[None] % 7
+    other = numbers.copy()
+    other[0, :changed] += 1
+    one, two = ([Case({"in": numbers}, {"map": array})] for array in (numbers, other))
+    row = measure._row(("openvino", "f32"), one, two, rounded=False)
+    assert (row.holds, row.metric, row.metric_delta) == (holds, "share of other values", changed / 100)
 
 
 def test_values_are_spaced_evenly() -> None:

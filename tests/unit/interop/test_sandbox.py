@@ -38,6 +38,11 @@ def test_a_hunger_for_memory_is_a_sentence(tmp_path: Path) -> None:
         run("sandbox_jobs:hunger", tmp_path, {}, what="a.onnx", limits=Limits(memory_bytes=4_000_000_000))
 
 
+@pytest.mark.parametrize(("file_bytes", "most"), [(0, 1.8e9), (5_000_000, 1.8e9), (1_000_000_000, 8e9)])
+def test_memory_stays_below_two_gigabytes_for_all_but_big_files(file_bytes: int, most: float) -> None:
+    assert Limits.of(file_bytes).memory_bytes == most
+
+
 def test_errors_of_ours_come_out_as_they_were(tmp_path: Path) -> None:
     with pytest.raises(DamagedModel, match=r"^a\.onnx: is no model\.$"):
         run("sandbox_jobs:refuse", tmp_path, {}, what="a.onnx")
