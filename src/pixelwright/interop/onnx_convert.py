@@ -30,18 +30,19 @@ def convert(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     model = _parse(Path(request["path"]), path)
     labels = _labels(model)
     state = Conversion(path, model, Trial(folder))
-    onnx_graph.check_convertible(model, path)
-    onnx_graph.tidy(model)
+    onnx_graph.check_opset(model, path)
     if request["outputs"]:
         onnx_graph.expose(model, request["outputs"], path)
     onnx_graph.prune(model.graph)
+    onnx_graph.tidy(model)
+    onnx_graph.check_operators(model, path)  # of what is left: vendors' operators often stand at the end
     _check(model, path)
     _type_outputs(model, path)
     sizes = onnx_sizes.find(model, state.trial, path)
     if request["dequantize"]:
         onnx_float.dequantize(state, sizes.feeds(model))
     state.feeds = sizes.feeds(model)
-    state.expected = state.trial.run(model, state.feeds)
+    state.expected = state.run(state.feeds)
     _upgrade(state)
     shapes = onnx_sizes.free(state, sizes)
     _simplify(state)

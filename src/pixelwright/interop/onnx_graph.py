@@ -17,12 +17,12 @@ OLDEST_OPSET = 7  # ONNX Runtime promises nothing below
 STANDARD = ("", "ai.onnx")
 
 
-def check_convertible(model: onnx.ModelProto, path: str) -> None:
-    """Nothing, if all of a network is standard ONNX.
+def check_opset(model: onnx.ModelProto, path: str) -> None:
+    """Nothing, if the opset of a network is known.
 
     Raises:
-        DamagedModel: It states no opset.
-        UnsupportedModel: Its operators are too old, too new, or not of the standard; all of these are named.
+        DamagedModel: It states none.
+        UnsupportedModel: It is too old or too new.
     """
     opsets = {imported.domain: imported.version for imported in model.opset_import}
     version = next((opsets[domain] for domain in STANDARD if domain in opsets), None)
@@ -37,10 +37,19 @@ def check_convertible(model: onnx.ModelProto, path: str) -> None:
         raise UnsupportedModel(
             f"{path}: is of opset {version}; the installed onnx knows up to {known}. Run: pip install -U onnx"
         )
+
+
+def check_operators(model: onnx.ModelProto, path: str) -> None:
+    """Nothing, if all operators of a tidy network are of the standard.
+
+    Raises:
+        UnsupportedModel: Some are not; all of them are named.
+    """
+    version = opset_of(model)
     foreign = Counter(
-        f"{node.domain}.{node.op_type}" if node.domain not in STANDARD else node.op_type
+        f"{node.domain}.{node.op_type}" if node.domain else node.op_type
         for node in all_nodes(model.graph)
-        if node.domain not in STANDARD or not _is_standard(node.op_type, version)
+        if node.domain or not _is_standard(node.op_type, version)
     )
     if foreign:
         said = ", ".join(f"{name} ({count} times)" for name, count in sorted(foreign.items()))
@@ -162,10 +171,7 @@ def with_free_reshapes(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
     """
     changed = onnx.ModelProto()
     changed.CopyFrom(model)
-    constants = {tensor.name: tensor for tensor in changed.graph.initializer}
-    for node in changed.graph.node:
-        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
-            constants[node.output[0]] = node.attribute[0].t
+    constants = constants_of(changed.graph)
     for number, node in enumerate(changed.graph.node):
         if node.op_type != "Reshape" or node.input[1] not in constants:
             continue
@@ -182,6 +188,15 @@ def with_free_reshapes(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
         changed.graph.initializer.append(numpy_helper.from_array(sizes, name))
         node.input[1] = name
     return changed
+
+
+def constants_of(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
+    """The constants of a graph by name, whether they stand among its tensors or its nodes."""
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+            constants[node.output[0]] = node.attribute[0].t
+    return constants
 
 
 def has_quantized_steps(model: onnx.ModelProto) -> bool:

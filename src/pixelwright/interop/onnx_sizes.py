@@ -20,7 +20,7 @@ Shapes = list[dict[str, tuple[int, ...]]]  # of the outputs, one entry a run
 
 # Rows and columns to try where a file leaves them open: small ones first, then what networks are usually made for.
 TRIED_HW = ((64, 96), (224, 224), (256, 320), (512, 512), (640, 640))
-MORE_HW = (64, 128)  # multiples of every usual stride, and unequal
+STRIDE = 64  # a multiple of every usual one
 NAMES: Mapping[str, str] = {"N": "batch", "H": "height", "W": "width"}
 # What makes results whose size depends on values: no number of runs shows that one is constant.
 DATA_DEPENDENT = frozenset({"NonZero", "NonMaxSuppression", "Unique", "Compress", "Loop", "Scan", "If", "SequenceAt"})
@@ -138,8 +138,8 @@ def _free_batch(state: Conversion, sizes: Sizes, shapes: Shapes) -> int | str:
 def _free_size(state: Conversion, sizes: Sizes, dims: Dims, shapes: Shapes) -> None:
     info, (rows, columns) = state.model.graph.input[0], sizes.hw_axes
     larger = list(sizes.tried)
-    larger[rows] += MORE_HW[0]
-    larger[columns] += MORE_HW[1]
+    for axis, more in ((rows, 0), (columns, 1)):  # at least twice the size: a pooling of all of it then comes out twice
+        larger[axis] += STRIDE * (-(-larger[axis] // STRIDE) + more)
     open_dims = [NAMES[axis] if axis in "HW" else dim for axis, dim in zip(sizes.layout, dims, strict=True)]
     candidate = onnx_graph.with_dims(state.model, open_dims)
     stated_open = all(isinstance(dims[axis], str) for axis in (rows, columns))
@@ -149,7 +149,7 @@ def _free_size(state: Conversion, sizes: Sizes, dims: Dims, shapes: Shapes) -> N
     except RuntimeFailure:
         as_before, made = False, {}
     grown = as_before and all(_follows(shapes[0][name], array) for name, array in made.items())
-    if grown and (stated_open or not onnx_graph.has_quantized_steps(state.model)):
+    if made and (stated_open or (grown and not onnx_graph.has_quantized_steps(state.model))):
         state.model = candidate
         shapes.append(_shapes(made))
     elif not stated_open:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from networks import SIDE, classifier, pictures, save
-from pixelwright.errors import DamagedModel, PixelwrightError, UnsupportedModel, UsageError
+from pixelwright.errors import DamagedModel, PixelwrightError, RuntimeFailure, UnsupportedModel, UsageError
 from pixelwright.interop.onnx import read
 from pixelwright.interop.onnx_convert import convert
 from tolerance import FLOAT32
@@ -120,6 +121,20 @@ def test_weights_of_a_size_keep_the_size_fixed(tmp_path: Path) -> None:
     assert notes == ["The network takes pictures of 8x8 only."]
 
 
+def test_a_pooling_made_for_one_size_keeps_it(tmp_path: Path) -> None:
+    """A little more of the picture would be ignored in silence: the window of 7 fits once into 9 and 11 pixels too."""
+    nodes = [
+        helper.make_node("AveragePool", ["in"], ["small"], kernel_shape=[32, 32], strides=[32, 32]),
+        helper.make_node("AveragePool", ["small"], ["mean"], kernel_shape=[7, 7], strides=[7, 7]),
+        helper.make_node("Flatten", ["mean"], ["row"]),
+        helper.make_node("Gemm", ["row", "matrix"], ["out"]),
+    ]
+    constants = {"matrix": np.ones((3, 5), np.float32)}
+    model, notes = converted(save(tmp_path / "net.onnx", nodes, constants, {"in": [1, 3, 224, 224]}, {"out": [1, 5]}))
+    assert dims(model.graph.input[0]) == ["batch", 3, 224, 224]
+    assert notes == ["The network takes pictures of 224x224 only."]
+
+
 def test_what_does_nothing_is_removed_and_constants_are_computed(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Identity", ["in"], ["same"]),
@@ -185,6 +200,37 @@ def test_a_quantized_network_can_be_made_one_of_floats(tmp_path: Path) -> None:
     assert any(note.startswith("Dequantized: its answers differ by 0.0") for note in notes)
 
 
+@pytest.mark.parametrize("opset", [10, 13])
+def test_a_relu_that_the_rounding_stands_for_stays_in_a_network_of_floats(tmp_path: Path, opset: int) -> None:
+    """Quantizers leave out a ReLU before integers whose least one is zero."""
+    constants = {
+        "kernel": np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype(np.float32),
+        "step": np.array(0.02, np.float32), "zero": np.array(0, np.uint8),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["in", "kernel"], ["made"], pads=[1] * 4),
+        helper.make_node("QuantizeLinear", ["made", "step", "zero"], ["rounded"]),
+        helper.make_node("DequantizeLinear", ["rounded", "step", "zero"], ["back"]),
+        helper.make_node("Neg", ["back"], ["out"]),
+    ]
+    sides = ({"in": [1, 3, 8, 8]}, {"out": [1, 4, 8, 8]})
+    path = save(tmp_path / "net.onnx", nodes, constants, *sides, opset=opset)
+    model, _ = converted(path, dequantize=True)
+    assert not {"QuantizeLinear", "DequantizeLinear"} & {node.op_type for node in model.graph.node}
+    np.testing.assert_allclose(run(model, pictures(1))[0], run(path, pictures(1))[0], atol=0.011)  # half a step of 0.02
+
+
+def test_a_value_rounded_and_brought_back_by_other_steps_is_left_alone(tmp_path: Path) -> None:
+    constants = {"one": np.array(0.5, np.float32), "two": np.array(1.5, np.float32), "zero": np.array(9, np.uint8)}
+    nodes = [
+        helper.make_node("QuantizeLinear", ["in", "one", "zero"], ["rounded"]),
+        helper.make_node("DequantizeLinear", ["rounded", "two", "zero"], ["out"]),
+    ]
+    path = save(tmp_path / "net.onnx", nodes, constants, {"in": [1, 3, 8, 8]}, {"out": [1, 3, 8, 8]}, opset=13)
+    model, _ = converted(path, dequantize=True)
+    agree(run(model, pictures(1)), run(path, pictures(1)))
+
+
 def test_a_network_of_two_inputs_keeps_its_sizes(tmp_path: Path) -> None:
     nodes = [helper.make_node("Add", ["in", "more"], ["out"])]
     sides = {"in": [1, 3, 8, 8], "more": [1, 3, 8, 8]}
@@ -202,6 +248,17 @@ def test_every_foreign_operator_is_named_at_once(tmp_path: Path) -> None:
     path = save(tmp_path / "net.onnx", nodes, {}, {"in": [1, 3, 8, 8]}, {"out": [1, 3, 8, 8]}, domains=["com.example"])
     with pytest.raises(UnsupportedModel, match=r"Nonsense \(1 times\), com\.example\.FusedThing \(2 times\)"):
         converted(path)
+
+
+def test_foreign_operators_behind_the_outputs_asked_for_do_not_matter(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Relu", ["in"], ["features"]),
+        helper.make_node("FusedThing", ["features"], ["out"], domain="com.example"),
+    ]
+    path = save(tmp_path / "net.onnx", nodes, {}, {"in": [1, 3, 8, 8]}, {"out": [1, 3, 8, 8]}, domains=["com.example"])
+    model, _ = converted(path, ["features"])
+    assert [node.op_type for node in model.graph.node] == ["Relu"]
+    assert [one.domain for one in model.opset_import] == [""]
 
 
 @pytest.mark.parametrize(("opset", "said"), [(6, "is of opset 6; expected 7 or newer"), (99, "knows up to")])
@@ -283,4 +340,17 @@ def test_a_size_that_asks_for_terabytes_is_a_sentence(tmp_path: Path) -> None:
     ]
     path = save(tmp_path / "net.onnx", nodes, constants, {"in": [1, 3, 8, 8]}, {"out": [1, 3, 8, 8]}, opset=13)
     with pytest.raises(PixelwrightError, match=r"net\.onnx"):
+        read(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+def test_a_small_file_that_asks_for_gigabytes_does_not_get_them(tmp_path: Path) -> None:
+    constants = {"dims": np.array([1 << 29], np.int64)}
+    nodes = [
+        helper.make_node("ConstantOfShape", ["dims"], ["huge"]),
+        helper.make_node("ReduceSum", ["huge"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["in", "sum"], ["out"]),
+    ]
+    path = save(tmp_path / "net.onnx", nodes, constants, {"in": [1, 3, 8, 8]}, {"out": [1, 3, 8, 8]}, opset=13)
+    with pytest.raises(RuntimeFailure, match=r"net\.onnx: needs more than 1\.8 GB of memory"):
         read(path)
