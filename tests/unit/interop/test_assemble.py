@@ -196,7 +196,7 @@ def test_the_probe_picture_is_not_resampled() -> None:
 
 def test_class_numbers_do_not_excuse_the_boxes_beside_them() -> None:
     boxes, numbers = np.ones((1, 50, 4), np.float32), np.arange(50)[None] % 7
-    where = ("openvino", "f32")
+    where = ("onnxruntime", "f32")
     wanted = [Case({"in": numbers}, {"boxes": boxes, "numbers": numbers})]
     apart = [Case({"in": numbers}, {"boxes": 1.5 * boxes, "numbers": numbers})]
     row = measure._row(where, wanted, apart, rounded=False)
@@ -209,7 +209,7 @@ def test_maps_of_class_numbers_may_differ_in_few_pixels(changed: int, holds: boo
     other = numbers.copy()
     other[0, :changed] += 1
     one, two = ([Case({"in": numbers}, {"map": array})] for array in (numbers, other))
-    row = measure._row(("openvino", "f32"), one, two, rounded=False)
+    row = measure._row(("onnxruntime", "f32"), one, two, rounded=False)
     assert (row.holds, row.metric, row.metric_delta) == (holds, "share of other values", changed / 100)
 
 
