@@ -119,9 +119,18 @@ def test_columns_of_rows_may_stand_in_another_order() -> None:
     assert found.boxes_xyxy.tolist() == [near([20, 20, 60, 40])] and found.class_ids.tolist() == [0]
 
 
-def test_classes_that_are_no_whole_numbers_are_refused() -> None:
+def test_empty_rows_may_hold_anything() -> None:
+    table = floats([[[10, 20, 30, 40, 0.9, 2], [-1, -1, -1, -1, -1, -1]]])
+    (found,) = box_rows({"y": table}, output="y", input_hw=INPUT_HW)
+    assert found.boxes_xyxy.tolist() == [[10, 20, 30, 40]] and found.class_ids.tolist() == [2]
+    with pytest.raises(RuntimeFailure, match="expected scores between 0 and 1, got -1"):
+        box_rows({"y": floats([[[0, 0, 1, 1, -1, 0]]])}, output="y", input_hw=INPUT_HW)
+
+
+@pytest.mark.parametrize("value", [0.5, 1000.5, 3e9])
+def test_classes_that_are_no_whole_numbers_are_refused(value: float) -> None:
     with pytest.raises(RuntimeFailure, match="no whole numbers"):
-        box_rows({"y": floats([[[0, 0, 1, 1, 0.5, 0.5]]])}, output="y", input_hw=INPUT_HW)
+        box_rows({"y": floats([[[0, 0, 1, 1, 0.5, value]]])}, output="y", input_hw=INPUT_HW)
 
 
 # ssd

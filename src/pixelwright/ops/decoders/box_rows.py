@@ -11,6 +11,7 @@ from msgspec import Meta
 from pixelwright.errors import RuntimeFailure, ShapeError
 from pixelwright.ops.decoders.decoder import Candidates, Decoder, Outputs
 from pixelwright.ops.decoders.proposals import Background, Unit, check_last, in_pixels, numbers, probabilities
+from pixelwright.structures.spec import MAX_LABELS
 
 Column = Literal["left", "top", "right", "bottom", "score", "class", "unused"]
 Columns = Annotated[tuple[Column, ...], Meta(min_length=6, max_length=16)]
@@ -49,15 +50,18 @@ def box_rows(
         raise ShapeError(f"columns: {', '.join(missing)} is not among {tuple(columns)}. Name each column once.")
     place = {name: columns.index(name) for name in COLUMNS}
     found = []
-    for rows in table:
+    for every in table:
+        classes = np.rint(every[:, place["class"]])
+        if not np.allclose(classes, every[:, place["class"]], rtol=0, atol=1e-3) or (classes >= MAX_LABELS).any():
+            raise RuntimeFailure(
+                f"output {output!r}: classes are no whole numbers below {MAX_LABELS}. Correct the decoder's columns."
+            )
+        filled = classes >= background  # of an empty row nothing else means anything: many exports fill it with -1
+        rows, class_ids = every[filled], (classes[filled] - background).astype(np.int32)
         scores = probabilities(rows[:, place["score"]], output)
-        classes = np.rint(rows[:, place["class"]])
-        if not np.allclose(classes, rows[:, place["class"]], atol=1e-3):
-            raise RuntimeFailure(f"output {output!r}: classes are no whole numbers. Correct the decoder's columns.")
-        kept = np.flatnonzero((scores >= threshold) & (classes >= background))
+        kept = scores >= threshold
         corners = rows[kept][:, [place[name] for name in COLUMNS[:4]]]
-        class_ids = (classes[kept] - background).astype(np.int32)
-        found.append(Candidates(in_pixels(corners, unit, input_hw), scores[kept], class_ids))
+        found.append(Candidates(in_pixels(corners, unit, input_hw), scores[kept], class_ids[kept]))
     return found
 
 
