@@ -108,7 +108,8 @@ def _guess_input(found: Guess) -> InputSpec | None:
 def _with_values(found: Guess, spec: InputSpec) -> InputSpec:
     count = 1 if spec.channels == "gray" else 3
     if spec.dtype != "float32":
-        found.shown.append(f"Values: whole numbers, as in the picture ({spec.dtype}).")
+        less = ", less 128" if spec.dtype == "int8" else ""
+        found.assumed.append(f"Values go in as they stand in the picture, 0 to 255{less} ({spec.dtype}).")
         return msgspec.structs.replace(spec, white=255.0, mean=[128.0] * count if spec.dtype == "int8" else [])
     if found.imported.mean or found.imported.std:
         found.shown.append(
@@ -196,7 +197,7 @@ def _segment(found: Guess, spec: InputSpec, folder: Path) -> None:
     values = _answer(found, spec, folder, output) if output else None
     if output is None or values is None:
         return
-    if values.dtype.kind in "iu":
+    if values.dtype.kind in "iu" and (values.ndim == 3 or values.shape[3] == 1):
         found.shown.append(f"Output {output.name!r}: the number of a class for each pixel.")
         if not found.labels:
             found.missing.append(
@@ -204,7 +205,7 @@ def _segment(found: Guess, spec: InputSpec, folder: Path) -> None:
             )
         parameters = {"output": output.name, "layout": "ids"}
         found.output = OutputSpec("argmax-map", parameters, list(found.labels))
-    elif values.ndim == 4:
+    elif values.dtype.kind == "f" and values.ndim == 4:
         axis = spec.layout.index("C")
         kind = "probabilities" if _sums_to_one(found, values, axis=axis) else "logits"
         found.shown.append(
@@ -242,6 +243,13 @@ def _enhance(found: Guess, spec: InputSpec, folder: Path) -> None:
             found.input = msgspec.structs.replace(spec, multiple_of=many)
             found.output = OutputSpec("image", {"output": output.name, "scale": scale, "white": spec.white})
             return
+    if any(isinstance(side, int) for side in found.tensors.inputs[0].dims[2:]):
+        entry = found.tensors.inputs[0]
+        found.missing.append(
+            f"the network takes {shape_text(entry)} alone, and an enhancer has to take pictures of any size; export it "
+            "with free height and width"
+        )
+        return
     found.missing.append(f"output {output.name!r} is no multiple of the input's size for any size tried")
 
 

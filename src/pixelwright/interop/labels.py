@@ -31,12 +31,18 @@ def read_labels(path: str | PathLike[str]) -> tuple[str, ...]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as err:
         raise UsageError(f"{file}: byte {err.start} is not UTF-8. Save the labels as UTF-8 text.") from err
-    # Not splitlines(): a label may hold a form feed or a line separator of Unicode.
-    lines = [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
+    lines = label_lines(text)
     if blank := [number for number, line in enumerate(lines, 1) if not line]:
         raise UsageError(f"{file}: lines {blank[:20]} are blank, and every line is a label. Remove or fill them.")
     if not lines or len(lines) > MAX_LABELS:
         raise UsageError(f"{file}: {len(lines)} labels; expected 1 to {MAX_LABELS}, one a line.")
     return tuple(lines)
+
+
+def label_lines(text: str) -> list[str]:
+    """The lines of a text without the spaces around them, blank ones at the end aside."""
+    # Not splitlines(): a label may hold a form feed or a line separator of Unicode.
+    lines = [line.strip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines

@@ -15,6 +15,9 @@ from pixelwright.errors import DamagedModel, UnsupportedModel, UsageError
 OPSET, IR_VERSION = 21, 10  # what ONNX Runtime 1.23 and OpenVINO 2026 both know; as the TensorFlow Lite importer writes
 OLDEST_OPSET = 7  # ONNX Runtime promises nothing below
 STANDARD = ("", "ai.onnx")
+RANDOM = frozenset(
+    {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
+)
 
 
 def check_opset(model: onnx.ModelProto, path: str) -> None:
@@ -56,6 +59,11 @@ def check_operators(model: onnx.ModelProto, path: str) -> None:
         raise UnsupportedModel(
             f"{path}: uses operators that are not of the ONNX standard (opset {version}): {said}. "
             "Export the model without them, or expose tensors before them with --output-tensor."
+        )
+    if rolled := sorted({node.op_type for node in all_nodes(model.graph)} & RANDOM):
+        raise UnsupportedModel(
+            f"{path}: rolls dice ({', '.join(rolled)}), so that no two answers can be compared. Export the model with "
+            "its noise as constants, or expose tensors before them with --output-tensor."
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwright import registry
+from pixelwright.errors import UsageError
 from pixelwright.interop import sandbox
 from pixelwright.interop.imported import Imported, Importer
 
@@ -22,12 +23,15 @@ def read(importer: Importer, path: Path, *, outputs: Sequence[str] = (), dequant
     """
     if importer.guarded:
         return importer.read(path, outputs=outputs, dequantize=dequantize)
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file.")
     import onnx
 
+    size = path.stat().st_size
     request = {"importer": importer.name, "path": str(path), "outputs": list(outputs), "dequantize": dequantize}
     with tempfile.TemporaryDirectory(prefix="pixelwright-") as place:
         folder = Path(place)
-        said = sandbox.run(JOB, folder, request, what=str(path), limits=sandbox.Limits.of(path.stat().st_size))
+        said = sandbox.run(JOB, folder, request, what=str(path), limits=sandbox.Limits.of(size))
         model = onnx.load_model_from_string((folder / MODEL).read_bytes())
     size_hw = tuple(said["size_hw"]) if said["size_hw"] else None
     texts, numbers = ("labels", "notes"), ("mean", "std")

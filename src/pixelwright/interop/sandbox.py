@@ -27,6 +27,7 @@ TAIL_BYTES = 2000
 OUT_OF_MEMORY = (
     "bad_alloc", "bad allocation", "MemoryError", "annot allocate memory", "Failed to allocate memory",
 )  # fmt: skip
+ORPHAN_CORES = 8  # a child whose parent was killed ends after that many times its time
 LEAST_BYTES, TIMES_FILE = 1_800_000_000, 8  # with the libraries themselves, 0.1 GB, a small file stays below 2 GB
 
 
@@ -65,7 +66,16 @@ def run(job: str, folder: Path, request: dict[str, Any], *, what: str, limits: L
     (folder / ANSWER).unlink(missing_ok=True)  # of an earlier job
     (folder / REQUEST).write_text(json.dumps(request), encoding="ascii")
     with (folder / COMPLAINTS).open("wb") as complaints:
-        command = [sys.executable, "-P", "-m", __name__, job, str(folder), str(limits.memory_bytes)]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            __name__,
+            job,
+            str(folder),
+            str(limits.memory_bytes),
+            str(limits.seconds),
+        ]
         try:
             code = subprocess.run(
                 command,
@@ -127,9 +137,9 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **few}
 
 
-def _serve(job: str, folder: Path, memory_bytes: int) -> None:
+def _serve(job: str, folder: Path, limits: Limits) -> None:
     """The child's side."""
-    _limit(memory_bytes)
+    _limit(limits)
     module, _, name = job.partition(":")
     try:
         request = json.loads((folder / REQUEST).read_bytes())
@@ -144,12 +154,17 @@ def _serve(job: str, folder: Path, memory_bytes: int) -> None:
     os._exit(0)  # native libraries may yet crash on their way out
 
 
-def _limit(memory_bytes: int) -> None:
+def _limit(limits: Limits) -> None:
     try:
         import resource
     except ImportError:  # Windows
         return
-    for name, most in (("RLIMIT_CORE", 0), ("RLIMIT_DATA", memory_bytes), ("RLIMIT_FSIZE", memory_bytes)):
+    for name, most in (
+        ("RLIMIT_CORE", 0),
+        ("RLIMIT_DATA", limits.memory_bytes),
+        ("RLIMIT_FSIZE", limits.memory_bytes),
+        ("RLIMIT_CPU", ORPHAN_CORES * int(limits.seconds)),
+    ):
         kind = getattr(resource, name, None)
         with contextlib.suppress(ValueError, OSError):  # macOS knows the names and refuses the values
             if kind is not None:
@@ -159,4 +174,4 @@ def _limit(memory_bytes: int) -> None:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
+    _serve(sys.argv[1], Path(sys.argv[2]), Limits(memory_bytes=int(sys.argv[3]), seconds=float(sys.argv[4])))

@@ -118,8 +118,8 @@ def _wants_labels(decoder: str) -> bool:
 
 
 def _value(value: Any) -> str:
-    """A value as TOML writes it: for these kinds that is how JSON does, but for characters that TOML escapes."""
-    return json.dumps(msgspec.to_builtins(value)).replace("\x7f", "\\u007f")
+    """A value as TOML writes it: for these kinds as JSON does, but for pairs of escapes and for the character 127."""
+    return json.dumps(msgspec.to_builtins(value), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _one_line(text: str) -> str:

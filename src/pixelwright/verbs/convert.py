@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from dataclasses import dataclass
@@ -158,6 +159,7 @@ def _given(request: ConvertRequest) -> _Given:
         faults.append(str(err).rstrip("."))
     if request.sample and not request.sample.is_dir():
         faults.append(f"--sample {request.sample}: is no folder of pictures")
+    faults.extend(_target_faults(request))
     task = request.task or (draft.task if draft else "")
     faults.extend(_task_faults(task, request, draft))
     if faults:
@@ -185,6 +187,14 @@ def _sorted_files(request: ConvertRequest, faults: list[str]) -> tuple[list[tupl
     if len(texts) > 1:
         faults.append(f"expected one label file, got {', '.join(map(str, texts))}")
     return models, texts
+
+
+def _target_faults(request: ConvertRequest) -> list[str]:
+    """What stands in the way of the bundle, before minutes are spent on it."""
+    target = request.target
+    if target is None or request.replace or not target.is_dir() or not any(target.iterdir()):
+        return []
+    return [f"{target}: something stands there; name another folder with -o, or replace a bundle with --replace"]
 
 
 def _read_contract(path: Path) -> Draft:
@@ -223,9 +233,8 @@ def _name_of(target: Path) -> str:
 
 
 def _provenance(model: Path) -> Provenance:
-    return Provenance(
-        f"pixelwright {__version__}", recipe=f"converted from {model.name}", source_sha256=sha256_of(model)
-    )
+    name = os.fsencode(model.name).decode("utf-8", "replace")  # not every file name is text
+    return Provenance(f"pixelwright {__version__}", recipe=f"converted from {name}", source_sha256=sha256_of(model))
 
 
 def _answers(bundle: ModelBundle, sample: Path) -> list[tuple[str, str]]:

@@ -250,6 +250,13 @@ def test_every_foreign_operator_is_named_at_once(tmp_path: Path) -> None:
         converted(path)
 
 
+def test_a_network_that_rolls_dice_is_refused(tmp_path: Path) -> None:
+    nodes = [helper.make_node("RandomNormalLike", ["in"], ["noise"]), helper.make_node("Add", ["in", "noise"], ["out"])]
+    path = save(tmp_path / "net.onnx", nodes, {}, {"in": [1, 3, 8, 8]}, {"out": [1, 3, 8, 8]})
+    with pytest.raises(UnsupportedModel, match=r"rolls dice \(RandomNormalLike\)"):
+        converted(path)
+
+
 def test_foreign_operators_behind_the_outputs_asked_for_do_not_matter(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Relu", ["in"], ["features"]),

@@ -179,6 +179,40 @@ def test_every_template_is_a_contract(capsys: pytest.CaptureFixture[str], task: 
     assert tomllib.loads(text)["license"]["code"] == {"license": "unknown", "commercial": "unknown"}
 
 
+def test_a_template_holds_labels_of_every_script(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ["\U0001f600", 'a "b" \\', "\x7f\u2028"]
+    Path("labels.txt").write_text("\n".join(names), encoding="utf-8")
+    said = converted(capsys, str(classifier(Path("net.onnx"))), "labels.txt", "--task", "classify", "--template")
+    assert tomllib.loads(said)["output"]["labels"] == [name.strip() for name in names]
+
+
+def test_what_stands_at_the_target_is_said_before_anything_is_done(
+    capsys: pytest.CaptureFixture[str], labels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "run", None)
+    Path("pets").mkdir()
+    Path("pets/diary.txt").touch()
+    arguments = (str(classifier(Path("net.onnx"))), "labels.txt", "--task", "classify", "-o", "pets")
+    assert "pets: something stands there; name another folder with -o" in converted(capsys, *arguments, code=2)
+
+
+def test_an_enhancer_of_one_size_is_refused_with_that_size(capsys: pytest.CaptureFixture[str]) -> None:
+    nodes = [helper.make_node("Mul", ["in", "map"], ["out"])]
+    constants = {"map": np.ones((1, 1, SIDE, SIDE), np.float32)}
+    save(Path("net.onnx"), nodes, constants, {"in": [1, 3, SIDE, SIDE]}, {"out": [1, 3, SIDE, SIDE]})
+    said = converted(capsys, "net.onnx", "--task", "enhance", "-o", "same", code=2)
+    assert "takes (batch, 3, 8, 8) alone, and an enhancer has to take pictures of any size" in said
+
+
+def test_class_numbers_with_an_axis_too_many_are_no_map(capsys: pytest.CaptureFixture[str], labels: Path) -> None:
+    nodes = [helper.make_node("ArgMax", ["in"], ["map"], axis=1)]
+    sides = ({"in": [1, 3, SIDE, SIDE]}, {"map": [1, 1, SIDE, SIDE]})
+    save(Path("net.onnx"), nodes, {}, *sides, kinds={"map": TensorProto.INT64})
+    said = converted(capsys, "net.onnx", "labels.txt", "--task", "segment", "-o", "map", code=2)
+    assert "output 'map' is int64 (batch, 1, " in said
+    assert "which is no map of classes" in said
+
+
 def test_a_vector_is_an_embedding(capsys: pytest.CaptureFixture[str]) -> None:
     nodes = [helper.make_node("Flatten", ["in"], ["row"]), helper.make_node("MatMul", ["row", "matrix"], ["vector"])]
     constants = {"matrix": np.random.default_rng(1).normal(size=(192, 16)).astype(np.float32)}

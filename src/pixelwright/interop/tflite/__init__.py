@@ -12,7 +12,7 @@ from pathlib import Path
 
 import onnx
 
-from pixelwright.errors import DamagedModel, UnknownName, UnsupportedModel
+from pixelwright.errors import DamagedModel, UnsupportedModel, UsageError
 from pixelwright.interop.imported import Imported, Importer
 from pixelwright.interop.tflite.batch import takes_batches
 from pixelwright.interop.tflite.convert import convert
@@ -21,6 +21,7 @@ from pixelwright.interop.tflite.metadata import read_metadata
 from pixelwright.interop.tflite.network import Network, parse
 
 MAX_FILE_BYTES = (1 << 31) - 1  # an ONNX file without external data holds no more
+SHOWN, MAX_SHOWN = 6, 200  # tensors named in a sentence, and letters of a name: fused layers have theirs joined
 MAX_TRIAL = 1 << 36  # multiplications of the run that tries a batch: some seconds
 
 # What onnx and NumPy raise on a step whose tensors do not fit it; the checks before have no such gap that is known.
@@ -41,9 +42,11 @@ def read(path: str | Path, *, outputs: Sequence[str] = (), dequantize: bool = Fa
     Raises:
         DamagedModel: Not a TensorFlow Lite file, or cut off, or its parts contradict each other.
         UnsupportedModel: It has steps that are not converted; all of them are named.
-        UnknownName: `outputs` names no tensor of the network.
+        UsageError: There is no such file, or no such tensors as `outputs` names; what there is stands in the message.
     """
     path = Path(path)
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file.")
     if path.stat().st_size > MAX_FILE_BYTES:
         raise DamagedModel(f"{path}: {path.stat().st_size >> 20} MB; a TensorFlow Lite file has at most 2048 MB.")
     data = path.read_bytes()
@@ -54,12 +57,12 @@ def read(path: str | Path, *, outputs: Sequence[str] = (), dequantize: bool = Fa
         said = read_metadata(data, buffers)
     except LackError as err:
         raise UnsupportedModel(
-            f"{path}: the importer does not convert {', '.join(err.kinds)}. Ask for an output before it (outputs=...), "
-            "or export the network without it."
+            f"{path}: the importer does not convert {', '.join(err.kinds)}. Expose tensors before them with "
+            "--output-tensor, or export the network without them."
         ) from err
     except (DamageError, *UNFIT, *_onnx_faults()) as err:
-        if isinstance(err, UnknownName):
-            raise
+        if isinstance(err, UsageError):
+            raise UsageError(f"{path}: {err}") from err
         what = str(err) if isinstance(err, DamageError) else f"a step does not fit its tensors ({_one_line(err)})"
         raise DamagedModel(f"{path}: not a TensorFlow Lite file, or damaged: {what}. Fetch it again.") from err
     return Imported(model, said.labels, said.mean, said.std, (*notes, *said.notes))
@@ -96,10 +99,17 @@ def _inputs_said(network: Network) -> list[str]:
 
 def _chosen(network: Network, names: Sequence[str]) -> tuple[int, ...]:
     known = {tensor.name: index for index, tensor in enumerate(network.tensors) if tensor.data is None}
-    for name in names:
-        if name not in known:
-            raise UnknownName("tensor", name, known)
+    if unknown := [name for name in names if name not in known]:
+        own = [network.tensors[index].name for index in network.outputs]
+        last = [network.tensors[index].name for op in network.operators[-SHOWN:] for index in op.outputs]
+        raise UsageError(
+            f"has no tensors {unknown}; its outputs are {_short(own)}, the last tensors are {_short(last)}. Name those."
+        )
     return tuple(known[name] for name in names)
+
+
+def _short(names: Sequence[str]) -> list[str]:
+    return [name[:MAX_SHOWN] for name in names]
 
 
 def _onnx_faults() -> tuple[type[Exception], ...]:

@@ -8,6 +8,7 @@ Source: https://github.com/tensorflow/tflite-support, tensorflow_lite_support/me
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pixelwright.interop.labels import label_lines
 from pixelwright.interop.tflite.faults import DamageError
 from pixelwright.interop.tflite.flatbuffer import Table
 
@@ -23,6 +25,9 @@ NORMALIZATION = 1  # ProcessUnitOptions
 AXIS_LABELS, VALUE_LABELS = 2, 3  # AssociatedFileType
 MAX_FILE_BYTES = 4 << 20  # of labels; 1,001 take 22 kB
 MAX_LABELS = 100_000
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError, OSError, ValueError, EOFError
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ def read_metadata(data: bytes, buffers: Mapping[str, bytes]) -> Metadata:
             notes.append(f"its metadata is damaged and was left out: {err}")
     try:
         labels = _labels(data, names)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, ValueError, EOFError) as err:
+    except UNREADABLE as err:
         labels = ()
         notes.append(f"the label files packed into it cannot be read and were left out: {err}")
     return Metadata(labels, mean, std, tuple(notes))
@@ -97,7 +102,9 @@ def _labels(data: bytes, names: list[str]) -> tuple[str, ...]:
             return ()
         with archive.open(packed[chosen]) as file:
             raw = file.read(MAX_FILE_BYTES + 1)
-    lines = raw.decode("utf-8", "replace").rstrip().splitlines()
+    lines = label_lines(raw.decode("utf-8-sig", "replace"))
     if len(raw) > MAX_FILE_BYTES or len(lines) > MAX_LABELS:
         raise ValueError(f"{chosen[:60]!r} is longer than {MAX_FILE_BYTES >> 20} MB or {MAX_LABELS} lines")
-    return tuple(line.strip() for line in lines)
+    if "" in lines:
+        raise ValueError(f"line {lines.index('') + 1} of {chosen[:60]!r} is blank, and every line is a label")
+    return tuple(lines)

@@ -12,8 +12,9 @@ import numpy as np
 import onnx
 import pytest
 
-from pixelwright.errors import UnknownName, UnsupportedModel
+from pixelwright.errors import UnsupportedModel, UsageError
 from pixelwright.interop.tflite import read
+from pixelwright.interop.tflite.metadata import read_metadata
 from unit.interop.tflite.peers import run_litert, run_onnx
 from unit.interop.tflite.writer import Record, Step, Tensor, flatbuffer, model
 
@@ -91,8 +92,14 @@ def test_inner_tensors_can_be_given_out(tmp_path: Path) -> None:
 
 
 def test_an_unknown_tensor_is_named_with_its_neighbors(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match=r"no tensor named 'feature'. Did you mean 'features'"):
-        read(_write(tmp_path, _network()), outputs=["feature"])
+    said = r"net\.tflite: has no tensors \['feature', 'nose'\]; its outputs are \['scores'\], .*'features', 'pooled'"
+    with pytest.raises(UsageError, match=said):
+        read(_write(tmp_path, _network()), outputs=["feature", "scores", "nose"])
+
+
+def test_a_file_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no such file"):
+        read(tmp_path / "net.tflite")
 
 
 def test_several_pictures_give_what_each_gives(tmp_path: Path) -> None:
@@ -248,6 +255,29 @@ def test_a_damaged_archive_is_told(tmp_path: Path) -> None:
     imported = read(_write(tmp_path, _network() + packed))
     assert imported.labels == ()
     assert any("label files" in note for note in imported.notes)
+
+
+def test_labels_in_the_file_are_read_as_those_beside_it(tmp_path: Path) -> None:
+    data = _network() + _zipped(labels_txt="\ufeffcat\r\n dog \nf\x0cf\n\n")
+    assert read(_write(tmp_path, data)).labels == ("cat", "dog", "f\x0cf")
+
+
+def test_blank_lines_among_labels_are_told(tmp_path: Path) -> None:
+    imported = read(_write(tmp_path, _network() + _zipped(labels_txt="cat\n\ndog\n")))
+    assert imported.labels == ()
+    assert "line 2 of 'labels.txt' is blank" in imported.notes[-1]
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_labels_packed_and_damaged_in_any_way_are_told(kind: int) -> None:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", kind) as archive:
+        archive.writestr("labels.txt", "cat\ndog\n" * 30)
+    packed = bytearray(target.getvalue())
+    packed[45:50] = b"\xff" * 5
+    said = read_metadata(bytes(packed), {})
+    assert said.labels == ()
+    assert "cannot be read and were left out" in said.notes[0]
 
 
 def test_a_flood_of_labels_is_told(tmp_path: Path) -> None:
