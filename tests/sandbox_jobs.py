@@ -34,6 +34,12 @@ def hunger(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {"size": len(bytearray(64 << 30))}
 
 
+def load_runtime(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
+    import onnxruntime
+
+    return {"providers": onnxruntime.get_available_providers()}
+
+
 def refuse(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     raise DamagedModel("a.onnx: is no model.")
 

@@ -38,6 +38,15 @@ def test_a_hunger_for_memory_is_a_sentence(tmp_path: Path) -> None:
         run("sandbox_jobs:hunger", tmp_path, {}, what="a.onnx", limits=Limits(memory_bytes=4_000_000_000))
 
 
+def test_nothing_is_recorded_of_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ONNX Runtime keeps an identity of the machine in the folder for temporary files, and events in the home folder."""
+    for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    run("sandbox_jobs:load_runtime", tmp_path, {}, what="it")
+    assert list((tmp_path / "home").iterdir()) == []
+
+
 @pytest.mark.parametrize(("file_bytes", "most"), [(0, 1.8e9), (5_000_000, 1.8e9), (1_000_000_000, 8e9)])
 def test_memory_stays_below_two_gigabytes_for_all_but_big_files(file_bytes: int, most: float) -> None:
     assert Limits.of(file_bytes).memory_bytes == most
