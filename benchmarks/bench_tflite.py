@@ -5,8 +5,8 @@ quantized file kept (`kept`) and made real (`float`). All take the same threads 
 what else the machine does hits all alike.
 
 `one at a time` gives all threads to one picture. `side by side` has a picture on each thread, and LiteRT an interpreter
-on each. `as in a run` has four pictures on each thread in one call, where the network takes them, as a run over a folder
-does it; LiteRT takes the one picture its file is made for. `times_litert` compares with LiteRT in the same way,
+on each. `as in a run` has four pictures on each thread in one call, where the network takes them, as a run over a
+folder does it; LiteRT takes the one picture its file is made for. `times_litert` compares with LiteRT in the same way,
 `times_interpreter` compares `as in a run` with the one interpreter that has all threads. Quality stands beside speed:
 `differs` is the largest difference from LiteRT's output as a part of its range, or the part of labels that differ where
 the output is labels.
@@ -75,8 +75,13 @@ def converted(runtime: Any, path: Path, values: Any, threads: int, pictures: int
     # A network of a fixed batch takes the same pictures one after the other.
     free = isinstance(graph.inputs[0].dims[0], str)
     feeds = {graph.inputs[0].name: np.concatenate([values] * (pictures if free else 1))}
-    calls = 1 if free else pictures
-    return lambda: [list(graph.run(feeds).values()) for _ in range(calls)][0]
+
+    def run() -> list[Any]:
+        for _ in range(0 if free else pictures - 1):
+            graph.run(feeds)
+        return list(graph.run(feeds).values())
+
+    return run
 
 
 def ways(path: Path, folder: Path) -> tuple[dict[str, Open], dict[str, float]]:
