@@ -132,8 +132,8 @@ def _tail(path: Path) -> str:
 
 
 def _environment() -> dict[str, str]:
-    # The child sees the modules that we see. Threads have memory each, so that their number has to be known. ONNX Runtime
-    # 1.31 otherwise keeps records of use in the home folder, to be sent away.
+    # The child sees the modules that we see. Threads have memory each, so that their number has to be known.
+    # ONNX Runtime 1.31 otherwise keeps records of use in the home folder, to be sent away.
     few = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "4", "ORT_DISABLE_TELEMETRY": "1"}
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **few}
 

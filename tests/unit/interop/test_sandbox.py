@@ -39,7 +39,7 @@ def test_a_hunger_for_memory_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_nothing_is_recorded_of_what_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """ONNX Runtime keeps an identity of the machine in the folder for temporary files, and events in the home folder."""
+    """ONNX Runtime keeps an identity in the folder for temporary files, and events in the home folder."""
     for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
     (tmp_path / "home").mkdir()

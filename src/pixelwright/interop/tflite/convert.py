@@ -62,16 +62,32 @@ def convert(network: Network, file_bytes: int, *, dequantize: bool = False, free
     for index, name in zip(network.inputs, inputs, strict=True):
         tensor = network.tensors[index]
         values.put_input(index, emit.input(name, Fact(tensor.dtype, tensor.shape)))
-    for op in network.operators:
-        if not op.inputs:
-            raise DamageError(f"a {op.kind} without inputs")
-        CONVERTERS[op.kind](values, op)
+    _convert_steps(network, values)
     ends = [(name, values.real(index)) for index, name in zip(network.outputs, outputs, strict=True)]
     for index, name in zip(network.outputs, outputs, strict=True):
         if network.tensors[index].quantized:
             values.note(f"output {name!r} was dequantized to float32")
     model = _assemble(emit, inputs, ends, free_batch=free_batch)
     return Converted(model, tuple(values.notes), emit.multiplications)
+
+
+def _convert_steps(network: Network, values: Values) -> None:
+    """Every step converted, or all that is lacking said at once: what builds on a step that lacks is passed over."""
+    lacking: list[str] = []
+    unmade: set[int] = set()
+    for op in network.operators:
+        if not op.inputs:
+            raise DamageError(f"a {op.kind} without inputs")
+        if unmade & set(op.inputs):
+            unmade.update(op.outputs)
+            continue
+        try:
+            CONVERTERS[op.kind](values, op)
+        except LackError as err:
+            lacking += err.kinds
+            unmade.update(op.outputs)
+    if lacking:
+        raise LackError(dict.fromkeys(lacking))
 
 
 def _public_names(network: Network) -> tuple[list[str], list[str]]:

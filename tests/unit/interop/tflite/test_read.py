@@ -91,6 +91,22 @@ def test_inner_tensors_can_be_given_out(tmp_path: Path) -> None:
     assert "Softmax" not in _kinds(graph)
 
 
+def test_kinds_of_known_steps_that_are_not_converted_are_named_at_once(tmp_path: Path) -> None:
+    tensors = [
+        Tensor("in", (1, 4)), *(Tensor(name, (1, 4)) for name in ("rough", "rougher", "root", "both", "out")),
+    ]  # fmt: skip
+    few = {"min": -1.0, "max": 1.0, "narrow_range": False}
+    steps = [
+        Step("FAKE_QUANT", ["in"], ["rough"], {**few, "bits": 4}),
+        Step("RELU", ["rough"], ["root"]),
+        Step("FAKE_QUANT", ["in"], ["rougher"], {**few, "bits": 2}),
+        Step("ADD", ["root", "rougher"], ["both"]),
+        Step("TANH", ["both"], ["out"]),
+    ]
+    with pytest.raises(UnsupportedModel, match="does not convert FAKE_QUANT of 4 bits, FAKE_QUANT of 2 bits"):
+        read(_write(tmp_path, model(tensors, steps, ["in"], ["out"])))
+
+
 def test_an_unknown_tensor_is_named_with_its_neighbors(tmp_path: Path) -> None:
     said = r"net\.tflite: has no tensors \['feature', 'nose'\]; its outputs are \['scores'\], .*'features', 'pooled'"
     with pytest.raises(UsageError, match=said):
