@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.errors import ShapeError
+from pixelwright.errors import ShapeError, UnknownName
 from pixelwright.structures.masks import Runs, runs_to_text, text_to_runs
 
 Ids = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
@@ -45,10 +46,9 @@ class LabelMap:
     def __post_init__(self) -> None:
         if self.ids.ndim != 2 or self.ids.dtype not in DTYPES:
             raise ShapeError(f"ids: expected (H, W) uint8 or uint16, got {self.ids.shape} {self.ids.dtype}.")
-        present = np.flatnonzero(self._counts()).tolist()
-        unknown = [value for value in present if value >= len(self.labels) and value != self.void_id]
-        if unknown:
-            raise ShapeError(f"ids: {unknown[0]} has no label; there are {len(self.labels)}. Name void, or add labels.")
+        unknown = without_label(self.ids, len(self.labels), self.void_id)
+        if unknown is not None:
+            raise ShapeError(f"ids: {unknown} has no label; there are {len(self.labels)}. Name void, or add labels.")
 
     def __str__(self) -> str:
         return ", ".join(f"{label} {share:.1%}" for label, share in self.shares.items()) or "nothing"
@@ -70,14 +70,27 @@ class LabelMap:
 
     @property
     def shares(self) -> dict[str, float]:
-        """The share of the pixels of each class that is there, largest first; void is left out."""
-        counts = self._counts()
-        order = sorted(np.flatnonzero(counts), key=lambda class_id: -counts[class_id])
-        return {self.labels[one]: float(counts[one] / self.ids.size) for one in order if one != self.void_id}
+        """The share of the pixels of each label that is there, largest first; void is left out."""
+        counts = _counts(self.ids)
+        pixels: Counter[str] = Counter()
+        for one in np.flatnonzero(counts).tolist():
+            if one != self.void_id:
+                pixels[self.labels[one]] += int(counts[one])  # several classes may be called the same
+        return {label: count / self.ids.size for label, count in pixels.most_common()}
 
     def mask(self, label: str) -> npt.NDArray[np.bool_]:
-        """Where a class is, (H, W)."""
-        return self.ids == self.labels.index(label)
+        """Where the class of this label is, or several of one label are: (H, W).
+
+        Raises:
+            UnknownName: There is no such label.
+        """
+        if label not in self.labels:
+            raise UnknownName("class", label, self.labels)
+        called = [one for one, other in enumerate(self.labels) if other == label]
+        inside = self.ids == called[0]
+        for one in called[1:]:
+            inside |= self.ids == one
+        return inside
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as written to JSON lines: each class that is there, with its runs as COCO writes them."""
@@ -110,12 +123,21 @@ class LabelMap:
         encoded = [(row["id"], text_to_runs(row["counts"])) for row in rows]
         return cls(_decode(encoded, (height, width)), tuple(labels), void_id)
 
-    def _counts(self) -> npt.NDArray[np.int64]:
-        """How many pixels each class has."""
-        flat, counts = self.ids.ravel(), np.zeros(int(self.ids.max(initial=0)) + 1, np.int64)
-        for start in range(0, flat.size, COUNTED_AT_ONCE):
-            counts += np.bincount(flat[start : start + COUNTED_AT_ONCE], minlength=len(counts))
-        return counts
+
+def without_label(ids: Ids, labels: int, void_id: int | None) -> int | None:
+    """The lowest id that is neither void nor one of the first `labels`; None where all are."""
+    if ids.max(initial=0) < labels:
+        return None
+    present: list[int] = np.flatnonzero(_counts(ids)).tolist()
+    return next((one for one in present if one >= labels and one != void_id), None)
+
+
+def _counts(ids: Ids) -> npt.NDArray[np.int64]:
+    """How many pixels each class has."""
+    flat, counts = ids.ravel(), np.zeros(int(ids.max(initial=0)) + 1, np.int64)
+    for start in range(0, flat.size, COUNTED_AT_ONCE):
+        counts += np.bincount(flat[start : start + COUNTED_AT_ONCE], minlength=len(counts))
+    return counts
 
 
 def _encode(ids: Ids) -> Iterator[tuple[int, Runs]]:

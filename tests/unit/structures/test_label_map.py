@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pixelwright.errors import ShapeError
+from pixelwright.errors import ShapeError, UnknownName
 from pixelwright.structures import label_map
 from pixelwright.structures.label_map import LabelMap
 from pixelwright.structures.masks import encode_runs, runs_to_text, text_to_runs
@@ -58,6 +58,17 @@ def test_classes_that_do_not_fit_together_are_refused(counts: tuple[list[str], s
     classes = [{"label": "a", "id": place, "pixels": 1, "counts": text} for place, text in enumerate(counts[0])]
     with pytest.raises(ShapeError, match="overlap or do not cover 2 rows, 2 columns"):
         LabelMap.from_dict({"label_map": {"size": [2, 2], "void": None, "classes": classes}})
+
+
+def test_classes_of_one_label_count_together() -> None:
+    made = LabelMap(np.array([[0, 1, 2, 2]], np.uint8), ("crane", "sky", "crane"))
+    assert made.shares == {"crane": 0.75, "sky": 0.25}
+    assert made.mask("crane").tolist() == [[True, False, True, True]]
+
+
+def test_a_mask_of_an_unknown_label_names_the_nearest() -> None:
+    with pytest.raises(UnknownName, match="Did you mean 'crane'"):
+        LabelMap(np.zeros((1, 1), np.uint8), ("crane",)).mask("crame")
 
 
 def test_an_id_without_a_label_is_refused() -> None:
