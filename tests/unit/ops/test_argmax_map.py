@@ -51,6 +51,23 @@ def test_one_class_alone_is_cut_at_a_probability(values: Any, threshold: float |
     assert found.tolist() == [[expected]]
 
 
+@pytest.mark.parametrize(
+    ("values", "scores", "threshold", "expected"),
+    [
+        ("logits", [[0, 0, 0], [-1, 1, 3]], None, [0, 1, 1]),
+        ("logits", [[0, 0, 0], [-1, 1, 3]], 0.9, [0, 0, 1]),  # sigmoids 0.27, 0.73, 0.95
+        ("logits", [[5, 5, 5], [4, 6, 8]], 0.2, [1, 1, 1]),
+        ("probabilities", [[0.9, 0.6, 0.1], [0.1, 0.4, 0.9]], 0.4, [0, 1, 1]),
+    ],
+)
+def test_of_two_classes_the_second_has_to_reach_a_threshold(
+    values: Any, scores: list[list[float]], threshold: float | None, expected: list[int]
+) -> None:
+    planes = np.array(scores, np.float32)[None, :, None]
+    found = np.asarray(argmax_map({"y": planes}, output="y", values=values, threshold=threshold))
+    assert found.tolist() == [[expected]]
+
+
 def test_a_grid_says_where_classes_are_wanted() -> None:
     grid = Grid(np.array([0.5, 0.5]), np.array([1.0, 3.0, 3.5]), (1, 4))
     assert argmax_map({"y": SCORES}, output="y", grids=[grid])[0].tolist() == [[0, 2, 2]] * 2

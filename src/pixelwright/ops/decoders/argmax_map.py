@@ -21,6 +21,7 @@ Values = Literal["logits", "probabilities"]
 
 CLASS_AXIS: Mapping[str, int] = MappingProxyType({"NCHW": 1, "NHWC": 3})
 HALF = 0.5
+YES_OR_NO = 2  # classes between which a threshold decides
 HIGHEST_ID = 65_535
 LARGEST_SCORE = 1e30  # infinities are cut down to this, so that interpolation makes no NaN of them
 
@@ -37,7 +38,8 @@ def argmax_map(
 ) -> maps.Ids | list[maps.Ids]:
     """The class of each pixel as the smallest unsigned integer that holds them all: (N, H, W), or one map a grid.
 
-    One class alone is a map of yes and no: 1 where its probability reaches the threshold (0.5 if there is none).
+    One class alone is a map of yes and no: 1 where its probability reaches the threshold (0.5 if there is none). So are
+    two classes with a threshold, which the second has to reach.
 
     Source: Long, Shelhamer and Darrell, Fully Convolutional Networks for Semantic Segmentation, CVPR 2015, section 3.3
     (scores are enlarged bilinearly before a class is chosen).
@@ -49,8 +51,9 @@ def argmax_map(
         values: What scores are; it matters only for the threshold.
         align_corners: The map's outer cells lie on the outer pixels of the tensor; else each is in the middle of its
             patch.
-        threshold: Of one class alone.
-        grids: For each image the places at which its classes are wanted; None for every cell.
+        threshold: Least probability of yes; not read where there are more than two classes.
+        grids: For each image the places at which its classes are wanted; None for every cell. Whoever asks counts the
+            answers: a network may make fewer.
 
     Raises:
         ShapeError: The output has another shape.
@@ -58,13 +61,16 @@ def argmax_map(
     """
     if layout == "ids":
         ids = _ids(outputs[output], output)
-        return ids if grids is None else [maps.ids_at(one, grid) for one, grid in zip(ids, grids, strict=True)]
+        return ids if grids is None else [maps.ids_at(one, grid) for one, grid in zip(ids, grids, strict=False)]
     scores = _scores(outputs, output, layout)
+    if scores.shape[1] == YES_OR_NO and threshold is not None:
+        # Softmax of two logits is the sigmoid of their difference.
+        scores = scores[:, 1:] - scores[:, :1] if values == "logits" else scores[:, 1:]
     cut = _cut(HALF if threshold is None else threshold, values)
     if grids is None:
         return np.stack([maps.best_classes(one, cut=cut) for one in scores])
     placed = (replace(grid, align_corners=align_corners) for grid in grids)
-    return [maps.classes_at(one, grid, cut=cut) for one, grid in zip(scores, placed, strict=True)]
+    return [maps.classes_at(one, grid, cut=cut) for one, grid in zip(scores, placed, strict=False)]
 
 
 def _scores(outputs: Outputs, output: str, layout: str) -> npt.NDArray[np.float32]:
