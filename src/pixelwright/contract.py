@@ -1,4 +1,7 @@
-"""Task: the contract where tasks and verbs meet. A verb asks the registry for a `Task` and knows no task by name."""
+"""Task: the contract where tasks and verbs meet. A verb asks the registry for a `Task` and knows no task by name.
+
+Below it stands what most tasks do alike, each for those that need it: prepare a picture, run one graph, decode.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,17 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy.typing as npt
+
+from pixelwright import registry
 from pixelwright.bundle import ModelBundle
+from pixelwright.errors import RuntimeFailure
+from pixelwright.io.icc import to_srgb
+from pixelwright.ops import batch, maps
 from pixelwright.runtimes.protocol import Graph
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster
+from pixelwright.structures.spec import InputSpec
 
 Graphs = Mapping[str, Graph]
 
@@ -76,3 +86,57 @@ class Task:
     def makes_images(self) -> bool:
         """Whether a result is to be written as a picture."""
         return self.result is Raster
+
+
+def prepare(raster: Raster, bundle: ModelBundle) -> batch.Prepared:
+    """A whole picture as the tensor the graph takes; a JPEG is decoded no larger than the contract needs."""
+    spec = bundle.spec.input
+    return prepare_image(raster.read(at_least_hw=batch.decode_hw(raster.size_hw, spec)), spec)
+
+
+def prepare_image(image: Image, spec: InputSpec) -> batch.Prepared:
+    """A decoded picture as the tensor its contract describes, converted to sRGB where that says so."""
+    return batch.prepare(to_srgb(image) if spec.color == "srgb" else image, spec)
+
+
+def shape_of(prepared: batch.Prepared) -> Hashable:
+    """The key of what `prepare` makes: tensors of one shape share a batch."""
+    return prepared.tensor.shape
+
+
+def answers(
+    tensors: npt.NDArray[Any],
+    graphs: Graphs,
+    bundle: ModelBundle,
+    *,
+    threshold: float | None = None,
+    grids: Sequence[maps.Grid] | None = None,
+) -> Any:
+    """What the bundle's decoder makes of the outputs for a batch: an entry for each of its pictures.
+
+    Args:
+        tensors: The batch, as the input contract describes it.
+        graphs: Of which `model` is run.
+        bundle: The contract.
+        threshold: The least score of any class, for decoders that drop others early.
+        grids: For each picture the places at which its labels are wanted, for decoders that look there alone.
+
+    Raises:
+        RuntimeFailure: The network answered for another number of pictures.
+    """
+    spec = bundle.spec
+    outputs = graphs["model"].run({spec.graphs["model"].inputs[0].name: tensors})
+    made = registry.get("decoder", spec.output.decoder).run(
+        outputs,
+        spec.output.parameters,
+        input_hw=batch.sides(tensors.shape, spec.input),
+        temperature=spec.decision.temperature,
+        threshold=threshold,
+        grids=grids,
+    )
+    if len(made) != len(tensors):
+        raise RuntimeFailure(
+            f"model {spec.name} gave {len(made)} answers for a batch of {len(tensors)} pictures. Its contract has the "
+            "batch in a wrong place, or leaves it open where it is fixed."
+        )
+    return made

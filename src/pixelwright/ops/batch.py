@@ -107,6 +107,12 @@ def tensor(image: Image, spec: InputSpec) -> npt.NDArray[Any]:
     return np.clip(np.rint(values), limits.min, limits.max).astype(spec.dtype)
 
 
+def sides(shape: Sequence[int], spec: InputSpec) -> tuple[int, int]:
+    """Rows and columns of a tensor of this shape, with or without its batch axis."""
+    *_, height, width = shape if spec.layout == "NCHW" else shape[:-1]
+    return height, width
+
+
 def stack(prepared: Sequence[Prepared]) -> npt.NDArray[Any]:
     """Tensors of one shape as a batch."""
     if len(prepared) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -160,8 +161,9 @@ def test_the_bundle_names_void(tmp_path: Path) -> None:
 def test_a_class_without_a_label_is_the_models_fault(tmp_path: Path) -> None:
     output = OutputSpec(decoder="argmax-map", parameters={"output": "out", "layout": "ids"}, labels=["dark"])
     bundle = levels(tmp_path / "b", layout="ids", output=output)
-    with pytest.raises(RuntimeFailure, match=r"model levels found class 2, and has 1 labels"):
-        seen(bundle, gray(BRIGHTNESS[np.array([[0, 2]])]))
+    for class_id in (1, 2):  # also the first beyond the labels, which is what void is called where no bundle names it
+        with pytest.raises(RuntimeFailure, match=rf"model levels found class {class_id}, and has 1 labels"):
+            seen(bundle, gray(BRIGHTNESS[np.array([[0, class_id]])]))
 
 
 def yes_or_no(folder: Path, **changes: Any) -> ModelBundle:
@@ -273,3 +275,15 @@ def test_a_long_legend_is_cut(tmp_path: Path) -> None:
     image = gray(np.full((10, 20), 100, np.uint8))
     drawn = TASK.draw(image, LabelMap(ids, tuple(f"class {one}" for one in range(200))), levels(tmp_path / "b"))
     assert drawn.size_hw[0] < 120 + 24 * 30
+
+
+@pytest.mark.parametrize("classes", [(), ("bright",)])
+def test_a_large_map_is_not_widened_to_eight_bytes(tmp_path: Path, classes: tuple[str, ...]) -> None:
+    bundle = levels(tmp_path / "b", layout="ids", input=framed("stretch", (8, 8)))
+    model = load(bundle.path, options=PredictOptions(classes=classes))
+    prepared = [TASK.prepare(Raster.of(gray(np.full((3000, 2000), 235, np.uint8))), bundle)]
+    tracemalloc.start()
+    TASK.predict(prepared, model.graphs(1), bundle, model.options)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * 3000 * 2000

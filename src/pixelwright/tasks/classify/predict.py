@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle
-from pixelwright.contract import Graphs, PredictOptions
+from pixelwright.contract import Graphs, PredictOptions, answers
 from pixelwright.errors import BundleError
-from pixelwright.io.icc import to_srgb
 from pixelwright.ops import batch, decision
-from pixelwright.structures.raster import Raster
 from pixelwright.structures.results import ClassScores
 
 DEFAULT_TOP_K = 5
@@ -32,26 +30,12 @@ def check(bundle: ModelBundle, options: PredictOptions) -> None:
     decision.check_classes(options.classes, output.labels)
 
 
-def prepare(raster: Raster, bundle: ModelBundle) -> batch.Prepared:
-    """The tensor the graph takes; a JPEG is decoded no larger than the contract needs."""
-    spec = bundle.spec.input
-    image = raster.read(at_least_hw=batch.decode_hw(raster.size_hw, spec))
-    return batch.prepare(to_srgb(image) if spec.color == "srgb" else image, spec)
-
-
-def key(prepared: batch.Prepared) -> Hashable:
-    """Tensors of one shape share a batch."""
-    return prepared.tensor.shape
-
-
 def predict(
     prepared: Sequence[batch.Prepared], graphs: Graphs, bundle: ModelBundle, options: PredictOptions
 ) -> list[ClassScores]:
     """Class scores for each prepared image."""
     spec = bundle.spec
-    outputs = graphs["model"].run({spec.graphs["model"].inputs[0].name: batch.stack(prepared)})
-    decoder = registry.get("decoder", spec.output.decoder)
-    scores = decoder.run(outputs, spec.output.parameters, temperature=spec.decision.temperature)
+    scores = answers(batch.stack(prepared), graphs, bundle)
     labels = spec.output.labels
     wanted = decision.wanted_classes(options.classes, labels)
     least = decision.thresholds(labels, spec.decision, options.threshold)

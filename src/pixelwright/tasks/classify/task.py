@@ -1,9 +1,9 @@
 """The record that makes classification a task."""
 
-from pixelwright.contract import Task
+from pixelwright.contract import Task, prepare, shape_of
 from pixelwright.structures.results import ClassScores
 from pixelwright.tasks.classify.draw import draw, rows, text
-from pixelwright.tasks.classify.predict import check, key, predict, prepare
+from pixelwright.tasks.classify.predict import check, predict
 
 TASK = Task(
     name="classify",
@@ -14,7 +14,7 @@ TASK = Task(
     result=ClassScores,
     check=check,
     prepare=prepare,
-    key=key,
+    key=shape_of,
     predict=predict,
     draw=draw,
     columns=("label", "score"),

@@ -15,25 +15,22 @@ import numpy.typing as npt
 
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle
-from pixelwright.contract import Graphs, PredictOptions
+from pixelwright.contract import Graphs, PredictOptions, answers, prepare_image
+from pixelwright.contract import prepare as prepare_whole
 from pixelwright.errors import BundleError, RuntimeFailure, UsageError
-from pixelwright.io.icc import to_srgb
 from pixelwright.ops import batch, decision, seams
 from pixelwright.ops.boxes import MOST, clip, suppress, to_original
 from pixelwright.ops.decoders.decoder import Candidates
 from pixelwright.ops.masks import Patch, join, patch, runs_of
 from pixelwright.structures.detections import Detections
-from pixelwright.structures.image import Image
 from pixelwright.structures.masks import Masks
 from pixelwright.structures.raster import Raster, Window
 from pixelwright.structures.spec import InputSpec, Suppression
 
 DEFAULT_THRESHOLD = 0.25  # where neither the bundle nor the user names one
 DEFAULT_TOP_K = 300
-OVERLAPS = (
-    0.05,
-    0.9,
-)  # less, and a thing on a seam has no part that both windows see; more, and all work is done twice
+# Less, and a thing on a seam has no part that both windows see; more, and all work is done twice.
+OVERLAPS = (0.05, 0.9)
 WINDOW_BATCH = 4
 LARGE_BYTES = 1 << 28  # a picture that takes more, and can be read in windows, is not decoded before its turn, or whole
 
@@ -149,7 +146,7 @@ def prepare(raster: Raster, bundle: ModelBundle) -> Picture:
     """The tensor the graph takes; a JPEG is decoded no larger than the contract needs."""
     if raster.windowed and raster.nbytes > LARGE_BYTES:
         return Picture(raster, None)
-    return Picture(raster, _prepare_whole(raster, bundle.spec.input))
+    return Picture(raster, prepare_whole(raster, bundle))
 
 
 def key(picture: Picture) -> Hashable:
@@ -164,18 +161,10 @@ def predict(
     rules = Rules.of(bundle, options)
     if options.tile_px is not None:
         return [_predict_tiled(picture, graphs, rules, options) for picture in pictures]
-    prepared = [one.prepared or _prepare_whole(one.raster, bundle.spec.input) for one in pictures]
+    prepared = [one.prepared or prepare_whole(one.raster, bundle) for one in pictures]
     frames = [_frame(Window(0, 0, *one.original_hw)) for one in prepared]
     found = _find(prepared, frames, graphs, rules)
     return [_detections(one, picture.original_hw, bundle) for one, picture in zip(found, prepared, strict=True)]
-
-
-def _prepare_whole(raster: Raster, spec: InputSpec) -> batch.Prepared:
-    return _prepare(raster.read(at_least_hw=batch.decode_hw(raster.size_hw, spec)), spec)
-
-
-def _prepare(image: Image, spec: InputSpec) -> batch.Prepared:
-    return batch.prepare(to_srgb(image) if spec.color == "srgb" else image, spec)
 
 
 def _frame(window: Window) -> seams.Frame:
@@ -186,31 +175,13 @@ def _find(
     prepared: Sequence[batch.Prepared], frames: Sequence[seams.Frame], graphs: Graphs, rules: Rules
 ) -> list[Found]:
     """What counts in each of some prepared windows of one shape; `frames` says where in their picture they lie."""
-    candidates, input_hw = _propose(prepared, graphs, rules)
+    tensors = batch.stack(prepared)
+    candidates: list[Candidates] = answers(tensors, graphs, rules.bundle, threshold=rules.least)
+    input_hw = batch.sides(tensors.shape, rules.bundle.spec.input)
     return [
         _sift(one, input_hw, window.placement, frame, rules)
         for one, window, frame in zip(candidates, prepared, frames, strict=True)
     ]
-
-
-def _propose(
-    prepared: Sequence[batch.Prepared], graphs: Graphs, rules: Rules
-) -> tuple[list[Candidates], tuple[int, int]]:
-    """The network's candidates in each of a batch of prepared windows, and the size of the tensors."""
-    spec = rules.bundle.spec
-    tensors = batch.stack(prepared)
-    rows, columns = (2, 3) if spec.input.layout == "NCHW" else (1, 2)
-    input_hw = (tensors.shape[rows], tensors.shape[columns])
-    outputs = graphs["model"].run({spec.graphs["model"].inputs[0].name: tensors})
-    decoder = registry.get("decoder", spec.output.decoder)
-    candidates = decoder.run(
-        outputs,
-        spec.output.parameters,
-        input_hw=input_hw,
-        threshold=rules.least,
-        temperature=spec.decision.temperature,
-    )
-    return candidates, input_hw
 
 
 def _sift(
@@ -265,7 +236,7 @@ def _predict_tiled(picture: Picture, graphs: Graphs, rules: Rules, options: Pred
 
 
 def _prepare_window(source: Raster, window: Window, spec: InputSpec) -> batch.Prepared:
-    made = _prepare(source.read(window), spec)
+    made = prepare_image(source.read(window), spec)
     left, top = made.placement.offset_xy
     placement = replace(made.placement, offset_xy=(left + window.left, top + window.top))
     return replace(made, placement=placement)

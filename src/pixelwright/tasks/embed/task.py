@@ -1,9 +1,9 @@
 """The record that makes embedding a task."""
 
-from pixelwright.contract import Task
+from pixelwright.contract import Task, prepare, shape_of
 from pixelwright.structures.results import Embedding
 from pixelwright.tasks.embed.draw import draw, rows, text
-from pixelwright.tasks.embed.predict import check, key, predict, prepare
+from pixelwright.tasks.embed.predict import check, predict
 
 TASK = Task(
     name="embed",
@@ -14,7 +14,7 @@ TASK = Task(
     result=Embedding,
     check=check,
     prepare=prepare,
-    key=key,
+    key=shape_of,
     predict=predict,
     draw=draw,
     columns=("dimensions", "space"),

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle
-from pixelwright.contract import Graphs, PredictOptions
+from pixelwright.contract import Graphs, PredictOptions, answers
 from pixelwright.errors import BundleError, RuntimeFailure, ShapeError
 from pixelwright.io.icc import to_srgb
 from pixelwright.ops import batch, color, resample, tiles
@@ -141,10 +141,8 @@ def _pictures(tensors: list[Planes], scale: int, graphs: Graphs, bundle: ModelBu
     """The network's pictures (N, H, W, C), checked to be what its contract promises."""
     name, spec = bundle.spec.name, bundle.spec
     stacked = np.stack(tensors)
-    outputs = graphs["model"].run({spec.graphs["model"].inputs[0].name: stacked})
-    made = registry.get("decoder", spec.output.decoder).run(outputs, spec.output.parameters)
-    axes = (2, 3) if spec.input.layout == "NCHW" else (1, 2)
-    expected_hw = tuple(stacked.shape[axis] * scale for axis in axes)
+    made = answers(stacked, graphs, bundle)
+    expected_hw = tuple(side * scale for side in batch.sides(stacked.shape, spec.input))
     if made.shape[1:3] != expected_hw:
         raise RuntimeFailure(f"model {name} made {made.shape[1:3]} pixels, its contract says {expected_hw}.")
     if not np.isfinite(made).all():

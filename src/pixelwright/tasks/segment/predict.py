@@ -14,12 +14,11 @@ import numpy.typing as npt
 
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle
-from pixelwright.contract import Graphs, PredictOptions
-from pixelwright.errors import BundleError, RuntimeFailure, UnknownName, UsageError
-from pixelwright.io.icc import to_srgb
-from pixelwright.ops import batch, maps, tiles
-from pixelwright.structures.image import Image
-from pixelwright.structures.label_map import LabelMap
+from pixelwright.contract import Graphs, PredictOptions, answers, prepare_image, shape_of
+from pixelwright.contract import prepare as prepare_whole
+from pixelwright.errors import BundleError, RuntimeFailure, UsageError
+from pixelwright.ops import batch, decision, maps, tiles
+from pixelwright.structures.label_map import LabelMap, without_label
 from pixelwright.structures.raster import Raster, Window
 from pixelwright.structures.spec import BundleSpec, InputSpec, Tiling
 
@@ -43,9 +42,7 @@ def check(bundle: ModelBundle, options: PredictOptions) -> None:
         raise BundleError(bundle.path, f"decoder {output.decoder!r} makes no label map; segment needs 'argmax-map'.")
     if len(output.labels) > MOST_LABELS:
         raise BundleError(bundle.path, f"{len(output.labels)} labels; a label map holds {MOST_LABELS} at the most.")
-    for label in options.classes:
-        if label not in output.labels:
-            raise UnknownName("class", label, output.labels)
+    decision.check_classes(options.classes, output.labels)
     decided = len(output.labels) != YES_OR_NO or output.parameters.get("layout") == "ids"
     if options.threshold is not None and decided:
         raise UsageError(
@@ -56,15 +53,12 @@ def check(bundle: ModelBundle, options: PredictOptions) -> None:
 
 def prepare(raster: Raster, bundle: ModelBundle) -> batch.Prepared | Raster:
     """The tensor the graph takes; a picture that may be cut stays as it is, and waits without taking memory."""
-    spec = bundle.spec
-    if spec.tiling is not None:
-        return raster
-    return _prepared(raster.read(at_least_hw=batch.decode_hw(raster.size_hw, spec.input)), spec.input)
+    return prepare_whole(raster, bundle) if bundle.spec.tiling is None else raster
 
 
 def key(prepared: batch.Prepared | Raster) -> Hashable:
     """Tensors of one shape share a batch; a picture in tiles goes alone."""
-    return id(prepared) if isinstance(prepared, Raster) else prepared.tensor.shape
+    return id(prepared) if isinstance(prepared, Raster) else shape_of(prepared)
 
 
 def predict(
@@ -73,9 +67,9 @@ def predict(
     """A label map for each prepared picture."""
     network = _Network(graphs, bundle, options)
     whole = [one for one in prepared if isinstance(one, batch.Prepared)]
-    answers = iter(_whole(whole, network) if whole else [])
+    found = iter(_whole(whole, network) if whole else [])
     return [
-        network.named(_tiled(one, network, options.tile_px or TILE_PX) if isinstance(one, Raster) else next(answers))
+        network.named(_tiled(one, network, options.tile_px or TILE_PX) if isinstance(one, Raster) else next(found))
         for one in prepared
     ]
 
@@ -85,22 +79,20 @@ class _Network:
 
     def __init__(self, graphs: Graphs, bundle: ModelBundle, options: PredictOptions) -> None:
         self.spec: BundleSpec = bundle.spec
-        output, decision = bundle.spec.output, bundle.spec.decision
-        self._graph = graphs["model"]
-        self._decoder = registry.get("decoder", output.decoder)
+        self._graphs, self._bundle = graphs, bundle
+        output, decided = bundle.spec.output, bundle.spec.decision
         self._labels = tuple(output.labels)
         self.void_id = len(self._labels) if output.void_id is None else output.void_id
         self.dtype = maps.smallest_dtype(max(len(self._labels), self.void_id + 1))
-        self._wanted = [place for place, label in enumerate(self._labels) if label in options.classes]
+        self._unwanted = np.flatnonzero(~decision.wanted_classes(options.classes, self._labels))
         self._threshold = options.threshold
         if self._threshold is None and len(self._labels) == YES_OR_NO:
-            self._threshold = decision.thresholds.get(self._labels[1], decision.threshold)
+            self._threshold = decided.thresholds.get(self._labels[1], decided.threshold)
 
     def classes(self, tensor: npt.NDArray[Any], grids: Sequence[maps.Grid]) -> list[maps.Ids]:
         """For each image of a batch the classes at the places of its grid."""
-        outputs = self._graph.run({self.spec.graphs["model"].inputs[0].name: tensor})
-        found = self._decoder.run(outputs, self.spec.output.parameters, grids=grids, threshold=self._threshold)
-        if "grids" not in self._decoder.asks_for:
+        found = answers(tensor, self._graphs, self._bundle, threshold=self._threshold, grids=grids)
+        if "grids" not in registry.get("decoder", self.spec.output.decoder).asks_for:
             found = [maps.ids_at(ids, grid) for ids, grid in zip(found, grids, strict=True)]
         for ids in found:
             self._check(ids)
@@ -108,24 +100,20 @@ class _Network:
 
     def named(self, ids: maps.Ids) -> LabelMap:
         """The result, with what was not asked for as void."""
-        if self._wanted:
-            kept = np.full(np.iinfo(ids.dtype).max + 1, self.void_id, ids.dtype)
-            kept[self._wanted] = self._wanted
-            ids = kept[ids]
+        if self._unwanted.size:
+            kept = np.arange(np.iinfo(ids.dtype).max + 1).astype(ids.dtype)
+            kept[self._unwanted] = self.void_id
+            for row in ids:  # one by one, as NumPy widens what it looks up to eight bytes
+                row[:] = kept[row]
         return LabelMap(ids, self._labels, self.void_id)
 
     def _check(self, ids: maps.Ids) -> None:
-        present = np.flatnonzero(np.bincount(ids.ravel(), minlength=1))
-        unknown = [int(one) for one in present if one >= len(self._labels) and one != self.void_id]
-        if unknown:
+        unknown = without_label(ids, len(self._labels), self.spec.output.void_id)
+        if unknown is not None:
             raise RuntimeFailure(
-                f"model {self.spec.name} found class {unknown[0]}, and has {len(self._labels)} labels. Add a label for "
+                f"model {self.spec.name} found class {unknown}, and has {len(self._labels)} labels. Add a label for "
                 "each class to its contract, or name the class for unknown pixels in output.void_id."
             )
-
-
-def _prepared(image: Image, spec: InputSpec) -> batch.Prepared:
-    return batch.prepare(to_srgb(image) if spec.color == "srgb" else image, spec)
 
 
 def _whole(prepared: Sequence[batch.Prepared], network: _Network) -> list[maps.Ids]:
@@ -139,7 +127,7 @@ def _whole(prepared: Sequence[batch.Prepared], network: _Network) -> list[maps.I
 
 def _grid(prepared: batch.Prepared, spec: InputSpec) -> tuple[maps.Grid, Spans]:
     """Where the pixels of the original lie in the tensor, and which of them do: outside a crop nothing is known."""
-    tensor_hw = _sides(prepared.tensor.shape, spec)
+    tensor_hw = batch.sides(prepared.tensor.shape, spec)
     scales, offsets = prepared.placement.scale_xy[::-1], prepared.placement.offset_xy[::-1]
     places: list[npt.NDArray[Any]] = []
     spans: list[slice] = []
@@ -168,15 +156,10 @@ def _tiled(raster: Raster, network: _Network, tile_px: int) -> maps.Ids:
     source = raster if raster.windowed else Raster.of(raster.read())
     ids = np.empty(raster.size_hw, network.dtype)
     for tile in tiles.tiles(Window(0, 0, *raster.size_hw), raster.size_hw, tiling, tile_px=tile_px):
-        tensor = _prepared(source.read(tile.context), spec).tensor
+        tensor = prepare_image(source.read(tile.context), spec).tensor
         core, context = tile.core, tile.context
         rows = np.arange(core.height, dtype=np.float64) + (core.top - context.top + 0.5)
         columns = np.arange(core.width, dtype=np.float64) + (core.left - context.left + 0.5)
-        grid = maps.Grid(rows, columns, _sides(tensor.shape, spec))
+        grid = maps.Grid(rows, columns, batch.sides(tensor.shape, spec))
         ids[core.slices] = network.classes(tensor[None], [grid])[0]
     return ids
-
-
-def _sides(shape: tuple[int, ...], spec: InputSpec) -> tuple[int, int]:
-    """Rows and columns of a tensor without its batch axis."""
-    return (shape[1], shape[2]) if spec.layout == "NCHW" else (shape[0], shape[1])
