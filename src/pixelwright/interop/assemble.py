@@ -16,8 +16,9 @@ import numpy as np
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle, write_bundle
 from pixelwright.bundle.faults import spec_faults
-from pixelwright.errors import BundleError, ParityError, PixelwrightError, UnknownName
+from pixelwright.errors import BundleError, ParityError, PixelwrightError
 from pixelwright.interop.imported import Imported
+from pixelwright.interop.labels import needs_labels
 from pixelwright.interop.measure import MODEL, Tensors, measure, tensors_of
 from pixelwright.interop.normalization import normalized
 from pixelwright.interop.probe_picture import prepared
@@ -39,7 +40,6 @@ AnyPath = str | PathLike[str]
 
 PROBES = 2
 PROBE_BYTES = 32 << 20  # of all arrays; beyond it one case has to do
-NEEDS_LABELS = frozenset({"scores", "candidates", "labels"})  # of what decoders make
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,20 +189,13 @@ def _labels(plan: Plan) -> tuple[str, tuple[str, ...]]:
         ("the label file", plan.labels),
         ("the model's metadata", plan.imported.labels),
     )
-    if not _needs_labels(plan.draft.output.decoder):
+    if not needs_labels(plan.draft.output.decoder):
         sources = sources[:1]
     return next(((source, labels) for source, labels in sources if labels), ("nothing", ()))
 
 
-def _needs_labels(decoder: str) -> bool:
-    try:
-        return registry.get("decoder", decoder).makes in NEEDS_LABELS
-    except UnknownName:  # which is among the contract's faults
-        return False
-
-
 def _label_faults(plan: Plan, output: OutputSpec, tensors: Tensors) -> list[str]:
-    if not _needs_labels(output.decoder):
+    if not needs_labels(output.decoder):
         return []
     decoder: Decoder = registry.get("decoder", output.decoder)
     classes = decoder.class_count({tensor.name: tensor for tensor in tensors.outputs}, output.parameters)

@@ -1,14 +1,24 @@
-"""Label files: one label a line, and nothing else."""
+"""Labels: who needs them, and files with one a line and nothing else."""
 
 from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
 
-from pixelwright.errors import UsageError
+from pixelwright import registry
+from pixelwright.bundle.faults import NEEDS_LABELS
+from pixelwright.errors import UnknownName, UsageError
 from pixelwright.structures.spec import MAX_LABELS
 
 MAX_BYTES = 64 << 20
+
+
+def needs_labels(decoder: str) -> bool:
+    """Whether what a decoder makes has labels; not for one that is not known, which is told elsewhere."""
+    try:
+        return registry.get("decoder", decoder).makes in NEEDS_LABELS
+    except UnknownName:
+        return False
 
 
 def read_labels(path: str | PathLike[str]) -> tuple[str, ...]:

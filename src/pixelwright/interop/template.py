@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from pixelwright import registry
-from pixelwright.errors import UnknownName
 from pixelwright.interop.guess import Guess
+from pixelwright.interop.labels import needs_labels
 from pixelwright.runtimes.protocol import shape_text
 from pixelwright.structures.spec import InputSpec, Resize
 
@@ -103,18 +103,11 @@ def _output_lines(found: Guess) -> Iterator[str]:
     labels = found.output.labels if found.output else found.labels
     if labels and not labels[0].startswith("class "):
         yield f"labels = {_value(list(labels))}"
-    elif _wants_labels(decoder):
+    elif needs_labels(decoder):
         yield "# labels = [...]  # or a file beside the model: --labels labels.txt"
     yield ""
     yield "[output.parameters]"
     yield from (f"{key} = {_value(value)}{'' if found.output else '  # ?'}" for key, value in parameters.items())
-
-
-def _wants_labels(decoder: str) -> bool:
-    try:
-        return registry.get("decoder", decoder).makes in ("scores", "candidates", "labels")
-    except UnknownName:
-        return False
 
 
 def _value(value: Any) -> str:
