@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,11 @@ PAPER = (24, 26, 31)
 BLACK = (0, 0, 0)  # on any color at all this or white has a contrast of 4.5
 LEAST_WIDTH_PX = 240  # a picture of 28 pixels is enlarged, or its caption could not be read
 
-GOLDEN_ANGLE = 137.508  # degrees: each next hue lies in the largest gap that the ones before have left
-FIRST_HUE = 255.0
-LIGHTNESS = (0.68, 0.80, 0.58)
-CHROMA = 0.17
+CLASS_COLORS = 256  # then they begin again
+FIRST_COLOR = (68, 153, 255)
+COLOR_STEP = 17  # between the values of red, green and blue that colors of classes are made of
+LIGHTNESS = (0.5, 0.9)  # of Oklab: neither black nor white, which pictures are full of,
+LEAST_CHROMA = 0.1  # nor gray
 SUBPIXEL_BITS = 4
 FARTHEST_PX = 1 << 20  # a point may lie far outside the picture, but OpenCV counts in 32 bits
 TINT = 0.42  # how much of a mask's color covers the picture
@@ -58,27 +59,47 @@ def canvas(image: Image) -> Canvas:
     return Canvas(np.ascontiguousarray(pixels), factor, max(2, round(side / 360)), max(13, round(side / 56)))
 
 
-@lru_cache(maxsize=4096)
-def color_of(number: int) -> Rgb:
-    """A color for each class, the same at all times, far from those of the classes before.
+def color_of(class_id: int) -> Rgb:
+    """The color of a class, the same for every picture, task and model, far from those of the classes before."""
+    return _palette()[class_id % CLASS_COLORS]
 
-    Source: Ottosson, A perceptual color space for image processing, 2020 (https://bottosson.github.io/posts/oklab/),
-        the matrices from Oklab to linear sRGB.
+
+@cache
+def _palette() -> tuple[Rgb, ...]:
+    """Strong colors, of which each is as far from all before as can be."""
+    values = np.arange(0, 256, COLOR_STEP)
+    rgb = np.stack(np.meshgrid(values, values, values, indexing="ij"), axis=-1).reshape(-1, 3)
+    lab = _oklab(rgb)
+    strong = np.hypot(lab[:, 1], lab[:, 2]) > LEAST_CHROMA
+    strong &= (lab[:, 0] > LIGHTNESS[0]) & (lab[:, 0] < LIGHTNESS[1])
+    rgb, lab = rgb[strong], lab[strong]
+    apart = np.full(len(lab), np.inf)
+    chosen = [int((rgb == FIRST_COLOR).all(axis=1).argmax())]
+    while len(chosen) < CLASS_COLORS:
+        apart = np.minimum(apart, np.linalg.norm(lab - lab[chosen[-1]], axis=1))
+        chosen.append(int(apart.argmax()))
+    return tuple((int(red), int(green), int(blue)) for red, green, blue in rgb[chosen])
+
+
+def _oklab(rgb: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """Colors (N, 3) of 8 bits in Oklab, where distances are those that are seen.
+
+    Source: Ottosson, A perceptual color space for image processing, 2020 (https://bottosson.github.io/posts/oklab/).
     """
-    hue = np.deg2rad(FIRST_HUE + GOLDEN_ANGLE * number)
-    lightness = LIGHTNESS[number % len(LIGHTNESS)]
-    lab = np.array([lightness, CHROMA * np.cos(hue), CHROMA * np.sin(hue)])
     to_lms = np.array(
-        [[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728], [1, -0.0894841775, -1.291485548]]
-    )
-    to_rgb = np.array(
-        [[4.0767416621, -3.3077115913, 0.2309699292], [-1.2684380046, 2.6097574011, -0.3413193965],
-         [-0.0041960863, -0.7034186147, 1.707614701]]
+        [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
+         [0.0883024619, 0.2817188376, 0.6299787005]]
     )  # fmt: skip
-    linear = np.clip(to_rgb @ (to_lms @ lab) ** 3, 0, 1)
-    curved = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    red, green, blue = (int(value) for value in np.rint(curved * 255))
-    return red, green, blue
+    to_lab = np.array(
+        [[0.2104542553, 0.793617785, -0.0040720468], [1.9779984951, -2.428592205, 0.4505937099],
+         [0.0259040371, 0.7827717662, -0.808675766]]
+    )  # fmt: skip
+    return np.cbrt(_linear(rgb) @ to_lms.T) @ to_lab.T
+
+
+def _linear(rgb: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    values = np.asarray(rgb) / 255
+    return np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
 
 
 @lru_cache(maxsize=4096)
@@ -92,9 +113,7 @@ def ink_on(paper: Rgb) -> Rgb:
 
 
 def _luminance(rgb: Rgb) -> float:
-    values = np.array(rgb) / 255
-    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-    return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
+    return float(_linear(rgb) @ np.array([0.2126, 0.7152, 0.0722]))
 
 
 def box(on: Canvas, box_xyxy: Sequence[float], paint: Rgb) -> None:
@@ -200,7 +219,7 @@ def _stamp(text: str, text_px: int) -> npt.NDArray[np.uint8]:
     from PIL import Image as PillowImage
     from PIL import ImageDraw
 
-    font = _font(text_px)
+    font = font_of(text_px)
     margin = max(2, text_px // 4)
     sheet = PillowImage.new("L", (round(font.getlength(text)) + 2 * margin, text_px + margin + margin // 2), 0)
     ImageDraw.Draw(sheet).text((margin, sheet.height // 2), text, fill=255, font=font, anchor="lm")
@@ -208,7 +227,8 @@ def _stamp(text: str, text_px: int) -> npt.NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=64)
-def _font(text_px: int) -> Any:
+def font_of(text_px: int) -> Any:
+    """The font for letters of some height."""
     from PIL import ImageFont
 
     return ImageFont.load_default(text_px)
@@ -222,17 +242,18 @@ def caption(image: Image, lines: Sequence[str]) -> Image:
     picture = canvas(image).pixels
     width = picture.shape[1]
     text_px = max(14, width // 32)
-    font = _font(text_px)
+    font = font_of(text_px)
     margin = text_px // 2
     strip = PillowImage.new("RGB", (width, margin + len(lines) * (text_px + margin)), PAPER)
     pen = ImageDraw.Draw(strip)
     for row, line in enumerate(lines):
         at = (margin, margin + row * (text_px + margin))
-        pen.text(at, _fitting(line, font, width - 2 * margin), fill=INK, font=font)
+        pen.text(at, fitting(line, font, width - 2 * margin), fill=INK, font=font)
     return Image(np.concatenate((picture, np.asarray(strip))), source=image.source)
 
 
-def _fitting(line: str, font: Any, width: int) -> str:
+def fitting(line: str, font: Any, width: int) -> str:
+    """A line of text, cut off where it would be wider than `width`."""
     while len(line) > 1 and font.getlength(line) > width:
         line = line[:-2] + "…"
     return line

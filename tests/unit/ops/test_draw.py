@@ -25,11 +25,15 @@ def painted(size_hw: tuple[int, int] = (120, 300)) -> draw.Canvas:
     return draw.canvas(Image(np.full((*size_hw, 3), 90, np.uint8)))
 
 
-def test_colors_of_classes_are_stable_and_far_from_those_before() -> None:
-    colors = np.array([draw.color_of(number) for number in range(12)], float)
-    apart = np.linalg.norm(colors[:, None] - colors[None], axis=2) + np.eye(12) * 999
-    assert apart.min() > 35
-    assert draw.color_of(3) == draw.color_of(3)
+@pytest.mark.parametrize(("count", "least"), [(8, 35), (21, 20), (80, 9), (256, 5)])
+def test_colors_of_classes_can_be_told_apart(count: int, least: float) -> None:
+    import cv2
+
+    colors = np.array([[draw.color_of(number) for number in range(count)]], np.float32)
+    lab = cv2.cvtColor(colors / 255, cv2.COLOR_RGB2LAB)[0]  # of CIE 1976, where a distance of 2.3 can just be seen
+    apart = np.linalg.norm(lab[:, None] - lab[None], axis=2)
+    assert apart[~np.eye(count, dtype=bool)].min() > least
+    assert draw.color_of(count) == draw.color_of(count + 256)
 
 
 @pytest.mark.parametrize("number", range(100))

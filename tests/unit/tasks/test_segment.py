@@ -18,11 +18,11 @@ from pixelwright.contract import PredictOptions
 from pixelwright.errors import BundleError, RuntimeFailure, UnknownName, UsageError
 from pixelwright.io.images import write_image
 from pixelwright.model import Model, load
+from pixelwright.ops.draw import color_of
 from pixelwright.structures.image import GRAY, Image
 from pixelwright.structures.label_map import LabelMap
 from pixelwright.structures.raster import Raster
 from pixelwright.structures.spec import Decision, InputSpec, OutputSpec, Resize, Tiling
-from pixelwright.tasks.segment.draw import class_color
 from pixelwright.tasks.segment.task import TASK
 
 BRIGHTNESS = np.array([20, 128, 235], np.uint8)  # of classes 0, 1 and 2
@@ -237,9 +237,9 @@ def test_a_drawing_shows_classes_and_a_legend(tmp_path: Path, size_hw: tuple[int
     image = gray(np.full(size_hw, 235, np.uint8))
     drawn = TASK.draw(image, seen(bundle, image), bundle)
     assert drawn.pixels.dtype == np.uint8 and drawn.size_hw[0] > size_hw[0] and drawn.size_hw[1] >= 240
-    halfway = np.rint((235 + np.array(class_color(2))) / 2)
+    halfway = np.rint((235 + np.array(color_of(2))) / 2)
     assert np.abs(drawn.pixels[0, 0] - halfway).max() <= 1
-    assert (drawn.pixels[size_hw[0] :] == class_color(2)).all(axis=2).any()
+    assert (drawn.pixels[size_hw[0] :] == color_of(2)).all(axis=2).any()
 
 
 def test_backgrounds_stay_as_they_are(tmp_path: Path) -> None:
@@ -249,10 +249,20 @@ def test_backgrounds_stay_as_they_are(tmp_path: Path) -> None:
     assert drawn.pixels[0, 0].tolist() == [30, 30, 30]
 
 
-def test_colors_of_classes_are_distinct() -> None:
-    colors = np.array([class_color(one) for one in range(40)], int)
-    apart = np.abs(colors[:, None] - colors).sum(axis=2)
-    assert apart[~np.eye(40, dtype=bool)].min() > 24
+def test_classes_of_one_label_have_one_color_and_one_entry(tmp_path: Path) -> None:
+    found = LabelMap(np.tile(np.repeat(np.array([0, 1, 2], np.uint8), 100), (90, 1)), ("a", "b", "a"))
+    drawn = TASK.draw(gray(np.full((90, 300), 100, np.uint8)), found, levels(tmp_path / "b"))
+    assert drawn.pixels[45, 50].tolist() == drawn.pixels[45, 250].tolist() != drawn.pixels[45, 150].tolist()
+
+
+def test_a_long_label_is_cut_to_the_width_of_the_picture(tmp_path: Path) -> None:
+    image = gray(np.full((90, 300), 100, np.uint8))
+    bundle = levels(tmp_path / "b")
+    long, short = (
+        TASK.draw(image, LabelMap(np.zeros((90, 300), np.uint8), (label,)), bundle) for label in ("a" * 500, "a")
+    )
+    assert long.size_hw == short.size_hw
+    assert (long.pixels[90:, -7:] == long.pixels[-1, 0]).all()  # nothing runs over the margin
 
 
 def test_rows_hold_shares_and_leave_void_out(tmp_path: Path) -> None:

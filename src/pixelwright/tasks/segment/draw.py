@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwright.bundle import ModelBundle
-from pixelwright.ops import color
-from pixelwright.ops.draw import INK, LEAST_WIDTH_PX, PAPER
+from pixelwright.ops.draw import INK, PAPER, Rgb, canvas, color_of, fitting, font_of
 from pixelwright.structures.image import Image
-from pixelwright.structures.label_map import LabelMap
+from pixelwright.structures.label_map import Ids, LabelMap
 
 Pixels = npt.NDArray[np.uint8]
-Color = tuple[int, int, int]
 
 BARE = frozenset({"background", "unlabeled"})  # classes that say "nothing in particular": the picture shows through
 OPACITY = 0.5
 VOID_OPACITY = 0.65
 LINE_SHARE = 1 / 500  # of the longer side: the width of the line around each region
 SHOWN_CLASSES = 24  # in the legend
-# Steps around the circle of hues, and saturations and values in turn, strong enough to be told from what they cover:
-# the first 8, 21 and 40 colors lie 57, 24 and 13 apart in CIELAB, where 2.3 can just be seen.
-HUE_STEP = 0.157
-TONES = ((1.0, 1.0), (0.55, 1.0), (1.0, 0.7), (0.7, 0.9), (1.0, 0.5))
+BAND_ROWS = 256
 
 
 def draw(image: Image, result: LabelMap, bundle: ModelBundle) -> Image:
@@ -36,16 +29,15 @@ def draw(image: Image, result: LabelMap, bundle: ModelBundle) -> Image:
     A class has the same color in every picture. What is void is darkened; backgrounds stay as they are.
     """
     del bundle
-    pixels = color.to_rgb(color.to_8_bit(color.flatten_alpha(image))).pixels
-    painted = _painted(pixels, result)
-    factor = -(-LEAST_WIDTH_PX // painted.shape[1])
-    if factor > 1:  # or a legend could not be read
-        painted = painted.repeat(factor, axis=0).repeat(factor, axis=1)
+    on = canvas(image)
+    ids = result.ids.repeat(on.factor, axis=0).repeat(on.factor, axis=1) if on.factor > 1 else result.ids
+    _paint(on.pixels, ids, result)
     entries = [
-        (f"{label} {share:.1%}", PAPER if _is_bare(label) else class_color(result.labels.index(label)))
+        (f"{label} {share:.1%}", PAPER if _is_bare(label) else color_of(result.labels.index(label)))
         for label, share in result.shares.items()
     ]
-    return Image(_with_legend(painted, entries), source=image.source)
+    legend = _legend(entries, on.pixels.shape[1])
+    return Image(np.concatenate((on.pixels, legend)), source=image.source)
 
 
 def rows(record: dict[str, Any]) -> list[dict[str, Any]]:
@@ -64,68 +56,59 @@ def text(record: dict[str, Any]) -> str:
     return ", ".join(f"{row['label']} {row['share']:.1%}" for row in rows(record)) or "nothing"
 
 
-def _painted(pixels: Pixels, result: LabelMap) -> Pixels:
+def _paint(pixels: Pixels, ids: Ids, result: LabelMap) -> None:
+    """Colors of the classes over the pixels, in place; `ids` are those of the result in the size of the pixels."""
     import cv2
 
-    count = np.iinfo(result.ids.dtype).max + 1
+    count = np.iinfo(ids.dtype).max + 1
     opacity = np.full(count, OPACITY, np.float32)
     opacity[[place for place, label in enumerate(result.labels) if _is_bare(label)]] = 0
-    paint = np.array([class_color(one) if one < len(result.labels) else PAPER for one in range(count)], np.float32)
+    first = {label: one for one, label in reversed(list(enumerate(result.labels)))}  # of several classes of one label
+    paint = np.full((count, 3), PAPER, np.float32)
+    paint[: len(result.labels)] = [color_of(first[label]) for label in result.labels]
     if result.void_id is not None:
         opacity[result.void_id], paint[result.void_id] = VOID_OPACITY, PAPER
-    width = max(1, round(max(result.size_hw) * LINE_SHARE))
+    width = max(1, round(max(ids.shape) * LINE_SHARE))
     kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
     framed = opacity > 0
     if result.void_id is not None:
         framed[result.void_id] = False
-    out = np.empty_like(pixels)
     # In bands, since weights and colors of a whole picture would take eight times its memory.
-    for top in range(0, len(pixels), 256):
-        near = result.ids[max(0, top - width) : top + 256 + width]
-        line = (cv2.dilate(near, kernel) != cv2.erode(near, kernel))[top - max(0, top - width) :][:256]
-        ids = result.ids[top : top + 256]
-        weight = np.where(line & framed[ids], np.float32(1), opacity[ids])[:, :, None]
-        under = pixels[top : top + 256]
-        out[top : top + 256] = np.rint(under + (paint[ids] - under) * weight)
-    return out
-
-
-@cache
-def class_color(class_id: int) -> Color:
-    """The color of a class, the same for every picture and model."""
-    saturation, value = TONES[class_id % len(TONES)]
-    red, green, blue = colorsys.hsv_to_rgb(class_id * HUE_STEP % 1, saturation, value)
-    return round(red * 255), round(green * 255), round(blue * 255)
+    for top in range(0, len(pixels), BAND_ROWS):
+        near = ids[max(0, top - width) : top + BAND_ROWS + width]
+        line = (cv2.dilate(near, kernel) != cv2.erode(near, kernel))[top - max(0, top - width) :][:BAND_ROWS]
+        band, under = ids[top : top + BAND_ROWS], pixels[top : top + BAND_ROWS]
+        weight = np.where(line & framed[band], np.float32(1), opacity[band])[:, :, None]
+        under[:] = np.rint(under + (paint[band] - under) * weight)
 
 
 def _is_bare(label: str) -> bool:
     return label.casefold() in BARE
 
 
-def _with_legend(pixels: Pixels, entries: Sequence[tuple[str, Color]]) -> Pixels:
-    """A picture with a dark strip below it: a colored square and a text for each class, in as many lines as needed."""
+def _legend(entries: Sequence[tuple[str, Rgb]], width: int) -> Pixels:
+    """A dark strip: a colored square and a text for each class, in as many lines as needed."""
     from PIL import Image as PillowImage
-    from PIL import ImageDraw, ImageFont
+    from PIL import ImageDraw
 
-    height, width = pixels.shape[:2]
     text_px = max(14, width // 40)
     margin, line_px = text_px // 2, text_px * 3 // 2
-    font = ImageFont.load_default(text_px)
+    font = font_of(text_px)
     rest = len(entries) - SHOWN_CLASSES
     shown = [*entries[:SHOWN_CLASSES], *([(f"and {rest} more", None)] if rest > 0 else [])] or [("nothing", None)]
-    places: list[tuple[int, int]] = []
-    x, y = margin, height + margin
-    for words, _ in shown:
+    placed: list[tuple[str, Rgb | None, int, int]] = []
+    x, y = margin, margin
+    for text, paint in shown:
+        words = fitting(text, font, width - line_px - 2 * margin)
         needed = line_px + round(font.getlength(words)) + 2 * margin
         if x > margin and x + needed > width:
             x, y = margin, y + line_px
-        places.append((x, y))
+        placed.append((words, paint, x, y))
         x += needed
-    canvas = PillowImage.new("RGB", (width, y + line_px + margin), PAPER)
-    canvas.paste(PillowImage.fromarray(pixels), (0, 0))
-    pen = ImageDraw.Draw(canvas)
-    for (words, paint), (left, top) in zip(shown, places, strict=True):
+    strip = PillowImage.new("RGB", (width, y + line_px + margin), PAPER)
+    pen = ImageDraw.Draw(strip)
+    for words, paint, left, top in placed:
         if paint is not None:
             pen.rectangle((left, top, left + text_px, top + text_px), fill=paint, outline=INK)
         pen.text((left + line_px, top), words, fill=INK, font=font)
-    return np.asarray(canvas)
+    return np.asarray(strip)
