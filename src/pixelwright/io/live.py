@@ -23,6 +23,7 @@ from pixelwright.io.video_frame import Frame, FrameRef, of_array
 
 SILENT_SECONDS = 10.0  # without a frame, and the source is taken for gone
 _JOIN_SECONDS = 1.0
+_LONGEST_PAUSE_S = 5.0  # between frames of a file; a longer one, or a jump of its clock, is cut short
 
 _CAMERA = re.compile(r"camera:(?:(\d+)|(.+))", re.DOTALL)
 
@@ -114,7 +115,8 @@ class Newest:
         finally:
             self._stopping.set()
             # A camera that hangs in the middle of a read cannot be called back; the thread goes with the process.
-            self._thread.join(_JOIN_SECONDS)
+            # A file is closed by whoever opened it, and must not be while the thread still reads it.
+            self._thread.join(None if self._paced else _JOIN_SECONDS)
 
     def _take(self) -> Frame | None:
         with self._changed:
@@ -131,8 +133,9 @@ class Newest:
         try:
             with closing(self._frames()) as frames:
                 for frame in frames:
-                    due_s = began_s + (frame.ref.time_s or 0.0)
-                    if self._stopping.wait(max(0.0, due_s - time.monotonic()) if self._paced else 0.0):
+                    early_s = began_s + (frame.ref.time_s or 0.0) - time.monotonic() if self._paced else 0.0
+                    began_s -= max(0.0, early_s - _LONGEST_PAUSE_S)
+                    if self._stopping.wait(min(max(0.0, early_s), _LONGEST_PAUSE_S)):
                         break
                     self._put(frame if frame.captured_s else replace(frame, captured_s=time.monotonic()))
         except Exception as err:  # whatever it was, it is told to whoever waits for the next frame

@@ -24,6 +24,10 @@ from pixelwright.io.video import VIDEO_SUFFIXES, is_video
 
 JOB_FILES = frozenset({"job.json", "items.jsonl"})  # a folder that holds both is a job's, and its pictures are results
 
+# Of a name that results are written under. File systems take 255 bytes, and a number and another ending are added.
+_NAME_BYTES = 220
+_WHOLE_NAME_LETTERS = 1000  # with its folders, which are left out of a longer one
+_LOGIN = re.compile(r"//[^/@]*@")  # of an address, with a password perhaps
 
 LIVE_SCHEMES = frozenset({"rtsp", "rtsps", "rtmp", "rtmps", "rtp", "udp", "srt"})
 CAMERA = "camera:"
@@ -80,7 +84,7 @@ def list_images(
     taken: dict[str, int] = {}
     for argument in arguments:
         for path, name in _expand(argument, left_out, stdin):
-            yield Item(path, _unique(name or "unnamed", taken))
+            yield Item(path, _unique(_fitting(name) or "unnamed", taken))
 
 
 @cache
@@ -103,6 +107,19 @@ def _harmless(name: str) -> str:
     """A relative name that leads nowhere else and that every file system takes, of what a tar or a server says."""
     parts = re.split(r"[/\\]", re.sub(r'[<>:"|?*\x00-\x1f]', "_", name))
     return "/".join(part for part in parts if part not in ("", ".", ".."))
+
+
+def _fitting(name: str) -> str:
+    """A relative name no longer than file systems take, whatever ending a result gets."""
+    *folders, last = name.split("/")
+    suffix = Path(last).suffix if _is_wanted(last) else ""
+    whole = "/".join(map(_cut, [*folders, last.removesuffix(suffix)])) + suffix
+    return whole if len(whole) <= _WHOLE_NAME_LETTERS else whole.rpartition("/")[2]
+
+
+def _cut(part: str) -> str:
+    encoded = part.encode(errors="surrogateescape")
+    return part if len(encoded) <= _NAME_BYTES else encoded[:_NAME_BYTES].decode(errors="ignore")
 
 
 def _members(tar: str) -> Iterator[tuple[str, str]]:
@@ -129,7 +146,7 @@ def _expand(argument: str, left_out: Path | None, stdin: BinaryIO | TextIO | Non
     elif not argument:
         raise UsageError("a source with an empty name. Name a file, a folder, a glob, or - for a list on stdin.")
     elif is_live(argument):
-        yield argument, _harmless(argument).replace("/", "-")
+        yield argument, _harmless(_LOGIN.sub("//", argument)).replace("/", "-")
     elif remote.is_remote(argument):
         yield from ((path, _harmless(name)) for path, name in remote.list_files(argument, _is_wanted))
     elif archive.is_tar(argument) and Path(argument).is_file():

@@ -74,6 +74,7 @@ def open_video(source: Readable, *, max_pixels: int = MAX_PIXELS, threads: int =
         container = open_container(stored, held)
         with _opening(stored.name):
             video = _video_of(container, stored.name, max_pixels, threads)
+        video.stored = stored
         video.held = held.pop_all()
         return video
 
@@ -119,7 +120,7 @@ def _opening(name: str) -> Iterator[None]:
     with reading(name):
         try:
             yield
-        except (av.InvalidDataError, av.EOFError) as err:
+        except (av.InvalidDataError, av.ArgumentError, av.EOFError) as err:
             raise UnreadableImage(name, "is no video, or is truncated so that nothing of it can be read.") from err
         except av.FFmpegError as err:
             raise ImageError(name, f"cannot be opened: {_said(err)}.") from err
@@ -190,6 +191,7 @@ class Video:
         faults: What is wrong with it; known in full once `frames` has ended.
         is_live: Whether it is a stream, which ends with its first fault.
         max_pixels: Frames with more fail.
+        stored: Its bytes; None of a stream.
         held: What `close` closes.
     """
 
@@ -205,6 +207,7 @@ class Video:
     faults: list[str] = field(default_factory=list)
     is_live: bool = False
     max_pixels: int = MAX_PIXELS
+    stored: Stored | None = field(default=None, repr=False)
     held: ExitStack = field(default_factory=ExitStack, repr=False)
     _turns: dict[int, Turn] = field(default_factory=dict, repr=False)
     _container: Any = field(default=None, repr=False)
@@ -293,13 +296,21 @@ class Video:
         return Frame(ref, error=UnreadableImage(self.path, f"frame {number}{when} is damaged."))
 
     def _check_length(self, numbering: _Numbering) -> None:
-        """Notes where a file ends before its container says."""
-        if self.frame_count and numbering.packets < self.frame_count:
+        """Notes where a file ends before its container says.
+
+        Fewer frames than stated are no proof: an edit list leaves some out, AVI counts empty ones, and a tool that cut
+        a Matroska file may have left its count as it was. Then it is shorter than stated, too.
+        """
+        if self.frame_count and numbering.packets >= self.frame_count:
+            return
+        step_s = float(1 / self.rate) if self.rate else 0.0
+        reached_s = (self._time_s(numbering.last_pts) or 0.0) + step_s
+        if self.duration_s and self.duration_s - reached_s <= (step_s / 2 if self.frame_count else _SHORTER_S):
+            return
+        if self.frame_count:
             self.faults.append(f"is cut off: {numbering.frames} of {self.frame_count} frames are there")
-        elif not self.frame_count and self.duration_s and numbering.last_pts is not None:
-            reached_s = (self._time_s(numbering.last_pts) or 0.0) + (float(1 / self.rate) if self.rate else 0.0)
-            if self.duration_s - reached_s > _SHORTER_S:
-                self.faults.append(f"is cut off: {reached_s:.1f} of {self.duration_s:.1f} s are there")
+        elif self.duration_s and numbering.last_pts is not None:
+            self.faults.append(f"is cut off: {reached_s:.1f} of {self.duration_s:.1f} s are there")
 
 
 class _Numbering:

@@ -127,6 +127,33 @@ def test_a_file_is_played_at_its_own_speed(tmp_path: Path) -> None:
     assert all(frame.captured_s and frame.captured_s - began_s >= (frame.ref.time_s or 0) for frame in frames)
 
 
+def test_a_jump_of_a_files_clock_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_LONGEST_PAUSE_S", 0.05)
+    times_s = [0.0, 1e6, 1e12, 0.0]
+    frames = (Frame(FrameRef("x", number, time_s)) for number, time_s in enumerate(times_s))
+    began_s = time.monotonic()
+    seen = list(Newest("x", lambda: frames, paced=True))
+    assert seen[-1].ref.number == 3 and time.monotonic() - began_s >= 0.1
+
+
+def test_a_file_is_left_only_once_its_thread_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_JOIN_SECONDS", 0.0)
+    ended = Event()
+
+    def slow() -> Generator[Frame]:
+        try:
+            while True:
+                yield Frame(FrameRef("x", 0, 0.0))
+        finally:
+            time.sleep(0.05)  # as long as a large frame takes to decode
+            ended.set()
+
+    iterator = iter(Newest("x", slow, paced=True))
+    next(iterator)
+    iterator.close()
+    assert ended.is_set()
+
+
 def test_leaving_the_loop_stops_the_thread() -> None:
     def endless() -> Generator[Frame]:
         number = 0

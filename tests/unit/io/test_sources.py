@@ -147,3 +147,18 @@ def test_a_broken_format_plugin_costs_only_its_own_endings(monkeypatch: pytest.M
 
 def test_names_differ_even_without_their_endings() -> None:
     assert names("/x/a.jpg", "/x/a.png", "/x/a-2.jpg", "/y/a.jpg") == ["a.jpg", "a-2.png", "a-2-2.jpg", "a-3.jpg"]
+
+
+def test_a_name_is_no_longer_than_file_systems_take(tmp_path: Path) -> None:
+    named = [tmp_path / ("x" * 251 + ".png"), tmp_path / ("x" * 251 + ".mp4"), tmp_path / ("\u00e4" * 120 + ".png")]
+    names = [item.name for item in list_images(list(map(str, named)))]
+    assert names == ["x" * 220 + ".png", "x" * 220 + "-2.mp4", "\u00e4" * 110 + ".png"]
+    deep = "/".join(["d" * 100] * 20)
+    (item,) = list_images([f"camera:http://host/{deep}/{'y' * 300}"])
+    assert len(item.name) == 220
+    assert [item.name for item in list_images([f"memory://{deep}/z.png"])] == ["z.png"]
+
+
+def test_names_tell_no_password() -> None:
+    (item,) = list_images(["rtsp://me:secret@host/a"])
+    assert item.name == "rtsp_-host-a"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import struct
 import sys
 from pathlib import Path
 
@@ -156,6 +157,58 @@ def test_a_truncated_file_without_a_frame_count_says_so_by_its_length(tmp_path: 
     with open_video(path) as video:
         assert 5 < len(list(video.frames())) < 40
     assert any(one.startswith("is cut off") and one.endswith("of 1.6 s are there") for one in video.faults)
+
+
+def halved_edit(path: Path) -> Path:
+    """The same MP4, whose edit list now shows the first half."""
+    data = bytearray(path.read_bytes())
+    at = data.find(b"elst") + 12  # past version, flags and count: how long the first edit is
+    data[at : at + 4] = struct.pack(">I", struct.unpack(">I", data[at : at + 4])[0] // 2)
+    path.write_bytes(data)
+    return path
+
+
+def emptied(path: Path, number: int) -> Path:
+    """The same AVI, with a frame that is empty, as recorders write where nothing was captured."""
+    data = bytearray(path.read_bytes())
+    at, index = data.find(b"movi") + 4, data.find(b"idx1")
+    for _ in range(number):
+        at += 8 + _padded(data, at)
+    size = _padded(data, at)
+    data[at + 4 : at + 16] = struct.pack("<I4sI", 0, b"JUNK", size - 8)
+    entry = index + 8 + 16 * number
+    data[entry + 12 : entry + 16] = struct.pack("<I", 0)
+    path.write_bytes(data)
+    return path
+
+
+def _padded(data: bytearray, at: int) -> int:
+    size = struct.unpack("<I", data[at + 4 : at + 8])[0]
+    return size + size % 2
+
+
+def test_frames_that_are_left_out_on_purpose_are_no_loss(tmp_path: Path) -> None:
+    for path, count in (
+        (halved_edit(clip(tmp_path / "edit.mp4", [50] * 20)), 10),
+        (emptied(clip(tmp_path / "empty.avi", [50] * 20, codec="mpeg4"), 5), 19),
+    ):
+        with open_video(path) as video:
+            frames = list(video.frames())
+        assert video.frame_count == 20 and len(frames) == count and not video.faults
+        assert not any(frame.error for frame in frames)
+
+
+def test_a_count_that_a_tool_left_behind_is_no_loss(tmp_path: Path) -> None:
+    source = clip(tmp_path / "a.mp4")
+    with av.open(str(source)) as whole, av.open(str(tmp_path / "b.mkv"), "w") as output:
+        stream = output.add_stream_from_template(whole.streams.video[0])
+        stream.metadata["NUMBER_OF_FRAMES"] = "100"
+        for packet in whole.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    with open_video(tmp_path / "b.mkv") as video:
+        assert video.frame_count == 100 and len(list(video.frames())) == 10 and not video.faults
 
 
 def test_a_file_whose_index_is_lost_is_an_error(tmp_path: Path) -> None:
