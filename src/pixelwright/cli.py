@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import logging
 import os
@@ -50,9 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = options.command(options)
         sys.stdout.flush()
         return code
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`); without this Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output has gone (`| head`)
+        _give_up_stdout()
         return FAILURES
     except KeyboardInterrupt:
         say("stopped.")
@@ -61,6 +61,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(str(err))
         nothing_came = isinstance(err, ImageError | FetchError)
         return UNWRITABLE if isinstance(err, OutputError) else UNREADABLE if nothing_came else WRONG_USE
+    except OSError as err:
+        if err.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        _give_up_stdout()
+        say(f"cannot write the output: {err.strerror}. Make room, and run the same command again.")
+        return UNWRITABLE
+
+
+def _give_up_stdout() -> None:
+    """Throw away what is left to print; without this Python would complain of it once more at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -233,12 +244,13 @@ def _say_summary(model: Model, summary: Summary) -> None:
     if rest > 0:
         say(f"... and {rest} more" + ("; all are in failed.jsonl" if summary.output else ""))
     earlier = f" ({summary.earlier} of them earlier)" if summary.earlier else ""
+    faulty = f" ({summary.faulty} with faults)" if summary.faulty else ""
     frames = f", {summary.frames} frames" if summary.frames else ""
     where = f" -> {summary.output}" if summary.output else ""
     say(
         f"{model.task.name} with {model.bundle.spec.name} {model.bundle.spec.version} "
-        f"({model.runtime.name} {model.precision}): {summary.done - summary.failed} done, {summary.failed} failed"
-        f"{earlier}{frames} in {summary.seconds:.1f} s{where}"
+        f"({model.runtime.name} {model.precision}): {summary.done - summary.failed} done{faulty}, "
+        f"{summary.failed} failed{earlier}{frames} in {summary.seconds:.1f} s{where}"
     )
     if pace := summary.pace:
         say(

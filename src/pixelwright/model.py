@@ -18,6 +18,7 @@ from pixelwright.io.icc import to_srgb
 from pixelwright.io.images import MAX_PIXELS, open_raster
 from pixelwright.io.live import Newest, live_frames
 from pixelwright.io.sources import Item, is_live, list_images
+from pixelwright.io.video import MAX_PIXELS as MAX_FRAME_PIXELS
 from pixelwright.io.video import open_video
 from pixelwright.io.video_frame import Frame, FrameRef
 from pixelwright.pipeline import Budget, Done, flow
@@ -45,7 +46,8 @@ class Execution:
         threads: Cores to use; 0 for all this process may use.
         workers: Pictures under way at once; 0 for one a core, as far as there are pictures.
         batch_size: Pictures in one call of the graph; 0 for `BATCH_SIZE` where a task allows batches.
-        max_pixels: Pictures with more are refused, unless they can be read in windows.
+        max_pixels: Pictures with more are refused, unless they can be read in windows. Frames of videos have a lower
+            limit as long as this is the default.
     """
 
     runtime: str = "auto"
@@ -55,6 +57,11 @@ class Execution:
     workers: int = 0
     batch_size: int = 0
     max_pixels: int = MAX_PIXELS
+
+    @property
+    def max_frame_pixels(self) -> int:
+        """Videos with larger frames are refused: a decoder holds many of them at once."""
+        return MAX_FRAME_PIXELS if self.max_pixels == MAX_PIXELS else self.max_pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +146,11 @@ class Model:
 
         Yields:
             `Done` with `item`, and either `result` or `error`: a bad picture stops nobody. A video gives one for each
-            frame, whose `item` is a `FrameRef` with `path`, `number` and `time_s`. A camera is worked on in real time.
+            frame, whose `item` is a `FrameRef` with `path`, `number` and `time_s`. A camera is worked on in real time;
+            it is a source by itself only.
+
+        Raises:
+            ImageError: A camera cannot be opened, or has gone.
         """
         chosen = self._options(options)
         if isinstance(sources, str | os.PathLike):
@@ -147,7 +158,7 @@ class Model:
                 yield from self._stream_live(os.fspath(sources), chosen)
                 return
             sources = (item.path for item in list_images([os.fspath(sources)]))
-        with closing(_with_frames(sources)) as pictures:
+        with closing(_with_frames(sources, self.execution.max_frame_pixels)) as pictures:
             for done in self.apply(pictures, _materialize, options=chosen, open_source=_opened):
                 yield _without_pixels(done)
 
@@ -361,7 +372,7 @@ def _itself(item: Any) -> Any:
     return item
 
 
-def _with_frames(sources: Iterable[Any]) -> Generator[Any]:
+def _with_frames(sources: Iterable[Any], max_pixels: int) -> Generator[Any]:
     """The sources, with its frames in the place of each video."""
     for source in sources:
         if not (isinstance(source, str | os.PathLike) and Item(os.fspath(source), "").is_video):
@@ -369,7 +380,9 @@ def _with_frames(sources: Iterable[Any]) -> Generator[Any]:
             continue
         path = os.fspath(source)
         try:
-            with open_video(path) as video:
+            if is_live(path):  # it has no end, and reading ahead of it is the opposite of real time
+                raise UsageError(f"{path}: a camera or stream is no part of a list. Give it alone: stream({path!r}).")
+            with open_video(path, max_pixels=max_pixels) as video:
                 yield from video.frames()
         except PixelwrightError as err:
             yield Frame(FrameRef(path, 0, None), error=err)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -105,3 +106,15 @@ def test_wrong_use_is_exit_code_2(
 ) -> None:
     assert classify(*arguments) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_standard_output_on_a_full_disk_is_a_sentence_and_exit_code_4(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(record: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pixelwright.cli.print_json", full)
+    monkeypatch.setattr("pixelwright.cli._give_up_stdout", lambda: None)
+    assert classify("clip.mp4", "--json") == 4
+    assert capsys.readouterr().err.startswith("pixelwright: cannot write the output: No space left on device.")

@@ -74,7 +74,7 @@ class VideoWriter:
         rate: Fraction | None = None,
         time_base: Fraction | None = None,
         quality: int | None = None,
-        sound_of: str | None = None,
+        sound_of: Stored | None = None,
     ) -> None:
         if suffix.lower() not in CONTAINERS:
             raise UsageError(f"no video is written under the ending {suffix!r}. Known: {' '.join(CONTAINERS)}")
@@ -185,11 +185,11 @@ class _Sound:
         self._ahead: Any = None
 
     @classmethod
-    def of(cls, path: str, output: Any, warnings: list[str]) -> _Sound | None:
+    def of(cls, stored: Stored, output: Any, warnings: list[str]) -> _Sound | None:
         """The sound of a video as a track of an output; None where it has none that the container takes."""
         av = pyav()
         with ExitStack() as held:
-            container = open_container(Stored.of(path), held)
+            container = open_container(stored, held)
             source = next(iter(container.streams.audio), None)
             if source is None:
                 return None

@@ -49,12 +49,16 @@ class Job:
         total: How many items it has.
         done: How many have their record in a shard.
         failed: How many of these are failures.
+        faulty: How many were done although something was wrong with them.
+        read: Pictures, and frames of videos, that were read.
     """
 
     folder: Path
     total: int
     done: int = 0
     failed: int = 0
+    faulty: int = 0
+    read: int = 0
     _pending: list[dict[str, Any]] = field(default_factory=list)
     _committed_s: float = field(default_factory=time.monotonic)
 
@@ -87,8 +91,15 @@ class Job:
         if not shard:
             return
         write_lines(self.folder / "results" / f"{self.done:09d}.jsonl", shard)
-        self.done += len(shard)
-        self.failed += sum("error" in record for record in shard)
+        for record in shard:
+            self.count(record)
+
+    def count(self, record: dict[str, Any]) -> None:
+        """Take note of a record that stands in a shard."""
+        self.done += 1
+        self.failed += "error" in record
+        self.faulty += "faults" in record
+        self.read += read_of(record)
 
     def check_complete(self) -> None:
         """Refuse to go on where items have no record.
@@ -132,6 +143,13 @@ class Job:
                 raise JobError(f"{shard} is damaged ({err}). Remove the folder and start again.") from err
 
 
+def read_of(record: dict[str, Any]) -> int:
+    """How many pictures or frames an item's record says were read."""
+    if "frames" in record:
+        return record["frames"] - record["failed_frames"]
+    return int("error" not in record)
+
+
 @contextmanager
 def open_job(folder: Path, request: dict[str, Any], list_items: Callable[[], Iterable[Item]]) -> Generator[Job]:
     """A job in a folder, started or continued; no other process can run it meanwhile.
@@ -171,8 +189,7 @@ def _read_or_begin(folder: Path, request: dict[str, Any], list_items: Callable[[
     for record in job.records():
         if record["index"] != job.done:
             raise JobError(f"{folder}: record {job.done} is missing in results/. Remove the folder and start again.")
-        job.done += 1
-        job.failed += "error" in record
+        job.count(record)
     return job
 
 

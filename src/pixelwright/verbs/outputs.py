@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pixelwright import registry
 from pixelwright.contract import Task
 from pixelwright.data.export import Export, Found
-from pixelwright.errors import ImageError, UsageError
+from pixelwright.errors import ImageError, PixelwrightError, UsageError
 from pixelwright.io.images import fitting_suffix, formats, write_image
 from pixelwright.structures.raster import Raster
 from pixelwright.structures.spec import BundleSpec
@@ -56,6 +56,21 @@ def write_into_job(picture: Raster, folder: Path, name: str, index: int, quality
 
 
 @contextmanager
+def stopping_run(place: Path) -> Generator[None]:
+    """A disk that is full or closed stops the run; what else goes wrong in the block is for the caller to place.
+
+    Raises:
+        OutputError: The disk is full or not writable.
+    """
+    try:
+        yield
+    except OSError as err:
+        if isinstance(err, PixelwrightError) or err.errno not in DISK_TROUBLE:
+            raise
+        raise stopped(place, err) from err
+
+
+@contextmanager
 def video_into_job(folder: Path, index: int, records: str, video: str) -> Generator[tuple[BinaryIO, BinaryIO]]:
     """Two files of a job, for the records of a video's frames and for the video of its results.
 
@@ -66,7 +81,8 @@ def video_into_job(folder: Path, index: int, records: str, video: str) -> Genera
     """
     places = {folder / PARTIAL / f"{index}{Path(name).suffix}": folder / name for name in (records, video)}
     try:
-        with ExitStack() as opened:
+        # Around it all: what is left in the buffers meets a full disk only as the files are closed.
+        with stopping_run(folder / records), ExitStack() as opened:
             first, second = (opened.enter_context(aside.open("wb+")) for aside in places)
             yield first, second
         for aside, target in places.items():
@@ -74,7 +90,8 @@ def video_into_job(folder: Path, index: int, records: str, video: str) -> Genera
                 _settle(aside, target)
     finally:
         for aside in places:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):  # of a disk that is closed by now; the next run of the job clears up
+                aside.unlink(missing_ok=True)
 
 
 def _settle(aside: Path, target: Path) -> None:

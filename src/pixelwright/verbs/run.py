@@ -87,7 +87,7 @@ def _run_job(model: Model, request: RunRequest, folder: Path, tally: Tally) -> S
         return list_images(request.sources, leave_out=folder)
 
     with open_job(folder, job_request(model, request), listed) as job:
-        tally.start(job.total, done=job.done, failed=job.failed)
+        tally.start(job.total, done=job.done, failed=job.failed, faulty=job.faulty, read=job.read)
         try:
             for is_video, group in groupby(job.items(), lambda numbered: numbered[1].is_video):
                 if is_video:
@@ -131,6 +131,8 @@ def _videos_into_job(model: Model, request: RunRequest, job: Job, items: Iterabl
                     result["output"] = video_name
                 error = run.lost
         except Exception as err:  # whatever it was, it ends this item and no other
+            if err is tally.unheard:
+                raise
             result, error = None, err
         tally.take(Done(numbered, result, error), job.add)
         job.commit()
@@ -154,13 +156,19 @@ def _run_without_job(model: Model, request: RunRequest, tally: Tally) -> Summary
     return tally.summary(None)
 
 
-def _tell_frames(run: VideoRun) -> None:
-    """Run over a video whose records are told frame by frame; one of the whole is told only where it failed."""
+def _tell_frames(run: VideoRun) -> bool:
+    """Run over a video whose records are told frame by frame; one of the whole is told only where it failed.
+
+    Returns whether it came to its end, or to that of a live source.
+    """
     try:
         result, error = run.run(), run.lost
     except Exception as err:  # whatever it was, it ends this item and no other
+        if err is run.tally.unheard:
+            raise
         result, error = None, err
     run.tally.take(Done((run.index, run.item), result, error), tell=error is not None)
+    return result is not None
 
 
 def _run_to_picture(model: Model, request: RunRequest, path: Path, tally: Tally) -> Summary:
@@ -189,8 +197,7 @@ def _run_to_video(model: Model, request: RunRequest, path: Path, tally: Tally) -
         with suppress(_NothingShown), replacing(path) as file:
             sink = Sink(video=file, suffix=path.suffix.lower(), place=path)
             run = VideoRun(model, replace(request, draw=True), index, item, sink, tally)
-            _tell_frames(run)
-            if not run.shown:
+            if not (_tell_frames(run) and run.shown):
                 raise _NothingShown
     except ImageError as err:  # those of the source are told of already
         raise OutputError(str(err)) from err
@@ -198,7 +205,7 @@ def _run_to_video(model: Model, request: RunRequest, path: Path, tally: Tally) -
 
 
 class _NothingShown(Exception):
-    """No frame came out, so that what was there before stays."""
+    """No video came out, so that what was there before stays."""
 
 
 def _only_item(request: RunRequest, path: Path, kind: str) -> _Numbered:

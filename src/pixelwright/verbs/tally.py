@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from pixelwright.errors import OutputError, PixelwrightError, describe
 from pixelwright.io.sources import Item
 from pixelwright.pipeline import Done
+from pixelwright.verbs.job import read_of
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,9 @@ class Summary:
         seconds: Wall time of this run.
         failures: The first few, as (path, reason).
         frames: Frames of videos in this run, failures included.
-        faults: What was wrong with videos that were done nevertheless, the first few, as (path, reason).
+        read: Whether any picture or frame was done, in this run or an earlier one.
+        faulty: Items that were done although something was wrong with them, such as a video with damaged frames.
+        faults: What it was, the first few of this run, as (path, reason).
         pace: Of a run in real time.
         stopped: Whether a live source was ended by Ctrl-C.
     """
@@ -74,6 +78,8 @@ class Summary:
     seconds: float
     failures: tuple[tuple[str, str], ...]
     frames: int = 0
+    read: bool = True
+    faulty: int = 0
     faults: tuple[tuple[str, str], ...] = ()
     pace: Pace | None = None
     stopped: bool = False
@@ -83,9 +89,9 @@ class Summary:
         """0 all done, 1 done with failures, 3 nothing could be read, 130 a live source was stopped."""
         if self.stopped:
             return INTERRUPTED
-        if self.failed and self.failed == self.done and not self.frames:
+        if self.failed and not self.read:
             return 3
-        return 1 if self.failed or self.faults else 0
+        return 1 if self.failed or self.faulty else 0
 
 
 OnRecord = Callable[[dict[str, Any]], None]
@@ -93,22 +99,37 @@ OnProgress = Callable[[Progress], None]
 
 
 class Tally:
-    """Counts outcomes, tells whoever listens, and keeps the first failures for the closing lines."""
+    """Counts outcomes, tells whoever listens, and keeps the first failures for the closing lines.
+
+    Attributes:
+        stopped: Whether a live source was ended by Ctrl-C.
+        unheard: What a listener raised; it is no fault of an item, and ends the run.
+    """
 
     def __init__(self, on_record: OnRecord, on_progress: OnProgress) -> None:
         self.stopped = False
+        self.unheard: Exception | None = None
         self._on_record, self._on_progress = on_record, on_progress
         self._began = time.monotonic()
-        self._total = self._done = self._failed = self._earlier = 0
+        self._total = self._done = self._failed = self._faulty = self._earlier = self._read = 0
         self._frames = self._expected_frames = self._failed_frames = self._dropped = 0
         self._latencies: Counter[float] = Counter()
         self._live_seconds = 0.0
         self._failures: list[tuple[str, str]] = []
         self._faults: list[tuple[str, str]] = []
 
-    def start(self, total: int, *, done: int = 0, failed: int = 0) -> None:
-        """Tell how many items there are, and what an earlier run did."""
+    def start(self, total: int, *, done: int = 0, failed: int = 0, faulty: int = 0, read: int | None = None) -> None:
+        """Tell how many items there are, and what an earlier run did.
+
+        Args:
+            total: Items in all.
+            done: Items with a record.
+            failed: How many of them are failures.
+            faulty: How many were done although something was wrong with them.
+            read: Pictures and frames that were read; None where each item is one.
+        """
         self._total, self._done, self._earlier, self._failed = total, done, done, failed
+        self._faulty, self._read = faulty, done - failed if read is None else read
         self._show()
 
     def take(
@@ -126,11 +147,15 @@ class Tally:
             if len(self._failures) < KEPT_FAILURES:
                 self._failures.append((item.path, str(done.error)))
             self.note_unexpected(item.path, done.error)
+        self._read += read_of(record)
+        if "faults" in record:
+            self._faulty += 1
+            self._faults += [(item.path, reason) for reason in record["faults"]][: KEPT_FAILURES - len(self._faults)]
         if keep is not None:
             keep(record)
         self._done += 1
         if tell:
-            self._on_record(record)
+            self._tell(record)
         self._show()
 
     def expect_frames(self, count: int | None) -> None:
@@ -145,7 +170,7 @@ class Tally:
         if latency_ms is not None:
             self._latencies[round(latency_ms, 1)] += 1  # a camera may run for days: counts, not a list
         if tell:
-            self._on_record(record)
+            self._tell(record)
         self._show()
 
     def end_frames(self, *, dropped: int, seconds: float, live: bool) -> None:
@@ -154,18 +179,27 @@ class Tally:
         self._dropped += dropped
         self._live_seconds += seconds if live else 0.0
 
-    def note_fault(self, path: str, reasons: list[str]) -> None:
-        """Keep what was wrong with a video that was done nevertheless."""
-        self._faults += [(path, reason) for reason in reasons][: KEPT_FAILURES - len(self._faults)]
-
     def note_unexpected(self, path: str, error: Exception) -> None:
         """Log what nobody raised on purpose."""
         if not isinstance(error, PixelwrightError):
             log.error("%s: unexpected %s", path, type(error).__name__, exc_info=error)
 
+    def _tell(self, record: dict[str, Any]) -> None:
+        with self._hearing():
+            self._on_record(record)
+
     def _show(self) -> None:
         total = self._total + max(self._expected_frames, self._frames)
-        self._on_progress(Progress(self._done + self._frames, self._failed + self._failed_frames, total))
+        with self._hearing():
+            self._on_progress(Progress(self._done + self._frames, self._failed + self._failed_frames, total))
+
+    @contextmanager
+    def _hearing(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as err:
+            self.unheard = err
+            raise
 
     def _pace(self) -> Pace | None:
         count = self._latencies.total()
@@ -190,6 +224,8 @@ class Tally:
             time.monotonic() - self._began,
             tuple(self._failures),
             self._frames,
+            self._read > 0,
+            self._faulty,
             tuple(self._faults),
             self._pace(),
             self.stopped,

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
-from pixelwright.errors import ImageError, PixelwrightError, UnreadableImage, describe
+from pixelwright.errors import ImageError, UnreadableImage, describe
 from pixelwright.io.live import Newest, live_frames
 from pixelwright.io.sources import Item
 from pixelwright.io.video import Video, open_video
@@ -24,8 +24,8 @@ from pixelwright.model import Model, Opened
 from pixelwright.pipeline import Done
 from pixelwright.structures.raster import Raster
 from pixelwright.verbs.answers import answer_of, picture_of
-from pixelwright.verbs.job import stopped, to_line
-from pixelwright.verbs.outputs import DISK_TROUBLE
+from pixelwright.verbs.job import to_line
+from pixelwright.verbs.outputs import stopping_run
 from pixelwright.verbs.request import RunRequest
 from pixelwright.verbs.tally import RECORD_VERSION, Tally
 
@@ -90,7 +90,7 @@ class VideoRun:
             OutputError: The disk is full or not writable.
         """
         with ExitStack() as held:
-            video = None if self.item.is_live else held.enter_context(open_video(self.item.path))
+            video = None if self.item.is_live else held.enter_context(self._open())
             newest = self._newest(video)
             self.tally.expect_frames(_expected(video, self.request.frames))
             began_s = time.monotonic()
@@ -104,6 +104,9 @@ class VideoRun:
             dropped = newest.dropped if newest else 0
             self.tally.end_frames(dropped=dropped, seconds=seconds, live=newest is not None)
             return self._summed_up(video) | ({"dropped": dropped} if newest else {})
+
+    def _open(self) -> Video:
+        return open_video(self.item.path, max_pixels=self.model.execution.max_frame_pixels)
 
     def _newest(self, video: Video | None) -> Newest | None:
         if video is None:
@@ -130,6 +133,7 @@ class VideoRun:
 
     def _outcomes(self, frames: Iterator[Frame], video: Video | None, *, in_turn: bool) -> Generator[Done[Any, Any]]:
         if in_turn:
+            self.model.apply((), self._answer, count=1).close()  # the network is opened before the clock runs
             for frame in frames:
                 yield from self.model.apply([frame], self._answer, open_source=Frame.open, count=1)
         else:
@@ -154,9 +158,9 @@ class VideoRun:
             rate=video.rate if video else None,
             time_base=video.time_base if video else None,
             quality=self.request.quality,
-            sound_of=self.item.path if video and video.has_sound else None,
+            sound_of=video.stored if video and video.has_sound else None,
         )
-        with self._to_disk(), writer:
+        with stopping_run(self.sink.place), writer:
             try:
                 yield writer
             except KeyboardInterrupt:
@@ -192,21 +196,11 @@ class VideoRun:
 
     def _keep(self, record: dict[str, Any], frame: Frame) -> None:
         if self.sink.records is not None:
-            with self._to_disk():
+            with stopping_run(self.sink.place):
                 self.sink.records.write(to_line(record))
         self.frames += 1
         latency_ms = record.get("latency_ms") if frame.captured_s is not None else None
         self.tally.take_frame(record, latency_ms=latency_ms, tell=self.sink.records is None)
-
-    @contextmanager
-    def _to_disk(self) -> Iterator[None]:
-        """A disk that is full or closed stops the run; what else goes wrong in writing is the item's."""
-        try:
-            yield
-        except OSError as err:
-            if isinstance(err, PixelwrightError) or err.errno not in DISK_TROUBLE:
-                raise
-            raise stopped(self.sink.place, err) from err
 
     def _summed_up(self, video: Video | None) -> dict[str, Any]:
         if self.frames == 0:
@@ -214,18 +208,18 @@ class VideoRun:
         if self._failed == self.frames:
             raise UnreadableImage(self.item.path, f"none of its {self.frames} frames can be read.")
         record: dict[str, Any] = {"frames": self.frames, "failed_frames": self._failed}
-        faults = [f"{self._failed} of {self.frames} frames failed; the first: {self._first_failure}"]
-        faults = faults if self._failed else []
+        faults: list[str] = []
+        if self._failed:
+            faults.append(f"{self._failed} of {self.frames} frames failed; the first: {self._first_failure}")
         if video is not None:
             faults += video.faults
-            self._notes |= dict.fromkeys([*video.warnings, *video.faults])
+            self._notes |= dict.fromkeys(video.warnings)
             record |= {"duration_s": video.duration_s, "fps_source": float(video.rate) if video.rate else None}
             record["format"] = video.codec
         if self._size_hw is not None:
             record["size_hw"] = list(self._size_hw)
-        if faults:
-            self.tally.note_fault(self.item.path, faults)
-        return record | ({"warnings": list(self._notes)} if self._notes else {})
+        notes = {"warnings": list(self._notes), "faults": faults}
+        return record | {key: said for key, said in notes.items() if said}
 
 
 def sink_names(item: Item) -> tuple[str, str]:

@@ -15,6 +15,7 @@ import pytest
 from clips import clip, gray, packets, tone
 from pixelwright.errors import UnsupportedImage, UsageError
 from pixelwright.io import video_write
+from pixelwright.io.stored import Stored
 from pixelwright.io.video import open_video
 from pixelwright.io.video_write import VideoWriter, encodable
 from pixelwright.structures.image import Image
@@ -85,18 +86,22 @@ def test_colors_come_back() -> None:
 
 def test_sound_is_kept_packet_by_packet(tmp_path: Path) -> None:
     source = clip(tmp_path / "a.mp4", sound=True)
-    (tmp_path / "b.mp4").write_bytes(written([n / 25 for n in range(10)], sound_of=str(source), rate=Fraction(25)))
+    (tmp_path / "b.mp4").write_bytes(
+        written([n / 25 for n in range(10)], sound_of=Stored.of(source), rate=Fraction(25))
+    )
     assert packets(tmp_path / "b.mp4", "audio") == packets(source, "audio") != []
 
 
 def test_sound_ends_with_the_picture(tmp_path: Path) -> None:
     source = clip(tmp_path / "a.mp4", [50] * 50, sound=True)
-    (tmp_path / "b.mp4").write_bytes(written([n / 25 for n in range(10)], sound_of=str(source), rate=Fraction(25)))
+    (tmp_path / "b.mp4").write_bytes(
+        written([n / 25 for n in range(10)], sound_of=Stored.of(source), rate=Fraction(25))
+    )
     assert 0.3 < packets(tmp_path / "b.mp4", "audio")[-1][0] < 0.5
 
 
 def test_a_source_without_sound_gives_none(tmp_path: Path) -> None:
-    data = written([0.0], sound_of=str(clip(tmp_path / "a.mp4")))
+    data = written([0.0], sound_of=Stored.of(clip(tmp_path / "a.mp4")))
     with av.open(io.BytesIO(data)) as container:
         assert not container.streams.audio
 
@@ -111,7 +116,7 @@ def test_sound_that_has_no_place_in_the_container_is_left_out_and_said(tmp_path:
         for each in (stream, track):
             output.mux(each.encode(None))
     file = io.BytesIO()
-    writer = VideoWriter(file, ".mp4", sound_of=str(source))
+    writer = VideoWriter(file, ".mp4", sound_of=Stored.of(source))
     with writer:
         writer.write(encodable(Image(np.zeros((32, 48, 3), np.uint8))), 0.0)
     assert any("sound" in one and "left out" in one for one in writer.warnings)

@@ -124,6 +124,9 @@ def test_a_damaged_frame_is_a_failure_in_its_place(models: dict[str, Path], tmp_
     assert told[12]["error"]["message"].endswith("frame 12 at 0.480 s is damaged.")
     assert record["failed_frames"] == sum("error" in one for one in told) >= 1
     assert summary.exit_code == 1 and "frames failed; the first: frame 12" in summary.faults[0][1]
+    assert record["faults"] == [summary.faults[0][1]] and "warnings" not in record
+    again, _ = go(load(models["classify"]), source, output=tmp_path / "out", draw=True)
+    assert (again.earlier, again.faulty, again.exit_code) == (1, 1, 1)
     assert len(frames_of(tmp_path / "out" / record["output"])) == 30 - record["failed_frames"]
 
 
@@ -131,7 +134,7 @@ def test_a_truncated_video_gives_what_there_is_and_is_said_to_be_one(models: dic
     source = clip(tmp_path / "a.mp4", [250] * 40, faststart=True)
     source.write_bytes(source.read_bytes()[: source.stat().st_size * 6 // 10])
     summary, (record,) = go(load(models["classify"]), source, output=tmp_path / "out")
-    assert 0 < record["frames"] < 40 and any("cut off" in one for one in record["warnings"])
+    assert 0 < record["frames"] < 40 and any("cut off" in one for one in record["faults"])
     assert summary.exit_code == 1 and "cut off" in summary.faults[-1][1]
 
 
@@ -141,6 +144,19 @@ def test_a_video_that_cannot_be_read_stops_nobody(models: dict[str, Path], video
     assert "is no video" in records[0]["error"]["message"] and labels(records[1:]) == LABELS
     assert (summary.done, summary.failed, summary.exit_code) == (2, 1, 1)
     assert go(load(models["classify"]), tmp_path / "bad.mp4")[0].exit_code == 3
+
+
+def test_a_video_without_a_good_frame_is_nothing_read(models: dict[str, Path], tmp_path: Path) -> None:
+    source = damage(clip(tmp_path / "a.mp4", [120] * 5), *range(5))
+    summary, records = go(load(models["classify"]), source)
+    assert "none of its 5 frames can be read" in records[-1]["error"]["message"] and summary.exit_code == 3
+
+
+def test_frames_have_the_limit_that_was_asked_for(models: dict[str, Path], video: Path) -> None:
+    model = load(models["classify"], execution=Execution(max_pixels=48 * 64 - 1))
+    assert "is 64x48" in go(model, video)[1][0]["error"]["message"]
+    assert "is 64x48" in str(next(iter(model.stream(video))).error)
+    assert Execution().max_frame_pixels < Execution().max_pixels
 
 
 def test_a_killed_job_repeats_only_the_video_under_way(models: dict[str, Path], video: Path, tmp_path: Path) -> None:
@@ -174,6 +190,70 @@ def test_a_full_disk_stops_the_run_clearly(
     with pytest.raises(OutputError, match="No space left"):
         go(load(models["classify"]), video, output=tmp_path / "out", draw=True)
     assert list((tmp_path / "out" / ".partial").iterdir()) == []
+
+
+@pytest.mark.parametrize("draw", [True, False])
+def test_a_disk_that_is_full_only_as_files_are_closed_stops_the_run(
+    models: dict[str, Path], video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, draw: bool
+) -> None:
+    class Full:
+        """A file whose buffer finds no room."""
+
+        def __init__(self, file: Any) -> None:
+            self.file = file
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.file, name)
+
+        def __enter__(self) -> Any:
+            return self.file
+
+        def __exit__(self, *_: object) -> None:
+            self.file.close()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    opened = Path.open
+
+    def open_full(path: Path, *how: Any, **more: Any) -> Any:
+        file = opened(path, *how, **more)
+        return Full(file) if ".partial" in path.parts else file
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", open_full)
+        with pytest.raises(OutputError, match="No space left"):
+            go(load(models["classify"]), video, output=tmp_path / "out", draw=draw)
+    summary, records = go(load(models["classify"]), video, output=tmp_path / "out", draw=draw)
+    assert summary.exit_code == 0 and records[0]["frames"] == 6
+
+
+def test_what_a_listener_raises_is_no_fault_of_a_video(
+    models: dict[str, Path], video: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def gone(record: Any) -> None:
+        raise BrokenPipeError
+
+    model = load(models["classify"])
+    with pytest.raises(BrokenPipeError):
+        run(model, RunRequest((str(video),)), on_record=gone, on_progress=lambda progress: None)
+    request = RunRequest((str(video),), tmp_path / "out")
+    with pytest.raises(BrokenPipeError):  # in the middle of the video
+        run(model, request, on_record=gone, on_progress=lambda now: gone(now) if now.done > 2 else None)
+    assert not caplog.records
+    assert go(model, video, output=tmp_path / "out")[1][0]["frames"] == 6
+
+
+def test_a_video_that_breaks_off_in_writing_replaces_nothing(
+    models: dict[str, Path], video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out.mp4").write_bytes(b"earlier")
+    written = iter((None, None))
+
+    def fails(writer: Any, frame: Any, time_s: float) -> None:
+        next(written)
+
+    monkeypatch.setattr("pixelwright.io.video_write.VideoWriter.write", fails)
+    summary, _ = go(load(models["classify"]), video, output=tmp_path / "out.mp4")
+    assert summary.failed == 1 and (tmp_path / "out.mp4").read_bytes() == b"earlier"
 
 
 def test_an_output_file_stays_as_it_was_where_nothing_came_out(models: dict[str, Path], tmp_path: Path) -> None:
@@ -273,6 +353,7 @@ def test_a_camera_that_vanishes_keeps_what_was_finished(
     assert record["frames"] == len(told) > 0 and record["frames"] + record["dropped"] == 20
     assert "gave no more pictures" in record["error"]["message"] and summary.exit_code == 1
     assert len(frames_of(tmp_path / "out" / record["output"])) == len(told)
+    assert go(load(models["classify"]), "camera:0", output=tmp_path / "out", draw=True)[0].exit_code == 1
 
 
 def test_a_camera_that_is_silent_is_given_up(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,6 +422,11 @@ def test_stream_takes_pictures_and_videos_together(models: dict[str, Path], vide
     done = list(load(models["classify"]).stream(sources))
     assert len(done) == 9 and done[7].error is not None and "absent.mp4" in str(done[7].error)
     assert [one.result.top.label for one in done if one.result] == ["bright", *LABELS, "bright"]
+
+
+def test_a_camera_within_a_list_is_refused_in_its_place(models: dict[str, Path]) -> None:
+    (done,) = load(models["classify"]).stream(["camera:0"])
+    assert "no part of a list" in str(done.error)
 
 
 def test_stream_of_a_camera_is_in_real_time(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
