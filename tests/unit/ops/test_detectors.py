@@ -357,10 +357,31 @@ def test_a_keypoint_is_shifted_a_quarter_to_its_higher_neighbor() -> None:
     maps = np.zeros((1, 2, 5, 8), np.float32)
     maps[0, 0, 2, 3], maps[0, 0, 2, 4], maps[0, 0, 1, 3] = 0.9, 0.5, 0.4
     maps[0, 1, 0, 7], maps[0, 1, 0, 6] = 0.7, 0.3  # in a corner: not shifted
-    (found,) = heatmap({"y": maps}, output="y", input_hw=(20, 32))
+    (found,) = heatmap({"y": maps}, output="y", input_hw=(20, 32), centers="patches")
     assert found.keypoints is not None
     assert found.keypoints[0].tolist() == [near([(3.75) * 4, (2.25) * 4, 0.9]), near([7.5 * 4, 0.5 * 4, 0.7])]
     assert found.scores.tolist() == near([0.8]) and found.boxes_xyxy.tolist() == [near([15, 2, 30, 9])]
+
+
+@pytest.mark.parametrize(("centers", "place"), [("pixels", 8.5), ("corners", 2 * 31 / 7 + 0.5), ("patches", 10)])
+def test_cells_of_a_heatmap_stand_for_pixels_as_the_network_was_trained(centers: Any, place: float) -> None:
+    maps = np.zeros((1, 1, 8, 8), np.float32)
+    maps[0, 0, 2, 2] = 1
+    (found,) = heatmap({"y": maps}, output="y", input_hw=(32, 32), centers=centers)
+    assert found.keypoints is not None and found.keypoints[0].tolist() == [near([place, place, 1])]
+
+
+def test_joints_of_a_heatmap_are_where_the_paper_had_them() -> None:
+    # Its targets: a bell around the cell nearest to a quarter of the joint, whose pixels are counted at their centers.
+    places, random = np.arange(64), np.random.default_rng(0)
+    errors = []
+    for x, y in random.uniform(20, 236, (400, 2)):
+        column, row = int(x / 4 + 0.5), int(y / 4 + 0.5)
+        bell = np.exp(-((places[None] - column) ** 2 + (places[:, None] - row) ** 2) / 8)
+        (found,) = heatmap({"y": floats(bell)[None, None]}, output="y", input_hw=(256, 256))
+        assert found.keypoints is not None
+        errors.append(found.keypoints[0, 0, :2] - (x + 0.5, y + 0.5))
+    assert np.abs(np.mean(errors, axis=0)).max() < 0.2  # rounded to whole cells, but to no side
 
 
 def test_a_flat_map_gives_no_thing() -> None:
