@@ -1,15 +1,17 @@
 """ONNX files from opset 7 up: checked, upgraded, simplified, and free in batch and size where the network allows it.
 
-Here the file is only measured, in Python. Whatever parses or runs it is native code, and does so in a sandbox.
+Here only sizes and places are looked at. Whatever reads the file does so in a sandbox: native code may crash on it, and
+our own needs time and memory in proportion to what a stranger wrote.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from pixelwright.bundle.files import is_inside, path_fault
 from pixelwright.errors import DamagedModel, MissingExtra, UnsupportedModel, UsageError
@@ -18,7 +20,7 @@ from pixelwright.interop.imported import Imported, Importer
 from pixelwright.io.onnx_wire import external_locations
 
 MAX_BYTES = 2**31 - 1  # of one protobuf message, which a bundle's model is
-CONVERT = "pixelwright.interop.onnx_convert:convert"
+LOCATIONS, CONVERT = "pixelwright.interop.onnx:locations", "pixelwright.interop.onnx_convert:convert"
 
 
 def read(path: str | PathLike[str], *, outputs: Sequence[str] = (), dequantize: bool = False) -> Imported:
@@ -41,22 +43,31 @@ def read(path: str | PathLike[str], *, outputs: Sequence[str] = (), dequantize: 
     import onnx
 
     file = Path(path)
-    limits = sandbox.Limits.of(_check_files(file))
     request = {"path": str(file.resolve()), "name": str(path), "outputs": list(outputs), "dequantize": dequantize}
     with tempfile.TemporaryDirectory(prefix="pixelwright-") as place:
         folder = Path(place)
+        limits = sandbox.Limits.of(_check_files(file, folder))
         answer = sandbox.run(CONVERT, folder, request, what=str(path), limits=limits)
         model = onnx.load_model_from_string((folder / answer["model"]).read_bytes())
     size_hw = tuple(answer["size_hw"]) if answer["size_hw"] else None
     return Imported(model, labels=tuple(answer["labels"]), notes=tuple(answer["notes"]), size_hw=size_hw)
 
 
-def _check_files(file: Path) -> int:
-    """The bytes of the file with its weights, after sizes and places were checked; nothing is parsed."""
+def locations(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The job: answers with the places of weights beside the file, found without native code."""
+    del folder
+    return {"locations": external_locations(Path(request["path"]))}
+
+
+def _check_files(file: Path, folder: Path) -> int:
+    """The bytes of the file with its weights, after sizes and places were checked."""
     if not file.is_file():
         raise UsageError(f"{file}: there is no such file.")
     total = file.stat().st_size
-    for location in external_locations(file):
+    if total > MAX_BYTES:
+        raise UnsupportedModel(f"{file}: has {total / 1e9:.1f} GB; up to 2.1 GB are converted.")
+    limits = sandbox.Limits.of(total)
+    for location in sandbox.run(LOCATIONS, folder, {"path": str(file)}, what=str(file), limits=limits)["locations"]:
         if fault := path_fault(location) if location else "is empty":
             raise DamagedModel(f"{file}: keeps weights in {location!r}, which {fault}. Do not use this model.")
         weights = file.parent / PurePosixPath(location)
