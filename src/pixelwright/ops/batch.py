@@ -57,13 +57,10 @@ def prepare(image: Image, spec: InputSpec) -> Prepared:
     Raises:
         ShapeError: The contract refuses this kind of image; the sentence says why.
     """
-    # A JPEG decoded at a reduced scale stands for its full size; a crop of a picture stands for itself.
-    original_hw = image.source.upright_size_hw if image.source.scale < 1 else image.size_hw
+    original_hw, scale_xy, offset_xy = _origin(image)
     fitting = _channels(_alpha(image, spec), spec)
     if spec.depth == "8-bit":
         fitting = color.to_8_bit(fitting)
-    scale_xy = np.divide(original_hw[::-1], fitting.size_hw[::-1])
-    offset_xy = np.zeros(2)
     if spec.resize is not None:
         before_hw = fitting.size_hw
         size_hw = resample.resized_hw(original_hw, spec.resize)
@@ -71,7 +68,7 @@ def prepare(image: Image, spec: InputSpec) -> Prepared:
         scale_xy = scale_xy * np.divide(before_hw[::-1], size_hw[::-1])
         top, left = _room(size_hw, spec.resize)
         fitting = fitting.replace(pixels=_framed(pixels, top, left, spec.resize, fitting.white))
-        offset_xy = -np.array([left, top]) * scale_xy
+        offset_xy = offset_xy - np.array([left, top]) * scale_xy
     if spec.crop_hw is not None:
         top, left = _center(fitting, spec.crop_hw)
         height, width = spec.crop_hw
@@ -118,6 +115,17 @@ def stack(prepared: Sequence[Prepared]) -> npt.NDArray[Any]:
     if len(prepared) == 1:
         return prepared[0].tensor[None]
     return np.stack([one.tensor for one in prepared])
+
+
+def _origin(image: Image) -> tuple[tuple[int, int], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Size of the original that a decoded image stands for, and how its pixels lie in it: scale and offset (x, y)."""
+    source = image.source
+    if source.scale >= 1:  # also a crop, which stands for itself
+        return image.size_hw, np.ones(2), np.zeros(2)
+    height, width = source.upright_size_hw
+    # Sizes are rounded up: what is too much lies at the file's right and bottom, which may be the left and top here.
+    beyond = np.array(image.size_hw[::-1]) / source.scale - (width, height)
+    return (height, width), np.full(2, 1 / source.scale), -beyond * source.backward_xy
 
 
 def _room(size_hw: tuple[int, int], rule: Resize) -> tuple[int, int]:

@@ -81,7 +81,8 @@ class Source:
         bits: Meaningful bits a channel, as the file states them.
         page: Which page or frame this is.
         pages: How many the file has.
-        scale: 1/n where a JPEG was decoded at a reduced scale, else 1.
+        scale: Below 1 where a JPEG (n/8) or a frame of a video (1/n) was decoded at a reduced scale. Its size is
+            rounded up: the last row and column as stored may reach beyond the full one.
         stored_color: What the file stores where that is not what was read, such as `cmyk` or `palette`.
     """
 
@@ -100,6 +101,11 @@ class Source:
         """Full-resolution size after orientation: the frame of all coordinates we report."""
         height, width = self.stored_size_hw
         return (width, height) if self.orientation >= 5 else (height, width)
+
+    @property
+    def backward_xy(self) -> tuple[bool, bool]:
+        """Whether x and y of the upright image run against the axes of the file that they are."""
+        return self.orientation in (2, 3, 6, 7), self.orientation in (3, 4, 7, 8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -137,6 +137,22 @@ def test_boxes_are_those_of_the_full_size_where_a_jpeg_is_decoded_smaller(tmp_pa
         assert np.abs(np.array(row.box_xyxy) - expected).max() < 9  # half a pixel of the network's, which is 16
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_jpeg_decoded_smaller_maps_back_exactly_also_at_its_far_edges(tmp_path: Path, orientation: int) -> None:
+    resize = Resize(rule="stretch", size_hw=(151, 151))  # an eighth of 1203 pixels, rounded up: 5 of them are too much
+    frugal = load(squares(tmp_path / "s", input=InputSpec(resize=resize, reduced_decode=1.0)).path)
+    stored = scene((1160, 1160, 1192, 1192, WHITE), size_hw=(1203, 1203))  # whole blocks of eight
+    turned = PillowImage.Exif()
+    turned[0x0112] = orientation
+    PillowImage.fromarray(stored).save(tmp_path / "a.jpg", quality=100, exif=turned, subsampling=0)
+    with open_raster(tmp_path / "a.jpg") as raster:
+        rows, columns = np.nonzero(raster.read().pixels[:, :, 0] > 128)  # what is there at full scale
+        assert raster.read(at_least_hw=(151, 151)).source.scale == 1 / 8
+    (row,) = frugal(tmp_path / "a.jpg")
+    expected = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    assert row.box_xyxy == pytest.approx(expected, abs=0.01)
+
+
 def test_a_batch_answers_as_its_pictures_alone(rich: Model) -> None:
     pictures = [scene((3 * n, 2 * n, 20 + 5 * n, 30 + n, WHITE)) for n in range(1, 9)]
     alone = [rich(picture).to_dict() for picture in pictures]
@@ -274,14 +290,15 @@ RULES = st.one_of(
 
 @given(
     st.tuples(st.integers(1, 150), st.integers(1, 150)), RULES, st.integers(1, 4), st.booleans(),
-    st.lists(st.floats(0, 1), min_size=4, max_size=4),
+    st.lists(st.floats(0, 1), min_size=4, max_size=4), st.sampled_from(["", "x", "y", "xy"]),
 )  # fmt: skip
 @settings(deadline=None)
 def test_a_box_goes_into_the_tensor_and_comes_back(
-    size_hw: tuple[int, int], rule: Resize, reduced: int, cropped: bool, parts: list[float]
+    size_hw: tuple[int, int], rule: Resize, reduced: int, cropped: bool, parts: list[float], backward: str
 ) -> None:
     decoded_hw = tuple(-(-side // reduced) for side in size_hw)
-    source = Source("file", stored_size_hw=size_hw, scale=1 / reduced)
+    orientation = {"": 1, "x": 2, "xy": 3, "y": 4}[backward]
+    source = Source("file", stored_size_hw=size_hw, orientation=orientation, scale=1 / reduced)
     crop_hw = (min(rule.size_hw), min(rule.size_hw)) if cropped and rule.rule == "shorter" else None
     spec = InputSpec(resize=rule, crop_hw=crop_hw)
     prepared = batch.prepare(Image(np.zeros((*decoded_hw, 3), np.uint8), source=source), spec)
@@ -302,7 +319,10 @@ def test_a_box_goes_into_the_tensor_and_comes_back(
         moved = -np.array([(made_hw[axis] - crop_hw[axis]) // 2 for axis in (1, 0)])
     elif rule.align == "corner":
         moved = np.zeros(2)
-    inside = box.reshape(2, 2) * np.divide(made_hw[::-1], size_hw[::-1]) + moved
+    # The decoded picture is as many whole pixels as cover it; what is too much is where the file ends.
+    covered = np.array(decoded_hw[::-1]) * reduced
+    before = (covered - size_hw[::-1]) * ["x" in backward, "y" in backward]
+    inside = (box.reshape(2, 2) + before) * np.divide(made_hw[::-1], covered) + moved
     back = prepared.placement.to_original(inside.astype(np.float32)).ravel()
     assert np.abs(back - box).max() < 1e-3 * max(1, max(size_hw) / max(made_hw) / 20)
 
