@@ -496,6 +496,39 @@ def test_what_is_no_number_is_refused(name: str, output: str, value: float) -> N
         run(name, outputs)
 
 
+@pytest.mark.parametrize("name", [name for name, (outputs, _) in SOUND.items() if len(outputs) > 1])
+def test_outputs_for_different_numbers_of_images_are_refused(name: str) -> None:
+    for output, values in SOUND[name][0].items():
+        for changed in (values[:1], np.concatenate((values, values))):
+            with pytest.raises(ShapeError):
+                run(name, {**SOUND[name][0], output: changed})
+
+
+@pytest.mark.parametrize(
+    ("name", "output"), [(name, output) for name, output in DAMAGED if SOUND[name][0][output].ndim == 4]
+)
+def test_maps_of_no_size_are_refused(name: str, output: str) -> None:
+    for axis in (0, 2, 3):
+        shape = list(SOUND[name][0][output].shape)
+        shape[axis] = 0
+        with pytest.raises(ShapeError, match="got shape"):
+            run(name, {**SOUND[name][0], output: np.zeros(shape)})
+    with pytest.raises(ShapeError, match="got shape"):
+        run("heatmap", {"y": np.zeros((1, 0, 4, 4))})
+
+
+@pytest.mark.parametrize(("name", "output"), DAMAGED)
+@pytest.mark.parametrize("value", [1e38, -1e38])
+def test_numbers_beyond_all_measure_do_no_harm(name: str, output: str, value: float) -> None:
+    outputs = {key: values.copy() for key, values in SOUND[name][0].items()}
+    outputs[output][1].flat[::2] = value
+    try:
+        made = run(name, outputs)
+    except RuntimeFailure:  # no probabilities
+        return
+    assert all(np.isfinite(one.boxes_xyxy).all() for one in made)
+
+
 @pytest.mark.parametrize(("name", "output"), DAMAGED)
 def test_another_number_of_dimensions_is_refused(name: str, output: str) -> None:
     outputs = {**SOUND[name][0], output: SOUND[name][0][output][..., None]}

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from pixelwright.errors import ShapeError
 from pixelwright.ops.decoders.decoder import Candidates, Decoder, Outputs
 from pixelwright.ops.decoders.keypoints import one_class, things_of
 from pixelwright.ops.decoders.proposals import Floats, numbers, probabilities
@@ -55,6 +56,8 @@ def heatmap(
         RuntimeFailure: It holds NaN or infinity.
     """
     maps = numbers(outputs, output, 4, "(N, K, h, w) maps")
+    if not maps.shape[1]:
+        raise ShapeError(f"output {output!r}: expected (N, K, h, w) maps, got shape {maps.shape}.")
     if activation == "sigmoid":
         maps = probabilities(maps, output, "sigmoid")
     return [things_of(_peaks(one, input_hw, centers)[None], certain, threshold) for one in maps]

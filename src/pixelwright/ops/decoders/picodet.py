@@ -22,6 +22,7 @@ from pixelwright.ops.decoders.proposals import (
     PerBox,
     Strides,
     cells,
+    check_batch,
     check_count,
     levels,
     numbers,
@@ -74,6 +75,7 @@ def picodet(  # noqa: PLR0913 (what a bundle writes is flat, and each is given b
     for score_name, box_name, stride, map_hw in zip(scores, boxes, strides, maps, strict=True):
         chances = probabilities(numbers(outputs, score_name, 3, "(N, A, K) scores"), score_name, activation)
         logits = numbers(outputs, box_name, 3, "(N, A, 4 * bins) distances")
+        check_batch({score_name: chances, box_name: logits})
         for name, values in ((score_name, chances), (box_name, logits)):
             check_count(values.shape[1], map_hw[0] * map_hw[1], name, input_hw, f"cells of {stride} pixels")
         if logits.shape[2] % 4 or not logits.shape[2]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import numpy as np
@@ -23,33 +25,40 @@ OutputName = Annotated[str, Meta(min_length=1, max_length=500)]
 OutputNames = Annotated[tuple[OutputName, ...], Meta(max_length=16)]
 Background = Annotated[int, Meta(ge=0, le=100)]
 
+MAPS = 4  # dimensions of maps
 SLACK = 1e-3  # a probability may be that far outside 0..1 by rounding
+LARGEST = 1e20  # values are cut down to this: far beyond every picture, and no product of it with a parameter overflows
 MOST_EXPONENT = 30.0  # exp of it is beyond every picture and still far from infinity
 
 
 def numbers(outputs: Outputs, name: str, rank: int, what: str) -> Floats:
-    """An output as float32, of the rank its meaning needs.
+    """An output as float32, of the rank its meaning needs, no value beyond `LARGEST`.
 
     Raises:
-        ShapeError: It has another number of dimensions.
+        ShapeError: It has another number of dimensions, or maps of no size.
         RuntimeFailure: It holds NaN or infinity.
     """
     array = output_of(outputs, name, rank, what).astype(np.float32, copy=False)
-    check_numbers(array, name)
-    return array
-
-
-def check_numbers(array: Floats, name: str) -> None:
-    """Refuse what is no number.
-
-    Raises:
-        RuntimeFailure: Something is NaN or infinity.
-    """
-    if not np.isfinite(array).all():
+    if rank == MAPS and 0 in (len(array), *array.shape[2:]):
+        raise ShapeError(f"output {name!r}: expected {what}, got shape {array.shape}.")
+    low, high = float(array.min(initial=0)), float(array.max(initial=0))
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise RuntimeFailure(
             f"output {name!r}: the model made values that are not finite, so nothing can be found by them. "
             "Try another runtime or precision (--runtime, --precision)."
         )
+    return array if -LARGEST <= low <= high <= LARGEST else np.clip(array, -LARGEST, LARGEST)
+
+
+def check_batch(arrays: Mapping[str, Floats]) -> None:
+    """Refuse outputs, by name, of different numbers of images.
+
+    Raises:
+        ShapeError: Naming them.
+    """
+    if len({len(array) for array in arrays.values()}) > 1:
+        shapes = ", ".join(f"{name!r} {array.shape}" for name, array in arrays.items())
+        raise ShapeError(f"outputs for different numbers of images: {shapes}. Correct the decoder's parameters.")
 
 
 def check_last(array: Floats, name: str, size: int, what: str) -> None:

@@ -23,6 +23,7 @@ from pixelwright.ops.decoders.proposals import (
     PerBox,
     Strides,
     cells,
+    check_batch,
     check_count,
     check_last,
     exp,
@@ -94,6 +95,7 @@ def ssd(  # noqa: PLR0913 (what a bundle writes is flat, and each is given by na
     offsets = numbers(outputs, boxes, 3, "(N, A, 4) offsets")
     all_scores = numbers(outputs, scores, 3, "(N, A, K) scores")
     check_last(offsets, boxes, 4, "(N, A, 4) offsets")
+    check_batch({boxes: offsets, scores: all_scores})
     shapes = _shapes(strides, sizes, ratios)
     maps = levels(input_hw, tuple(strides))
     count = sum(height * width * len(one) for (height, width), one in zip(maps, shapes, strict=True))

@@ -26,6 +26,7 @@ from pixelwright.ops.decoders.proposals import (
     Strides,
     Unit,
     cells,
+    check_batch,
     check_count,
     exp,
     in_pixels,
@@ -83,6 +84,8 @@ def yolo_anchor_free(  # noqa: PLR0913 (what a bundle writes is flat, and each i
         table = table.transpose(0, 2, 1)
     bases = None if prototypes is None else numbers(outputs, prototypes, 4, "(N, M, h, w) prototypes")
     weights = 0 if bases is None else bases.shape[1]
+    if bases is not None and prototypes is not None:
+        check_batch({output: table, prototypes: bases})
     first = BOX + objectness
     last = table.shape[2] - weights - 3 * keypoints
     if last <= first:
@@ -121,7 +124,7 @@ def _points(values: Floats, input_hw: tuple[int, int], unit: Unit, output: str) 
 
 def _masks(weights: Floats, bases: Floats, rows: Rows) -> Floats:
     """Logits of the masks of some rows: prototypes, each with its weight, summed."""
-    return (weights[rows] @ bases.reshape(len(bases), -1)).reshape(len(rows), *bases.shape[1:])
+    return np.tensordot(weights[rows], bases, axes=1)
 
 
 def _class_count(tensors: Mapping[str, TensorSpec], parameters: Mapping[str, Any]) -> int | None:
