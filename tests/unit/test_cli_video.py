@@ -118,3 +118,23 @@ def test_standard_output_on_a_full_disk_is_a_sentence_and_exit_code_4(
     monkeypatch.setattr("pixelwright.cli._give_up_stdout", lambda: None)
     assert classify("clip.mp4", "--json") == 4
     assert capsys.readouterr().err.startswith("pixelwright: cannot write the output: No space left on device.")
+
+
+def test_a_folder_on_a_disk_that_is_read_only_is_a_sentence_and_exit_code_4(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Path.open
+
+    def open_closed(path: Path, *how: Any, **more: Any) -> Any:
+        if path.suffix == ".part":
+            raise OSError(errno.EROFS, "Read-only file system")
+        return opened(path, *how, **more)
+
+    def unlink(path: Path, **how: Any) -> None:  # which refuses even what is not there
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", open_closed)
+        patch.setattr(Path, "unlink", unlink)
+        assert classify("clip.mp4", "-o", "out.mp4") == 4
+    assert capsys.readouterr().err == "pixelwright: out.mp4: cannot be written: Read-only file system.\n"

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,7 +43,8 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         raise ImageError(path, f"cannot be written: {_reason(err, path)}") from err
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # of a disk that cannot be written to either; the first error is the one to tell
+                temporary.unlink(missing_ok=True)
 
 
 def _reason(err: OSError, path: Path) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
+from itertools import dropwhile
 from threading import Condition, Event, Thread
 from typing import Any
 
@@ -81,7 +82,8 @@ def live_frames(path: str) -> Generator[Frame]:
         yield from camera_frames(path)
         return
     with open_stream(address, path=path, timeout_s=SILENT_SECONDS) as video:
-        yield from video.frames()
+        # Who joins a stream between two key frames gets no whole picture at first; that is no damage.
+        yield from dropwhile(lambda frame: frame.error is not None, video.frames())
         if video.faults:
             raise ImageError(path, f"the stream broke off: it {video.faults[0].partition(';')[0]}.")
 

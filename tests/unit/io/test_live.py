@@ -8,13 +8,14 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
-from clips import clip
+from clips import clip, gray
 from pixelwright.errors import ImageError
 from pixelwright.io import live
-from pixelwright.io.live import Newest, camera_address, camera_frames
+from pixelwright.io.live import Newest, camera_address, camera_frames, live_frames
 from pixelwright.io.sources import list_images
 from pixelwright.io.video import open_video
 from pixelwright.io.video_frame import Frame, FrameRef
@@ -73,6 +74,23 @@ def test_cameras_and_streams_are_live_sources() -> None:
         "camera_http_-host-x.m3u8",
     ]
     assert [camera_address(item.path) for item in items] == [0, "/dev/video0", "rtsp://host/a", "http://host/x.m3u8"]
+
+
+def test_a_stream_begins_with_its_first_whole_picture(tmp_path: Path) -> None:
+    whole, joined = tmp_path / "whole.ts", tmp_path / "joined.ts"
+    with av.open(str(whole), "w", format="mpegts") as output:
+        stream = output.add_stream("libx264", rate=25, options={"g": "10", "sc_threshold": "0"})
+        stream.height, stream.width = 48, 64
+        for number in range(30):
+            frame = av.VideoFrame.from_ndarray(np.roll(gray(100, (48, 64)), number, axis=1), format="rgb24")
+            frame.pts = number
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    with av.open(str(whole)) as container:
+        places = [packet.pos for packet in container.demux(video=0) if packet.size]
+    joined.write_bytes(whole.read_bytes()[places[4] :])
+    frames = list(live_frames(f"camera:file://{joined.as_posix()}"))
+    assert frames[0].ref.number > 0 and len(frames) == 20 and not any(frame.error for frame in frames)
 
 
 def made(count: int, *, before: Event | None = None, fault: Exception | None = None) -> Generator[Frame]:

@@ -316,8 +316,9 @@ def test_videos_in_tars_and_their_sound_are_read_too(models: dict[str, Path], vi
 
 
 def test_in_real_time_each_record_has_its_latency(models: dict[str, Path], video: Path) -> None:
+    began_s = time.monotonic()
     summary, records = go(load(models["classify"]), video, realtime=True)
-    assert all(0 <= record["latency_ms"] < 2000 for record in records)
+    assert all(0 < record["latency_ms"] <= (time.monotonic() - began_s) * 1000 for record in records)
     pace = summary.pace
     assert pace is not None and pace.frames == len(records) and pace.frames + pace.dropped == 6
     assert 0 < pace.median_ms <= pace.p95_ms and pace.fps > 0
@@ -367,10 +368,10 @@ def test_a_camera_that_is_silent_is_given_up(models: dict[str, Path], monkeypatc
             return False, None
 
     monkeypatch.setattr(live, "open_capture", lambda address: Silent(3))
-    monkeypatch.setattr(live, "SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(live, "SILENT_SECONDS", 0.5)  # more than a thread of a loaded machine may have to wait
     monkeypatch.setattr(live, "_JOIN_SECONDS", 0.01)
     summary, records = go(load(models["classify"]), "camera:0")
-    assert "gave no picture for 0.1 seconds" in records[-1]["error"]["message"]
+    assert "gave no picture for 0.5 seconds" in records[-1]["error"]["message"]
     assert set(labels(records)) == {"bright"} and summary.exit_code == 1
     hanging.set()
 
@@ -414,7 +415,7 @@ def test_stream_gives_one_outcome_a_frame_with_number_and_time(models: dict[str,
     model = load(models["classify"])
     done = list(model.stream(video))
     assert [one.item for one in done] == [FrameRef(str(video), n, n / 25) for n in range(6)]
-    assert [one.result.top.label for one in done] == LABELS
+    assert [one.result.top.label for one in done if one.result] == LABELS
 
 
 def test_stream_takes_pictures_and_videos_together(models: dict[str, Path], video: Path) -> None:
