@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from os import PathLike
@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # what speaks with the network is loaded only by who pulls
 CATALOG = Path(__file__).with_name("hub.toml")
 
 # Raise it whenever importers or assembly make a better bundle of the same file: pulled models are then converted anew.
-CONVERSION = 1
+CONVERSION = 2
 
 EXTRA = "convert"
 
@@ -100,7 +100,13 @@ def locate(model: str | PathLike[str]) -> Path:
     raise UnknownName("model", name, (*names(), *entries()))
 
 
-def pull(name: str, *, mirror: AnyMirror | None = None, on_transfer: OnTransfer | None = None) -> ModelBundle:
+def pull(
+    name: str,
+    *,
+    mirror: AnyMirror | None = None,
+    on_transfer: OnTransfer | None = None,
+    accept: Callable[[ModelBundle], None] | None = None,
+) -> ModelBundle:
     """A third-party model in the cache: fetched, converted and verified if it was not there yet.
 
     It may be stopped at any moment and called again, also by several processes at once.
@@ -110,6 +116,7 @@ def pull(name: str, *, mirror: AnyMirror | None = None, on_transfer: OnTransfer 
         mirror: A folder in which its files are looked for, or an https address to ask for them; None takes
             PIXELWRIGHT_MIRROR, else the addresses in `hub.toml`.
         on_transfer: Called as bytes come over the network.
+        accept: The last word on a bundle before it gets its place: it raises where something is wrong.
 
     Raises:
         UnknownName: There is no such model.
@@ -132,7 +139,7 @@ def pull(name: str, *, mirror: AnyMirror | None = None, on_transfer: OnTransfer 
                 acquire(file, _root() / "files", model=name, mirror=mirror, on_transfer=on_transfer)
                 for file in wanted.files
             ]
-            bundle = _convert(name, wanted, files, folder)
+            bundle = _convert(name, wanted, files, folder, accept)
         _sweep(folder)
     return bundle
 
@@ -208,24 +215,23 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _convert(name: str, wanted: Entry, files: Sequence[Path], folder: Path) -> ModelBundle:
-    from pixelwright.interop.assemble import assemble
+def _convert(
+    name: str, wanted: Entry, files: Sequence[Path], folder: Path, accept: Callable[[ModelBundle], None] | None
+) -> ModelBundle:
+    from pixelwright.interop.assemble import Plan, build
+    from pixelwright.interop.reading import read
 
     (number,) = (number for number, file in enumerate(wanted.files) if file.role == "model")
     source = wanted.files[number]
-    imported = _importer(files[number]).read(
-        files[number], outputs=tuple(wanted.draft.outputs), dequantize=wanted.draft.dequantize
+    imported = read(
+        _importer(files[number]),
+        files[number],
+        outputs=tuple(wanted.draft.outputs),
+        dequantize=wanted.draft.dequantize,
     )
-    return assemble(
-        imported,
-        wanted.draft,
-        folder,
-        name=name,
-        labels=_labels(wanted, files),
-        provenance=Provenance(toolkit=f"pixelwright {__version__}", source_url=source.url, source_sha256=source.sha256),
-        reference=wanted.reference,
-        replace=True,
-    )
+    provenance = Provenance(f"pixelwright {__version__}", source_url=source.url, source_sha256=source.sha256)
+    plan = Plan(imported, wanted.draft, name, provenance, _labels(wanted, files), wanted.reference)
+    return build(plan, folder, accept=accept, replace=True).bundle
 
 
 def _importer(path: Path) -> Importer:
@@ -243,11 +249,13 @@ def _importer(path: Path) -> Importer:
 
 def _labels(wanted: Entry, files: Sequence[Path]) -> tuple[str, ...]:
     """The lines of the label file that are labels; empty where the entry has none."""
+    from pixelwright.interop.labels import label_lines
+
     for file, path in zip(wanted.files, files, strict=True):
         if file.role == "labels":
-            lines = path.read_text(encoding="utf-8").splitlines()[wanted.skip_labels :]
+            lines = label_lines(path.read_text(encoding="utf-8"))[wanted.skip_labels :]
             count = len(lines) if wanted.count_labels is None else wanted.count_labels
             if len(lines) < count:
                 raise DamagedModel(f"{path}: {len(lines)} labels, expected {count}. Report it: hub.toml is wrong.")
-            return tuple(line.strip() for line in lines[:count])
+            return tuple(lines[:count])
     return ()

@@ -56,6 +56,18 @@ def test_nothing_heavy_loads_before_it_is_needed(statement: str) -> None:
     assert sorted(set(HEAVY) & loaded) == []
 
 
+def test_onnx_runtime_is_imported_in_one_place_with_its_telemetry_off() -> None:
+    users = {path for path in PACKAGE.rglob("*.py") if "onnxruntime" in set(_imported(path))}
+    assert users == {PACKAGE / "runtimes" / "onnx.py"}
+    check = (
+        "import os; os.environ.pop('ORT_DISABLE_TELEMETRY', None)\n"
+        "from pixelwright.runtimes.onnx import library\n"
+        "library(); print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+
+
 def test_importing_the_package_loads_nothing_but_the_standard_library() -> None:
     foreign = _modules_after("import pixelwright") - _modules_after("pass") - set(sys.stdlib_module_names)
     assert foreign <= {"pixelwright"}

@@ -85,7 +85,7 @@ def test_a_pulled_model_is_a_verified_bundle_that_says_where_it_comes_from(mirro
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Converting makes a bundle of its own at once; where bundles are kept is all that matters."""
 
-    def convert(name: str, wanted: object, files: object, folder: Path) -> ModelBundle:
+    def convert(name: str, wanted: object, files: object, folder: Path, accept: object) -> ModelBundle:
         made = tmp_path / "quick" / name
         if not made.exists():
             made.parent.mkdir(exist_ok=True)

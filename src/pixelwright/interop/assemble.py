@@ -113,21 +113,6 @@ def build(
     return Built(bundle, (*notes, *measured.notes))
 
 
-def assemble(  # noqa: PLR0913 - what `Plan` holds, one by one, for callers that need no notes
-    imported: Imported,
-    draft: Draft,
-    target: AnyPath,
-    *,
-    name: str,
-    provenance: Provenance,
-    labels: tuple[str, ...] = (),
-    reference: Reference | None = None,
-    replace: bool = False,
-) -> ModelBundle:
-    """Like `build`, for callers that need the bundle alone."""
-    return build(Plan(imported, draft, name, provenance, labels, reference), target, replace=replace).bundle
-
-
 @contextmanager
 def _spoken_of(aside: Path, target: Path) -> Iterator[None]:
     """Errors about the folder aside speak of the one that was asked for."""

@@ -16,7 +16,7 @@ from pixelwright import registry
 from pixelwright.errors import RuntimeFailure
 from pixelwright.interop import sandbox
 from pixelwright.runtimes.choose import REFERENCE
-from pixelwright.runtimes.parity import difference
+from pixelwright.runtimes.parity import CHOSEN, difference
 from pixelwright.runtimes.probe import Case, read_probe, write_probe
 from pixelwright.runtimes.protocol import Array, Graph, Runtime
 from pixelwright.structures.spec import Parity, Precision, TensorSpec
@@ -33,7 +33,7 @@ TOLERANCES: Mapping[tuple[str, str], float] = MappingProxyType(
 # layers move it on: ten steps. The processor matters too: without VNNI some sums of products saturate.
 ROUNDED_TOLERANCE = 0.04
 # Class numbers that a network has chosen itself: the difference of two numbers says nothing, the share of others does.
-CHOSEN, CHOSEN_METRIC, MOST_OTHERS = ("int32", "int64"), "share of other values", 0.02
+MOST_OTHERS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,19 +143,15 @@ def _row(where: tuple[str, Precision], reference: Sequence[Case], cases: Sequenc
     largest = min(max(difference(wanted, got) for wanted, got in pairs), 1e12)
     tolerance = max(TOLERANCES[where], ROUNDED_TOLERANCE if rounded else 0.0)
     row = Parity(*where, sum(len(next(iter(case.inputs.values()))) for case in reference), largest, tolerance)
-    chosen = [
-        float(np.mean(array != got[name]))
+    shares = [
+        difference({name: array}, got)
         for wanted, got in pairs
         for name, array in wanted.items()
-        if array.dtype.name in CHOSEN and array.shape == got[name].shape
+        if array.dtype.name in CHOSEN
     ]
-    if not chosen:
-        return row
-    if len(chosen) < sum(len(wanted) for wanted, _ in pairs):  # one number for all: the measured outputs have to hold
-        return msgspec.structs.replace(row, metric=CHOSEN_METRIC, metric_delta=max(chosen))
-    others = max(chosen)
-    allowed = max(tolerance, 1.0 if others <= MOST_OTHERS else 0.0)
-    return msgspec.structs.replace(row, tolerance=allowed, metric=CHOSEN_METRIC, metric_delta=others)
+    if len(shares) == sum(len(wanted) for wanted, _ in pairs):  # nothing but class numbers
+        return msgspec.structs.replace(row, tolerance=max(tolerance, MOST_OTHERS))
+    return row
 
 
 def answer(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:

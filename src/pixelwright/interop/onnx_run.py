@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 
 from pixelwright.errors import RuntimeFailure
+from pixelwright.runtimes.onnx import library
 from pixelwright.runtimes.parity import difference
 from pixelwright.runtimes.protocol import Array, one_line
 
@@ -83,12 +84,10 @@ def simplify(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
     Raises:
         RuntimeFailure: ONNX Runtime cannot open it.
     """
-    import onnxruntime
-
     path, simple = folder / "trial.onnx", folder / "simple.onnx"
     path.write_bytes(model.SerializeToString())
     options = _options()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.graph_optimization_level = library().GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(simple)
     try:
         _session(path, options)
@@ -98,9 +97,7 @@ def simplify(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
 
 
 def _options() -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
+    options = library().SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = min(THREADS, os.cpu_count() or 1)
     options.enable_cpu_mem_arena = False  # which grows by doubling, beyond what is needed
@@ -109,6 +106,4 @@ def _options() -> Any:
 
 
 def _session(path: Path, options: Any) -> Any:
-    import onnxruntime
-
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    return library().InferenceSession(path, options, providers=["CPUExecutionProvider"], enable_fallback=0)

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from pixelwright.errors import DamagedModel
 
 MAX_DEPTH = 200  # messages within messages; real models stay under 20
-MAX_MESSAGES = 5_000_000  # a model of 100,000 nodes has about a million
+MAX_MESSAGES = 2_000_000  # a model of 100,000 nodes has about a million
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 LOCATION = "location"
@@ -68,9 +68,8 @@ def _walk(buffer: Buffer, size: int) -> set[str]:
     has_graph, messages = False, 0
     while todo:
         kind, start, end, depth = todo.pop()
-        messages += 1
-        if depth > MAX_DEPTH or messages > MAX_MESSAGES:
-            raise _DamageError(f"more than {MAX_DEPTH} levels or {MAX_MESSAGES} parts")
+        if depth > MAX_DEPTH:
+            raise _DamageError(f"more than {MAX_DEPTH} levels")
         if kind == "tensor":
             found |= _tensor_locations(buffer, start, end)
             continue
@@ -80,6 +79,9 @@ def _walk(buffer: Buffer, size: int) -> set[str]:
                 if wire != BYTES:
                     raise _DamageError(f"field {number} of a {kind} at byte {begin} is no message")
                 has_graph |= kind == "model" and number == MODEL_GRAPH
+                messages += 1
+                if messages > MAX_MESSAGES:  # counted as they are put aside: that is what takes memory
+                    raise _DamageError(f"more than {MAX_MESSAGES} parts")
                 todo.append((inner[number], begin, stop, depth + 1))
     if not has_graph:
         raise _DamageError("it holds no graph")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,8 +60,7 @@ class OnnxRuntime:
         """The graph of an ONNX file (see `protocol.Runtime.open`)."""
         if reason := self.available(precision):
             raise RuntimeFailure(f"{reason}.")
-        import onnxruntime
-
+        onnxruntime = library()
         session = _open_session(onnxruntime, path, threads, device)
         try:
             inputs, outputs = (_tensors(path, side) for side in (session.get_inputs(), session.get_outputs()))
@@ -91,6 +91,17 @@ class OnnxGraph:
             shapes = {name: feed.shape for name, feed in checked.items()}
             raise RuntimeFailure(f"{self.path}: ONNX Runtime failed on {shapes}: {one_line(err)}") from err
         return dict(zip(names, made, strict=True))
+
+
+def library() -> Any:
+    """The package onnxruntime, with its telemetry off: it would keep an id of the machine and a log of events on disk.
+
+    Every import of it goes through here, as it looks at the environment once, when it is loaded.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
 
 
 def has_cuda() -> bool:

@@ -147,7 +147,9 @@ def to_pull(names: Sequence[str], *, all_models: bool, task: str | None) -> list
 
 def pull_model(name: str, *, mirror: AnyModel | None = None, on_transfer: OnTransfer | None = None) -> Pulled:
     """A model in the cache; see `hub.pull` for what it raises."""
-    return Pulled(name, hub.pull(name, mirror=mirror, on_transfer=on_transfer))
+    from pixelwright.verbs.convert import try_out
+
+    return Pulled(name, hub.pull(name, mirror=mirror, on_transfer=on_transfer, accept=try_out))
 
 
 def remove_model(name: str) -> int:
@@ -246,9 +248,7 @@ def list_text(rows: Sequence[ModelRow]) -> str:
 def pull_text(rows: Sequence[Pulled]) -> str:
     """A line for each model that is here now, with whether its terms allow commerce."""
     here = [(row.name, row.bundle) for row in rows if row.bundle is not None]
-    lines = [
-        f"{name}: ready, commercial use: {bundle.spec.license.commercial}, {bundle.path}" for name, bundle in here
-    ]
+    lines = [f"{name}: ready, commercial use: {bundle.spec.license.commercial}, {bundle.path}" for name, bundle in here]
     if len(rows) > 1:
         lines.append(f"{len(here)} of {len(rows)} models are here.")
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from pixelwright.errors import DamagedModel
+from pixelwright.io import onnx_wire
 from pixelwright.io.onnx_wire import MAX_DEPTH, external_locations
 
 
@@ -153,6 +154,13 @@ def test_any_bytes_give_an_answer_or_a_sentence(tmp_path_factory: pytest.TempPat
         assert locations(tmp_path_factory.getbasetemp(), raw) == sorted(locations(tmp_path_factory.getbasetemp(), raw))
     except DamagedModel as err:
         assert "m.onnx" in str(err)
+
+
+def test_parts_are_counted_before_they_take_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_wire, "MAX_MESSAGES", 1000)
+    nodes = [helper.make_node("Relu", ["a"], ["b"])] * 1001
+    with pytest.raises(DamagedModel, match="more than 1000 parts"):
+        locations(tmp_path, helper.make_model(graph(nodes=nodes)).SerializeToString())
 
 
 def test_tensors_are_skipped_not_read(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def out(*values: float) -> dict[str, np.ndarray]:
         (out(1, 2), out(1), math.inf),
         (out(1, 2), {}, math.inf),
         ({}, {}, math.inf),
+        ({"out": np.array([5, 5, 9, 9])}, {"out": np.array([5, 6, 9, 0])}, 0.5),  # two of four classes
         ({"out": np.array([250], np.uint8)}, {"out": np.array([255], np.uint8)}, 0.02),
     ],
 )

@@ -11,6 +11,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper
 
+from pixelwright.runtimes.onnx import library
+
 PICTURES = 2
 TOLERANCE = 1e-2  # of the largest value: batches differ by rounding, a wrong shape by everything
 INTEGERS_ALIKE = 0.98
@@ -20,8 +22,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 def takes_batches(model: onnx.ModelProto) -> bool:
     """Whether two pictures in one run give what each gives alone, on noise, in ONNX Runtime."""
-    import onnxruntime
-
+    onnxruntime = library()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     quiet = onnxruntime.RunOptions()
