@@ -41,7 +41,7 @@ def classes(result: LabelMap | Detections, size_hw: tuple[int, int], *, highest:
         highest: The largest value there might be in other pictures of the same kind; it decides on 8 or 16 bits.
     """
     if isinstance(result, LabelMap):
-        return _smallest(result.ids, highest)
+        return _smallest(result.ids, max(highest, result.void_id or 0))
     return _smallest(_painted(result, size_hw, result.class_ids + 1), highest)
 
 
@@ -51,10 +51,13 @@ def instances(result: Detections, size_hw: tuple[int, int]) -> Ids:
 
 
 def _painted(result: Detections, size_hw: tuple[int, int], values: npt.NDArray[np.integer]) -> npt.NDArray[np.uint16]:
-    canvas = np.zeros(size_hw, np.uint16)
+    canvas = np.zeros(size_hw, np.uint16, order="F")
+    columns = canvas.T.reshape(-1)  # the same pixels one after another, as runs count them
     for row in reversed(range(min(len(result), MOST_THINGS))):
         if result.masks is not None:
-            canvas[result.masks[row]] = values[row]
+            bounds = np.cumsum(result.masks.runs[row], dtype=np.int64).tolist()
+            for start, stop in zip(bounds[::2], bounds[1::2], strict=False):  # perhaps the last run is outside
+                columns[start:stop] = values[row]
         else:
             corners = np.floor(result.boxes_xyxy[row] + 0.5)
             left, top, right, bottom = np.clip(corners, 0, [*size_hw[::-1]] * 2).astype(int)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image as PillowImage
 
 from found import LABELS, SIZE_HW, boxes, found, record, regions, things
 from pixelwright.data import masks
 from pixelwright.structures.detections import Detections
 from pixelwright.structures.label_map import LabelMap
+from pixelwright.structures.masks import Masks
 
 
 def read(path: Path) -> tuple[np.ndarray, str]:
@@ -63,3 +67,20 @@ def test_the_palette_is_the_one_of_voc() -> None:
     ]  # fmt: skip
     assert colors[255].tolist() == [224, 224, 192] and len(np.unique(colors, axis=0)) == 256
     assert len(LABELS) == 3
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(1, 9))))
+def test_masks_are_painted_from_their_runs(inside: np.ndarray) -> None:
+    count, *sides = inside.shape
+    size_hw = (sides[0], sides[1])
+    result = boxes(*[(0, 0, 1, 1)] * count, scores=[0.5] * count, masks=Masks.of(list(inside), size_hw))
+    best_first = np.concatenate((inside, np.ones((1, *size_hw), bool))).argmax(axis=0)
+    assert np.array_equal(masks.instances(result, size_hw), np.where(best_first < count, best_first + 1, 0))
+
+
+def test_void_beyond_a_byte_makes_every_picture_one_of_16_bits(tmp_path: Path) -> None:
+    labels = tuple(map(str, range(256)))
+    maps = [LabelMap(np.full((2, 3), value, np.uint16), labels, void_id=256) for value in (0, 256)]
+    rows = [record(index, f"{index}.png", one) for index, one in enumerate(maps)]
+    masks.write(found(rows, LabelMap, labels=labels), tmp_path)
+    assert [read(tmp_path / f"masks/classes/{index}.png")[0].dtype for index in (0, 1)] == [np.uint16] * 2
