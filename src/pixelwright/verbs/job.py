@@ -98,7 +98,7 @@ class Job:
         """Take note of a record that stands in a shard."""
         self.done += 1
         self.failed += "error" in record
-        self.faulty += "faults" in record
+        self.faulty += is_faulty(record)
         self.read += read_of(record)
 
     def check_complete(self) -> None:
@@ -148,6 +148,11 @@ def read_of(record: dict[str, Any]) -> int:
     if "frames" in record:
         return record["frames"] - record["failed_frames"]
     return int("error" not in record)
+
+
+def is_faulty(record: dict[str, Any]) -> bool:
+    """Whether an item was done although something was wrong with it."""
+    return "faults" in record and "error" not in record
 
 
 @contextmanager
@@ -220,10 +225,11 @@ def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> int:
     return count
 
 
-def stopped(path: Path, err: OSError) -> OutputError:
+def stopped(path: Path, err: OSError, *, in_job: bool = True) -> OutputError:
     """What to raise where the disk is full or not writable."""
     kept = "What was finished is kept; mend that and run the same command again."
-    return OutputError(f"cannot write {path}: {err.strerror or err}. {kept}")
+    advice = kept if in_job else "Make room, or name another place with -o."
+    return OutputError(f"cannot write {path}: {err.strerror or err}. {advice}")
 
 
 def to_line(record: dict[str, Any]) -> bytes:

@@ -51,13 +51,17 @@ def write_into_job(picture: Raster, folder: Path, name: str, index: int, quality
         OutputError: The disk is full or not writable.
     """
     aside = folder / PARTIAL / f"{index}{Path(name).suffix}"
-    write_picture(picture, aside, quality)
+    write_picture(picture, aside, quality, in_job=True)
     _settle(aside, folder / "images" / name)
 
 
 @contextmanager
-def stopping_run(place: Path) -> Generator[None]:
+def stopping_run(place: Path, *, in_job: bool = True) -> Generator[None]:
     """A disk that is full or closed stops the run; what else goes wrong in the block is for the caller to place.
+
+    Args:
+        place: What is written.
+        in_job: Whether the same command would continue.
 
     Raises:
         OutputError: The disk is full or not writable.
@@ -67,7 +71,7 @@ def stopping_run(place: Path) -> Generator[None]:
     except OSError as err:
         if isinstance(err, PixelwrightError) or err.errno not in DISK_TROUBLE:
             raise
-        raise stopped(place, err) from err
+        raise stopped(place, err, in_job=in_job) from err
 
 
 @contextmanager
@@ -106,7 +110,7 @@ def _settle(aside: Path, target: Path) -> None:
         raise stopped(target, err) from err
 
 
-def write_picture(picture: Raster, path: Path, quality: int | None) -> None:
+def write_picture(picture: Raster, path: Path, quality: int | None, *, in_job: bool = False) -> None:
     """A picture to a file, whole or not at all.
 
     Raises:
@@ -118,7 +122,7 @@ def write_picture(picture: Raster, path: Path, quality: int | None) -> None:
     except ImageError as err:
         cause = err.__cause__
         if isinstance(cause, OSError) and cause.errno in DISK_TROUBLE:
-            raise stopped(path, cause) from err
+            raise stopped(path, cause, in_job=in_job) from err
         raise
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from pixelwright.errors import OutputError, PixelwrightError, describe
 from pixelwright.io.sources import Item
 from pixelwright.pipeline import Done
-from pixelwright.verbs.job import read_of
+from pixelwright.verbs.job import is_faulty, read_of
 
 log = logging.getLogger(__name__)
 
@@ -148,9 +148,9 @@ class Tally:
                 self._failures.append((item.path, str(done.error)))
             self.note_unexpected(item.path, done.error)
         self._read += read_of(record)
-        if "faults" in record:
-            self._faulty += 1
-            self._faults += [(item.path, reason) for reason in record["faults"]][: KEPT_FAILURES - len(self._faults)]
+        self._faulty += is_faulty(record)
+        reasons = record.get("faults", [])[: KEPT_FAILURES - len(self._faults)]
+        self._faults += [(item.path, reason) for reason in reasons]
         if keep is not None:
             keep(record)
         self._done += 1

@@ -160,7 +160,7 @@ class VideoRun:
             quality=self.request.quality,
             sound_of=video.stored if video and video.has_sound else None,
         )
-        with stopping_run(self.sink.place), writer:
+        with stopping_run(self.sink.place, in_job=self.sink.records is not None), writer:
             try:
                 yield writer
             except KeyboardInterrupt:

@@ -16,14 +16,17 @@ import pytest
 
 from bundles import blur, brightness
 from clips import clip, damage, packets, shard
-from pixelwright.errors import OutputError, UsageError
+from pixelwright.errors import ImageError, OutputError, UsageError
 from pixelwright.io import live
 from pixelwright.io.images import write_image
+from pixelwright.io.sources import Item
 from pixelwright.io.video import Video, open_video
 from pixelwright.io.video_frame import FrameRef
 from pixelwright.model import Execution, Model, load
+from pixelwright.pipeline import Done
 from pixelwright.structures.image import Image
 from pixelwright.verbs.run import Progress, RunRequest, Summary, plan, run
+from pixelwright.verbs.tally import Tally
 
 LEVELS = [20, 250, 30, 220, 40, 210]  # of the right half; the left one has half of it
 LABELS = ["dark", "bright", "dark", "bright", "dark", "bright"]
@@ -190,6 +193,8 @@ def test_a_full_disk_stops_the_run_clearly(
     with pytest.raises(OutputError, match="No space left"):
         go(load(models["classify"]), video, output=tmp_path / "out", draw=True)
     assert list((tmp_path / "out" / ".partial").iterdir()) == []
+    with pytest.raises(OutputError, match=r"out\.mp4: No space left on device\. Make room"):
+        go(load(models["classify"]), video, output=tmp_path / "out.mp4")
 
 
 @pytest.mark.parametrize("draw", [True, False])
@@ -355,6 +360,16 @@ def test_a_camera_that_vanishes_keeps_what_was_finished(
     assert "gave no more pictures" in record["error"]["message"] and summary.exit_code == 1
     assert len(frames_of(tmp_path / "out" / record["output"])) == len(told)
     assert go(load(models["classify"]), "camera:0", output=tmp_path / "out", draw=True)[0].exit_code == 1
+
+
+def test_a_failure_is_not_counted_among_what_was_done_with_faults() -> None:
+    tally = Tally(lambda record: None, lambda progress: None)
+    tally.start(2)
+    told = {"frames": 9, "failed_frames": 1, "faults": ["1 of 9 frames failed."]}
+    tally.take(Done((0, Item("camera:0", "c")), told, ImageError("camera:0", "gone.")))
+    tally.take(Done((1, Item("a.mp4", "a")), told))
+    summary = tally.summary(None)
+    assert (summary.done, summary.failed, summary.faulty, summary.exit_code) == (2, 1, 1, 1)
 
 
 def test_a_camera_that_is_silent_is_given_up(models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
