@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import numpy.typing as npt
 
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle
-from pixelwright.errors import RuntimeFailure
+from pixelwright.errors import RuntimeFailure, UsageError
 from pixelwright.io.icc import to_srgb
 from pixelwright.ops import batch, maps
 from pixelwright.runtimes.protocol import Graph
@@ -35,6 +36,9 @@ class PredictOptions:
         iou_threshold: Boxes that overlap a better one by more are dropped; None takes the bundle's own.
         tile_px: Side of the tiles that large images are cut into, where the task can; None is the task's choice.
         tile_overlap: Share of a tile's side that neighbors have in common, where each tile is answered by itself.
+
+    Raises:
+        UsageError: A share is not from 0 to 1, a number is not whole or below 1, or `classes` is one text.
     """
 
     threshold: float | None = None
@@ -43,6 +47,30 @@ class PredictOptions:
     iou_threshold: float | None = None
     tile_px: int | None = None
     tile_overlap: float = 0.2
+
+    def __post_init__(self) -> None:
+        shares = {name: getattr(self, name) for name in ("threshold", "iou_threshold", "tile_overlap")}
+        counts = {name: getattr(self, name) for name in ("top_k", "tile_px")}
+        faults = [
+            *(f"{name}: expected a number from 0 to 1, got {one!r}" for name, one in shares.items() if not _share(one)),
+            *(
+                f"{name}: expected a whole number from 1 up, got {one!r}"
+                for name, one in counts.items()
+                if not _count(one)
+            ),
+        ]
+        if isinstance(self.classes, str):
+            faults.append(f"classes: expected a tuple of labels, got a text; write ({self.classes!r},)")
+        if faults:
+            raise UsageError(f"{'; '.join(faults)}.")
+
+
+def _share(value: Any) -> bool:
+    return value is None or (isinstance(value, Real) and 0 <= float(value) <= 1)
+
+
+def _count(value: Any) -> bool:
+    return value is None or (isinstance(value, Integral) and int(value) >= 1)
 
 
 @dataclass(frozen=True, slots=True)

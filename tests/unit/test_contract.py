@@ -1,4 +1,4 @@
-"""What tasks do alike: one graph is run for a batch, and its decoder answers for each picture."""
+"""What a user may ask for, and what tasks do alike: a graph runs for a batch, and its decoder answers for each."""
 
 from __future__ import annotations
 
@@ -12,11 +12,34 @@ import pytest
 
 from bundles import brightness, levels, squares
 from pixelwright.bundle import ModelBundle
-from pixelwright.errors import RuntimeFailure
+from pixelwright.contract import PredictOptions
+from pixelwright.errors import RuntimeFailure, UsageError
 from pixelwright.io.exchange import from_numpy
 from pixelwright.model import load
 from pixelwright.runtimes.protocol import Graph
 from pixelwright.structures.raster import Raster
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"threshold": 2}, "threshold: expected a number from 0 to 1, got 2"),
+        ({"threshold": float("nan")}, "threshold: expected a number from 0 to 1, got nan"),
+        ({"iou_threshold": "0.5"}, "iou_threshold: expected a number from 0 to 1, got '0.5'"),
+        ({"top_k": 0}, "top_k: expected a whole number from 1 up, got 0"),
+        ({"tile_px": -5}, "tile_px: expected a whole number from 1 up, got -5"),
+        ({"tile_px": 100.5}, "tile_px: expected a whole number from 1 up, got 100.5"),
+        ({"classes": "cup"}, r"classes: expected a tuple of labels, got a text; write \('cup',\)"),
+        ({"top_k": 0, "threshold": -1}, "threshold: .*; top_k: "),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        PredictOptions(**options)
+
+
+def test_options_may_be_numbers_of_numpy() -> None:
+    PredictOptions(threshold=np.float32(0.5), top_k=np.int64(3), tile_px=640, tile_overlap=0)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
