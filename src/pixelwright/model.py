@@ -146,11 +146,8 @@ class Model:
 
         Yields:
             `Done` with `item`, and either `result` or `error`: a bad picture stops nobody. A video gives one for each
-            frame, whose `item` is a `FrameRef` with `path`, `number` and `time_s`. A camera is worked on in real time;
-            it is a source by itself only.
-
-        Raises:
-            ImageError: A camera cannot be opened, or has gone.
+            frame, whose `item` is a `FrameRef` with `path`, `number` and `time_s`. A camera is worked on in real time,
+            is a source by itself only, and raises an `ImageError` when it has gone.
         """
         chosen = self._options(options)
         if isinstance(sources, str | os.PathLike):
