@@ -345,11 +345,11 @@ def test_without_the_onnx_package_the_extra_is_named(
     assert "pip install 'pixelwright[convert]'" in said
 
 
-def test_an_importer_of_a_plugin_works_in_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_importer_of_a_plugin_works_in_the_sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """TensorFlow Lite stands for it: it does not guard itself."""
     monkeypatch.undo()
     importer = registry.get("importer", "tflite")
     assert not importer.guarded
     with pytest.raises(DamagedModel, match="not a TensorFlow Lite file"):
-        Path("net.tflite").write_bytes(b"nothing of the kind")
-        read(importer, Path("net.tflite"))
+        (tmp_path / "net.tflite").write_bytes(b"nothing of the kind")
+        read(importer, tmp_path / "net.tflite")
