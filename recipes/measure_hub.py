@@ -129,16 +129,7 @@ def persons(archive: Path) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(archive) as files:
         for name in sorted(files.namelist()):
             if name.endswith(".pgm"):
-                yield Path(name).parent.name, portable_gray(files.read(name))
-
-
-def portable_gray(content: bytes) -> bytes:
-    """A binary PGM of 8 bit as PNG: Pixelwright does not read PGM."""
-    from PIL import Image
-
-    made = io.BytesIO()
-    Image.open(io.BytesIO(content)).save(made, "png")
-    return made.getvalue()
+                yield Path(name).parent.name, files.read(name)
 
 
 def pairs(

@@ -67,6 +67,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "avif": "pixelwright.io.formats.avif:FORMAT",
         "bmp": "pixelwright.io.formats.bmp:FORMAT",
         "gif": "pixelwright.io.formats.gif:FORMAT",
+        "pnm": "pixelwright.io.formats.pnm:FORMAT",
         "jpeg2000": "pixelwright.io.formats.jpeg2000:FORMAT",
         "jpegxl": "pixelwright.io.formats.jpegxl:FORMAT",
         "heif": "pixelwright.io.formats.heif:FORMAT",
