@@ -241,8 +241,10 @@ def _say_summary(model: Model, summary: Summary) -> None:
     for path, reason in (*summary.failures, *summary.faults):
         say(reason if reason.startswith(path) else f"{path}: {reason}")
     rest = summary.failed - len(summary.failures)
+    rest = summary.failed - len(summary.failures)
     if rest > 0:
-        say(f"... and {rest} more" + ("; all are in failed.jsonl" if summary.output else ""))
+        others = f"... and {rest} more" if summary.failures else f"{rest} failed earlier"
+        say(others + ("; all are in failed.jsonl" if summary.output else ""))
     earlier = f" ({summary.earlier} of them earlier)" if summary.earlier else ""
     faulty = f" ({summary.faulty} with faults)" if summary.faulty else ""
     frames = f", {summary.frames} frames" if summary.frames else ""

@@ -7,7 +7,7 @@ import os
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from pixelwright import registry
 from pixelwright.contract import Task
@@ -153,20 +153,14 @@ def write_export(name: str, job: Job, task: Task, spec: BundleSpec) -> None:
     Raises:
         OutputError: The disk is full or not writable.
     """
-    of_frames = ("frame", "time_s") if (job.folder / "frames").exists() else ()
-
-    def rows(record: dict[str, Any]) -> list[dict[str, Any]]:
-        place = {key: record[key] for key in of_frames if key in record}
-        return [place | row for row in task.rows(record) or [{}]] if place else task.rows(record)
-
     found = Found(
         records=job.answers,
         result=task.result,
         labels=tuple(spec.output.labels),
         keypoints=tuple(spec.output.keypoints),
         skeleton=tuple(spec.output.skeleton),
-        columns=(*of_frames, *task.columns),
-        rows=rows,
+        columns=task.columns,
+        rows=task.rows,
         model=f"{spec.name} {spec.version}",
     )
     try:

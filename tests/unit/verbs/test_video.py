@@ -309,6 +309,7 @@ def test_a_table_has_a_row_for_each_frame(models: dict[str, Path], video: Path, 
     go(load(models["classify"]), video, output=tmp_path / "out", exports=("csv",))
     with (tmp_path / "out" / "results.csv").open(newline="") as table:
         rows = list(csv.DictReader(table))
+    assert (tmp_path / "out" / "results.csv").read_text().splitlines()[0] == "path,frame,time_s,label,score,error"
     best = {int(row["frame"]): (row["label"], float(row["time_s"])) for row in reversed(rows)}
     assert best == {number: (label, number / 25) for number, label in enumerate(LABELS)}
 
