@@ -45,7 +45,7 @@ demo: $(DEMO_ENV)/.installed $(if $(PHOTOS),,$(DEMO_ENV)/.photos)
 	$(DEMO_ENV)/bin/pixelwright demo $(if $(PHOTOS),--photos "$(PHOTOS)") -o demo
 
 test: $(TEST_ENV)/.installed
-	$(TEST_ENV)/bin/python -m pytest $(ARGS)
+	$(TEST_ENV)/bin/python -m pytest -n auto $(ARGS)
 
 check: style types layers
 
@@ -67,6 +67,10 @@ bench: $(TEST_ENV)/.installed
 	$(TEST_ENV)/bin/python benchmarks/bench_startup.py
 	$(TEST_ENV)/bin/python benchmarks/bench_memory.py
 	$(TEST_ENV)/bin/python benchmarks/bench_enhance.py --photos $(BENCH_PHOTOS) --images $(IMAGES)
+	$(TEST_ENV)/bin/python benchmarks/bench_similar.py --photos $(BENCH_PHOTOS)
+	$(TEST_ENV)/bin/python benchmarks/bench_video.py
+	@# It needs files to convert: make bench MODELS="a.tflite b.tflite".
+	-$(TEST_ENV)/bin/python benchmarks/bench_tflite.py $(MODELS)
 	@# It may need a network made first, which it says; the others are measured all the same.
 	-$(TEST_ENV)/bin/python benchmarks/bench_classify.py --photos $(BENCH_PHOTOS) --images $(IMAGES) \
 		$(if $(PEER_PYTHON),--peer-python "$(PEER_PYTHON)")
