@@ -150,6 +150,10 @@ def peak_mb(model: str, video: Path) -> float:
     """The peak of this process after a whole video."""
     for _ in stream(pw.load(model), video):
         pass
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux: `ru_maxrss` would begin with what the parent had when it made this process
+        (peak,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return round(int(peak) / 1e3, 1)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3), 1)
 
