@@ -19,7 +19,7 @@ PINS := pyproject.toml constraints.txt
 SOURCES := $(shell find src -type f -not -path '*/__pycache__/*')
 # OpenVINO and the format plug-ins belong to the tests: every registered runtime and format is held to one contract
 # suite, and one that is not installed would go untested.
-TEST_EXTRAS := dev,formats,openvino
+TEST_EXTRAS := dev,formats,openvino,train
 
 # Found without importing it, and only when a recipe asks.
 SAMPLE_PHOTOS = import importlib.util as u; print(u.find_spec("skimage").submodule_search_locations[0] + "/data")

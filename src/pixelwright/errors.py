@@ -124,6 +124,14 @@ class RuntimeFailure(PixelwrightError, RuntimeError):
     """A runtime could not open or run a graph."""
 
 
+class DataError(PixelwrightError, ValueError):
+    """A data set, or something in it, is not what it should be: a missing class, labels that cannot be read."""
+
+
+class TrainingError(PixelwrightError, RuntimeError):
+    """A training cannot start or go on: the loss is not finite, the memory does not suffice, the run is another's."""
+
+
 class JobError(PixelwrightError, RuntimeError):
     """A job folder cannot be started or continued."""
 

@@ -1,8 +1,8 @@
 """Names to objects: built-ins are a literal table, plugins come from entry points, both load on first use.
 
-A registry row is `"module:object"`; nothing is imported until the name is asked for. Plugins declare entry points in
-the groups `pixelwright.tasks`, `.runtimes`, `.decoders`, `.formats`, `.importers` and `.exports`, and see the same
-contracts as the built-ins. This is the only module that reads entry points.
+A registry row is `"module:object"`; nothing is imported until the name is asked for. Plugins declare entry points in a
+group for each kind, `pixelwright.tasks` and so on (docs/extend.md), and see the same contracts as the built-ins. This
+is the only module that reads entry points.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ BUILTIN: dict[str, dict[str, str]] = {
         "tensors": "pixelwright.ops.decoders.tensors:DECODER",
         "yolo-anchor-free": "pixelwright.ops.decoders.yolo_anchor_free:DECODER",
     },
+    "architecture": {},
+    "evaluation": {},
+    "layout": {},
+    "training": {},
     "importer": {
         "onnx": "pixelwright.interop.onnx:IMPORTER",
         "tflite": "pixelwright.interop.tflite:IMPORTER",
@@ -77,12 +81,19 @@ BUILTIN: dict[str, dict[str, str]] = {
 
 # Names a plugin cannot have although no built-in of its kind has them: commands that are not tasks.
 RESERVED: dict[str, frozenset[str]] = {
-    "task": frozenset({"inspect", "models", "plugins", "demo", "convert", "similar"})
+    "task": frozenset(
+        {"inspect", "models", "plugins", "demo", "convert", "similar", "train", "evaluate", "compare", "doctor"}
+        | {"augment"}
+    )
 }
 
 # What a plugin has to be an instance of, as rows: this module stands below them and imports them only on use.
 RECORDS: dict[str, str] = {
     "task": "pixelwright.contract:Task",
+    "architecture": "pixelwright.models.architecture:Architecture",
+    "evaluation": "pixelwright.contract:Evaluation",
+    "layout": "pixelwright.data.layout:Layout",
+    "training": "pixelwright.contract:Training",
     "decoder": "pixelwright.ops.decoders.decoder:Decoder",
     "format": "pixelwright.io.format:Format",
     "importer": "pixelwright.interop.imported:Importer",

@@ -17,10 +17,11 @@ PACKAGE = ROOT / "src" / "pixelwright"
 TORCH_PLACES = (
     "models/*.py",
     "runtimes/torch.py",
-    "interop/pytorch.py",
-    "data/augment.py",
+    "interop/pytorch*.py",
+    "data/augment/*.py",
+    "contract/training.py",  # for types alone
     "tasks/*/train.py",
-    "verbs/train.py",
+    "verbs/train/*.py",
     "verbs/shrink.py",
     "verbs/explain.py",
 )

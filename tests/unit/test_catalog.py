@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pixelwright import hub, registry
-from pixelwright.io.fetch import sha256_of
+from pixelwright.io.digest import sha256_of
 from pixelwright.io.mirror import file_name
 from pixelwright.structures.draft import Entry
 

@@ -53,7 +53,7 @@ def test_every_built_in_row_leads_to_an_object(kind: str, name: str) -> None:
     assert registry.get(kind, name) is not None
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if registry.BUILTIN[kind]])
 def test_a_plugin_that_claims_a_built_ins_name_is_listed_and_not_used(kind: str, install: Install) -> None:
     name = next(iter(registry.BUILTIN[kind]))
     built_in = registry.get(kind, name)

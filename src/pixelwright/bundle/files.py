@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from pixelwright.io.digest import sha256_of
+
 SPEC_FILE = "bundle.json"
 CARD_FILE = "README.md"
 
@@ -64,12 +66,6 @@ def is_inside(folder: Path, path: str) -> bool:
         return (folder / PurePosixPath(path)).resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):  # a link that leads to itself
         return False
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def stamped_sha256(path: Path) -> str:

@@ -12,10 +12,11 @@ from typing import Literal
 
 import msgspec
 
-from pixelwright.bundle.files import CARD_FILE, SPEC_FILE, path_fault, sha256_of
+from pixelwright.bundle.files import CARD_FILE, SPEC_FILE, path_fault
 from pixelwright.bundle.read import ModelBundle, parse_spec, read_bundle
 from pixelwright.card import render_card
 from pixelwright.errors import BundleError
+from pixelwright.io.digest import sha256_of
 from pixelwright.structures.spec import Artifact, BundleSpec, FileSpec
 
 AnyPath = str | PathLike[str]

@@ -7,10 +7,9 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 # Endings that exports give to files. A folder called like that gets one more character, or the folder `a.txt` and the
 # labels of `a.png` would be one name.
@@ -18,22 +17,6 @@ FILE_ENDINGS = re.compile(r"\.(json|png|txt|xml)_*$", re.IGNORECASE)
 FORBIDDEN = re.compile(r'[<>:"\\|?*\x00-\x1f]' if os.name == "nt" else r"\x00")
 LONGEST_BYTES = 255  # of a name, on the file systems in use
 KEPT_CHARACTERS = 50  # of a longer one, each four bytes at the most
-
-
-@contextmanager
-def new_file(path: Path) -> Generator[BinaryIO]:
-    """A binary file that takes the place of `path` when the block ends well and vanishes when it does not.
-
-    Raises:
-        OSError: As it comes: the disk is full or not writable.
-    """
-    aside = path.with_name(path.name + ".tmp")
-    try:
-        with aside.open("wb") as out:
-            yield out
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def new_folder(path: Path, fill: Callable[[Path], None]) -> None:

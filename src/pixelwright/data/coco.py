@@ -23,8 +23,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from pixelwright.data.aside import new_file, to_json
+from pixelwright.data.aside import to_json
 from pixelwright.data.export import Export, Found
+from pixelwright.io.atomic import whole_file
 from pixelwright.structures.detections import Detections
 from pixelwright.structures.label_map import LabelMap
 from pixelwright.structures.masks import encode_runs, runs_to_text
@@ -114,7 +115,10 @@ def _numbers(points: np.ndarray[Any, Any]) -> list[float]:
 
 def write(found: Found, folder: Path) -> None:
     """Both files, an element a line, read from the records as they are written."""
-    with new_file(folder / "results.coco.json") as data, new_file(folder / "results.coco-predictions.json") as results:
+    with (
+        whole_file(folder / "results.coco.json") as data,
+        whole_file(folder / "results.coco-predictions.json") as results,
+    ):
         head = {"description": f"made by Pixelwright with {found.model}"}
         data.write(b'{"info": ' + to_json(head) + b', "licenses": [],\n"categories": ')
         _write_list(data, categories(found.labels, found.keypoints, found.skeleton))

@@ -7,8 +7,8 @@ import io
 import os
 from pathlib import Path
 
-from pixelwright.data.aside import new_file
 from pixelwright.data.export import Export, Found
+from pixelwright.io.atomic import whole_file
 
 
 def write(found: Found, folder: Path) -> None:
@@ -17,7 +17,7 @@ def write(found: Found, folder: Path) -> None:
     Frames of a video, which share its path, are told apart by their number and time.
     """
     frame = ["frame", "time_s"] if any("frame" in record for record in found.records()) else []
-    with new_file(folder / "results.csv") as file:
+    with whole_file(folder / "results.csv") as file:
         # A name of any bytes is written as these bytes. Windows has names that are none, and they get escapes.
         errors = "backslashreplace" if os.name == "nt" else "surrogateescape"
         out = io.TextIOWrapper(file, encoding="utf-8", errors=errors, newline="", write_through=True)

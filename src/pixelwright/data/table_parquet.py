@@ -25,8 +25,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pixelwright.data.aside import new_file, readable
+from pixelwright.data.aside import readable
 from pixelwright.data.export import Export, Found
+from pixelwright.io.atomic import whole_file
 from pixelwright.structures.detections import Detections
 from pixelwright.structures.label_map import LabelMap
 from pixelwright.structures.results import ClassScores, Embedding
@@ -78,7 +79,7 @@ def write(found: Found, folder: Path) -> None:
     schema = _schema(found).with_metadata({"pixelwright.model": found.model})
     table = _rows(found)
     with (
-        new_file(folder / "results.parquet") as out,
+        whole_file(folder / "results.parquet") as out,
         parquet.ParquetWriter(out, schema, compression="zstd") as writer,
     ):
         while group := list(islice(table, GROUP_ROWS)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -45,6 +45,35 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         if temporary is not None:
             with suppress(OSError):  # of a disk that cannot be written to either; the first error is the one to tell
                 temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(path: Path, *, lasting: bool = False) -> Generator[BinaryIO]:
+    """Like `replacing` for files of our own folders: plain, errors as they come, and always under the same name aside.
+
+    Args:
+        path: A file in a folder that only one process writes to.
+        lasting: Whether it must be on the disk (`fsync`) before it takes its place.
+
+    Raises:
+        OSError: The disk is full or not writable.
+    """
+    aside = aside_of(path)
+    try:
+        with aside.open("wb") as out:
+            yield out
+            if lasting:
+                out.flush()
+                os.fsync(out.fileno())
+        aside.replace(path)
+    finally:
+        with suppress(OSError):  # of a disk that cannot be written to either; the first error is the one to tell
+            aside.unlink(missing_ok=True)
+
+
+def aside_of(path: Path) -> Path:
+    """Where `whole_file` writes a file before it takes its place."""
+    return path.with_name(path.name + ".tmp")
 
 
 def _reason(err: OSError, path: Path) -> str:

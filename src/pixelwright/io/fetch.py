@@ -8,7 +8,6 @@ server continues it: the checksum is that of the whole file.
 from __future__ import annotations
 
 import base64
-import hashlib
 import http.client
 import ipaddress
 import os
@@ -26,6 +25,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pixelwright.errors import ChecksumError, FetchError, OutputError
+from pixelwright.io.digest import sha256_of
 from pixelwright.structures.draft import RemoteFile
 
 OFFLINE = "PIXELWRIGHT_OFFLINE"
@@ -78,12 +78,6 @@ class _Passing(Exception):
 def is_offline() -> bool:
     """Whether the user forbids the network (PIXELWRIGHT_OFFLINE)."""
     return os.environ.get(OFFLINE, "").strip().lower() not in ("", "0", "false", "no", "off")
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fetch(

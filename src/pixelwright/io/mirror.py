@@ -13,7 +13,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pixelwright.errors import ChecksumError, FetchError, OutputError, UsageError
-from pixelwright.io.fetch import OnTransfer, check_address, fetch, sha256_of
+from pixelwright.io.digest import sha256_of
+from pixelwright.io.fetch import OnTransfer, check_address, fetch
 from pixelwright.io.lock import locked
 from pixelwright.structures.draft import RemoteFile
 

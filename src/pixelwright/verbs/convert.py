@@ -14,7 +14,6 @@ import msgspec
 
 from pixelwright import __version__, registry
 from pixelwright.bundle import ModelBundle
-from pixelwright.bundle.files import sha256_of
 from pixelwright.errors import MissingExtra, PixelwrightError, UsageError
 from pixelwright.interop.assemble import Plan, build
 from pixelwright.interop.guess import guess
@@ -23,6 +22,7 @@ from pixelwright.interop.labels import read_labels
 from pixelwright.interop.probe_picture import probe_picture
 from pixelwright.interop.reading import read
 from pixelwright.interop.template import template
+from pixelwright.io.digest import sha256_of
 from pixelwright.io.sources import list_images
 from pixelwright.model import load
 from pixelwright.structures.draft import Draft

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from pixelwright.errors import JobError, OutputError
+from pixelwright.io.atomic import whole_file
 from pixelwright.io.lock import take_lock
 from pixelwright.io.sources import Item
 
@@ -212,17 +212,11 @@ def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> int:
     Raises:
         OutputError: The disk is full or not writable.
     """
-    aside = path.with_name(path.name + ".tmp")
     try:
-        with aside.open("wb") as out:
-            count = _write(out, records)
-            out.flush()
-            os.fsync(out.fileno())
-        aside.replace(path)
+        with whole_file(path, lasting=True) as out:
+            return _write(out, records)
     except OSError as err:
-        aside.unlink(missing_ok=True)
         raise stopped(path, err) from err
-    return count
 
 
 def stopped(path: Path, err: OSError, *, in_job: bool = True) -> OutputError:

@@ -6,16 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelwright.data.aside import new_file, new_folder, place, readable, to_json
-
-
-def test_a_file_that_fails_leaves_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    path.write_text("old")
-    with pytest.raises(OSError, match="full"), new_file(path) as out:
-        out.write(b"half")
-        raise OSError("full")
-    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+from pixelwright.data.aside import new_folder, place, readable, to_json
 
 
 def test_what_a_kill_left_of_a_folder_is_no_obstacle(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import PixelwrightError, UsageError
+from pixelwright.io.atomic import whole_file
+from pixelwright.io.digest import sha256_of
 from pixelwright.io.remote import is_remote
 from pixelwright.io.sources import Item, list_images
 from pixelwright.model import Model, Opened
@@ -23,7 +25,7 @@ from pixelwright.pipeline import Done
 from pixelwright.structures.results import Embedding
 from pixelwright.verbs.job import stopped, to_line, write_lines
 from pixelwright.verbs.similar.index import FORMAT, LIVE, REPLACED, VANISHED, Entry, Index, Manifest
-from pixelwright.verbs.similar.writer import Writer, aside_of, check_folder, open_writer
+from pixelwright.verbs.similar.writer import Writer, check_folder, open_writer
 from pixelwright.verbs.tally import OnProgress, OnRecord, Summary, Tally
 
 log = logging.getLogger(__name__)
@@ -193,14 +195,13 @@ def _embed(model: Model, items: Iterable[tuple[int, Item]], total: int, target: 
     outcomes = model.apply(items, _row, open_source=lambda numbered: numbered[1].path, count=total)
     last_commit = time.monotonic()
     try:
-        with aside_of(failed).open("wb") as failures:
+        with whole_file(failed) as failures:
             for done in outcomes:
                 target.take(done, failures)
                 if writer.pending >= SHARD_RECORDS or time.monotonic() - last_commit > SHARD_SECONDS:
                     writer.commit()
                     writer.put_together()
                     last_commit = time.monotonic()
-        aside_of(failed).replace(failed)
     except OSError as err:
         raise err if isinstance(err, PixelwrightError) else stopped(failed, err) from err
     finally:
@@ -212,10 +213,7 @@ def _row(opened: Opened, result: Embedding) -> Row:
     """The last step of each picture, beside the network: what its file is, and its vector."""
     path = opened.source[1].path
     size, changed = _facts(path)
-    digest = ""
-    if size:
-        with open(path, "rb") as file:  # noqa: PTH123
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(Path(path)) if size else ""
     return Entry(path, size, changed, digest, opened.raster.source.upright_size_hw), result.vector
 
 

@@ -16,13 +16,13 @@ import json
 import logging
 from dataclasses import dataclass
 from math import isqrt
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import OutputError
+from pixelwright.io.digest import sha256_of
 from pixelwright.verbs.similar.index import LIVE, Index
 from pixelwright.verbs.similar.writer import CELLS_FACTS, CELLS_FILE, write_whole
 
@@ -134,7 +134,7 @@ def _write(index: Index, cells: Cells) -> None:
 
     try:
         write_whole(index.folder / CELLS_FILE, save)
-        facts = _facts(index, cells, _digest(index.folder / CELLS_FILE))
+        facts = _facts(index, cells, sha256_of(index.folder / CELLS_FILE))
         write_whole(index.folder / CELLS_FACTS, lambda out: out.write(json.dumps(facts).encode() + b"\n"))
     except OutputError as err:  # it serves this process all the same
         log.warning("the cells of %s cannot be kept for the next time: %s", index.folder, err)
@@ -150,8 +150,3 @@ def _facts(index: Index, cells: Cells, sha256: str) -> dict[str, Any]:
         "space": index.manifest.space,
         "first": hashlib.sha256(first).hexdigest()[:16],
     }
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

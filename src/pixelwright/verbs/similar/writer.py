@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 import numpy as np
 
 from pixelwright.errors import IndexUnusable, OutputError
+from pixelwright.io.atomic import whole_file
 from pixelwright.verbs.job import lock_folder, stopped, write_lines
 from pixelwright.verbs.similar.index import (
     INDEX_FILE,
@@ -206,26 +206,16 @@ def _write_manifest(folder: Path, manifest: Manifest) -> None:
     write_whole(folder / INDEX_FILE, lambda out: out.write(text))
 
 
-def aside_of(path: Path) -> Path:
-    """Where a file is written before it takes its place."""
-    return path.with_name(path.name + ".tmp")
-
-
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """A file that is there whole or not at all, and on the disk.
 
     Raises:
         OutputError: The disk is full or not writable.
     """
-    aside = aside_of(path)
     try:
-        with aside.open("wb") as out:
+        with whole_file(path, lasting=True) as out:
             write(out)
-            out.flush()
-            os.fsync(out.fileno())
-        aside.replace(path)
     except OSError as err:
-        aside.unlink(missing_ok=True)
         raise stopped(path, err) from err
 
 

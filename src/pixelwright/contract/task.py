@@ -49,7 +49,9 @@ class PredictOptions:
     tile_overlap: float = 0.2
 
     def __post_init__(self) -> None:
-        shares = {name: getattr(self, name) for name in ("threshold", "iou_threshold", "tile_overlap")}
+        shares = {"tile_overlap": self.tile_overlap} | {
+            name: getattr(self, name) for name in ("threshold", "iou_threshold") if getattr(self, name) is not None
+        }
         counts = {name: getattr(self, name) for name in ("top_k", "tile_px")}
         faults = [
             *(f"{name}: expected a number from 0 to 1, got {one!r}" for name, one in shares.items() if not _share(one)),
@@ -66,7 +68,7 @@ class PredictOptions:
 
 
 def _share(value: Any) -> bool:
-    return value is None or (isinstance(value, Real) and 0 <= float(value) <= 1)
+    return isinstance(value, Real) and 0 <= float(value) <= 1
 
 
 def _count(value: Any) -> bool:

@@ -1,0 +1,27 @@
+"""The contract where tasks and verbs meet: what a task is, and what it adds to be measured and to be learned."""
+
+from pixelwright.contract.evaluation import Evaluation
+from pixelwright.contract.task import (
+    Graphs,
+    PredictOptions,
+    Task,
+    answers,
+    prepare,
+    prepare_image,
+    shape_of,
+)
+from pixelwright.contract.training import Example, LossOptions, Training
+
+__all__ = [
+    "Evaluation",
+    "Example",
+    "Graphs",
+    "LossOptions",
+    "PredictOptions",
+    "Task",
+    "Training",
+    "answers",
+    "prepare",
+    "prepare_image",
+    "shape_of",
+]

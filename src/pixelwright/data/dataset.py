@@ -1,0 +1,138 @@
+"""Data sets: pictures with what is true of them, whatever layout they come in.
+
+Nothing is decoded when a data set is opened. A sample knows where its picture and its truth are and reads them when
+asked, so that a million of them fit into memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pixelwright.structures.image import Image
+from pixelwright.structures.raster import Raster
+from pixelwright.structures.targets import Target
+
+# What is true of a sample:
+#   classes     one class or several                     `Classes`
+#   values      numbers                                  `Values`
+#   boxes       things with boxes                        `Annotations`
+#   instances   things with masks                        `Annotations` with masks
+#   keypoints   things with keypoints                    `Annotations` with keypoints
+#   map         a class for each pixel                   `LabelMap`
+#   pair        a better picture of the same             `Image`
+#   clean       nothing: the picture is the better one, and the worse is made from it
+Kind = Literal["classes", "values", "boxes", "instances", "keypoints", "map", "pair", "clean"]
+SplitName = Literal["", "train", "calibration", "validation", "test"]
+
+
+class Picture(Protocol):
+    """Where a picture is. Implementations are small, immutable, and can be pickled (workers may be spawned)."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file that holds it and nothing else; None for an entry of an array or archive."""
+        ...
+
+    def open(self) -> Raster:
+        """Its header, ready to be decoded.
+
+        Raises:
+            ImageError: It cannot be read.
+        """
+        ...
+
+    def digest(self) -> str:
+        """SHA-256 of its stored bytes (file, archive member, or array row with shape and dtype), in hexadecimal."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture, or one sequence (an "image" of T rows, F columns and one float32 channel), and its truth.
+
+    Attributes:
+        id: Unique in the data set and the same on every machine: the path relative to the root with `/`, or
+            `file#row` for arrays and archives.
+        picture: Where the picture is.
+        truth: Reads what is true of it, in pixels of the upright full-resolution image; raises `DataError`.
+        split: What the data itself says, or nothing.
+        group: Samples of one group are never parted by a split; each is its own where this is empty.
+    """
+
+    id: str
+    picture: Picture
+    truth: Callable[[], Target | None]
+    split: SplitName = ""
+    group: str = ""
+
+    def read(self) -> Image:
+        """The picture: upright, all of it, with its own depth.
+
+        Raises:
+            ImageError: It cannot be read.
+        """
+        with self.picture.open() as raster:
+            return raster.read()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something of the data that could not be used, or was used in a way that the user should know.
+
+    Attributes:
+        where: File, and row or entry within.
+        what: A sentence: expected and found.
+        lost: How many samples or things were left out for it; 0 for a mere remark.
+    """
+
+    where: str
+    what: str
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set as understood.
+
+    Attributes:
+        root: The folder or file it was opened from.
+        layout: Registry name of the layout.
+        kind: What is true of its samples.
+        labels: Names of the classes in order, or of the values.
+        samples: Sorted by id.
+        exclusive: Whether a sample has exactly one class.
+        void_id: The class of label maps that means "not known", or None.
+        keypoints: Names of the keypoints, in order.
+        skeleton: Which of them are joined.
+        faults: What could not be used.
+        remarks: What was understood, a sentence each, to be shown: `classes from the folders' names`.
+    """
+
+    root: Path
+    layout: str
+    kind: Kind
+    labels: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    exclusive: bool = True
+    void_id: int | None = None
+    keypoints: tuple[str, ...] = ()
+    skeleton: tuple[tuple[str, str], ...] = ()
+    faults: tuple[Fault, ...] = field(default=())
+    remarks: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def only(self, samples: Iterable[Sample]) -> Dataset:
+        """The same data set with some of its samples."""
+        return replace(self, samples=tuple(samples))
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """SHA-256 over the sorted digests of all pictures: the same pictures give the same text, whatever their names."""
+    digests = sorted(sample.picture.digest() for sample in dataset.samples)
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
