@@ -20,7 +20,7 @@ from pixelwright.structures.spec import BundleSpec, InputSpec
 MAX_INPUT_PX = 2**28  # what a contract may resize or crop to: 268 megapixels, 3 GB as float32
 
 EXACT_RULES = frozenset({"stretch", "letterbox"})  # rules of resizing that make one size of every image
-NEEDS_LABELS = frozenset({"scores", "candidates", "labels"})  # of what decoders make
+NEEDS_LABELS = frozenset({"scores", "candidates", "labels", "values"})  # of what decoders make
 
 CHANNELS: Mapping[str, int] = MappingProxyType({"rgb": 3, "bgr": 3, "gray": 1})
 

@@ -38,6 +38,8 @@ class Problem:
         void_id: The class of label maps that does not count.
         sequence: Whether the input is (N, T, F) with lengths in place of pictures.
         scale: How many times larger the answer is than the input (super-resolution).
+        mean_std: Of each value over the training pictures, where values are to be learned: a network learns them
+            standardized, and `Reading` puts them back.
     """
 
     task: str
@@ -51,6 +53,7 @@ class Problem:
     void_id: int | None = None
     sequence: bool = False
     scale: int = 1
+    mean_std: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,15 @@ class Reading:
     suppression: Suppression | None = None
     tiling: Tiling | None = None
     multiple_of: int = 1
+
+
+def whole_picture(config: Any, problem: Problem) -> Reading:
+    """How one output `logits` (N, K) for whole pictures is read: classes, exclusive or not, or values."""
+    del config
+    if problem.task != "regress":
+        return Reading("softmax" if problem.exclusive else "sigmoid", MappingProxyType({"output": "logits"}))
+    units = {"mean": [mean for mean, _ in problem.mean_std], "std": [std for _, std in problem.mean_std]}
+    return Reading("values", MappingProxyType({"output": "logits", **units}))
 
 
 @dataclass(frozen=True, slots=True)

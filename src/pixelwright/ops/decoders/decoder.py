@@ -30,7 +30,7 @@ AT_RUN_TIME = frozenset({"temperature", "input_hw", "threshold", "grids"})
 
 ANY_RANK = 0  # of an output whose dimensions the decoder itself looks at
 
-Makes = Literal["scores", "candidates", "labels", "vectors", "images", "tensors"]
+Makes = Literal["scores", "candidates", "labels", "vectors", "values", "images", "tensors"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,8 +66,8 @@ class Decoder:
     Attributes:
         name: Registry name.
         makes: `scores` (N, K); a list of `Candidates`; `labels` (N, H, W) unsigned integers, or one map (H, W) for
-            each of `grids`; `vectors` (N, D) of unit length; `images` (N, H, W, C) with white at 1; or `tensors`, the
-            outputs as they are.
+            each of `grids`; `vectors` (N, D) of unit length; `values` (N, V) in their own units; `images` (N, H, W, C)
+            with white at 1; or `tensors`, the outputs as they are.
         decode: `(outputs, **parameters)`.
         ranks: For each parameter that names an output, or outputs in a list: how many dimensions each has, or
             `ANY_RANK`.
