@@ -10,7 +10,7 @@ from pixelwright.contract.task import (
     prepare_image,
     shape_of,
 )
-from pixelwright.contract.training import Example, LossOptions, Training
+from pixelwright.contract.training import Example, LossOptions, Training, kept
 
 __all__ = [
     "Evaluation",
@@ -21,6 +21,7 @@ __all__ = [
     "Task",
     "Training",
     "answers",
+    "kept",
     "prepare",
     "prepare_image",
     "shape_of",

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from pixelwright.contract.task import prepare_image
 from pixelwright.data.dataset import Dataset, Kind
 from pixelwright.models.architecture import Problem
+from pixelwright.ops import batch
 from pixelwright.structures.image import Image
 from pixelwright.structures.spec import InputSpec
 from pixelwright.structures.targets import Target
@@ -53,6 +56,8 @@ class Training:
         loss: The same as `Architecture.loss` with the named loss and its options, for architectures without their
             own: `(outputs, batch, problem, LossOptions)`.
         flips: Whether mirror images are as likely as the pictures themselves, by the labels' nature (never digits).
+        amounts: How much of each class an example holds (K,): what class weights and balanced samplers rest on. None
+            where the task has no classes.
     """
 
     task: str
@@ -64,6 +69,31 @@ class Training:
     collate: Callable[[Sequence[Example], np.random.Generator, Problem], Batch]
     loss: Callable[[Mapping[str, Tensor], Batch, Problem, LossOptions], Mapping[str, Tensor]]
     flips: bool
+    amounts: Callable[[Example, Problem], npt.NDArray[np.float64]] | None = None
+
+
+def kept(image: Image, spec: InputSpec) -> batch.Prepared:
+    """A picture as it is kept for training: (H, W, C) uint8, RGB or gray, resized and cropped as its contract says.
+
+    The same steps that prepare it for a graph, without padding and normalization. The placement tells where it lies in
+    the original, so that what is true of it can follow.
+
+    Raises:
+        ShapeError: The contract refuses this kind of image.
+    """
+    channels = "rgb" if spec.channels == "bgr" else spec.channels
+    stored = msgspec.structs.replace(
+        spec,
+        channels=channels,
+        white=255.0,
+        depth="8-bit",
+        multiple_of=1,
+        mean=[],
+        std=[],
+        layout="NHWC",
+        dtype="uint8",
+    )
+    return prepare_image(image, stored)
 
 
 @dataclass(frozen=True, slots=True)
