@@ -11,9 +11,10 @@ from pixelwright.ops import color, resample
 from pixelwright.structures.image import Color, Image
 from pixelwright.structures.raster import crop
 from pixelwright.verbs.demo.bench import Bench, megapixels
-from pixelwright.verbs.demo.markup import Layer, Part, compare, credited, details, facts, grid, section, size, text
+from pixelwright.verbs.demo.markup import Layer, Part, compare, credited, details, size
 from pixelwright.verbs.demo.measure import calmest, psnr
 from pixelwright.verbs.demo.photos import Photo
+from pixelwright.verbs.report.markup import facts, grid, section, text
 
 STOPS = 5  # how much too dark the photo was taken
 READ_NOISE = 0.00002  # of full white, in linear light: what a good sensor has at base sensitivity

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from pixelwright.errors import RuntimeFailure
 from pixelwright.structures.image import GRAY, Image
 from pixelwright.verbs.demo.bench import Bench
-from pixelwright.verbs.demo.markup import Part, picture, section, text
+from pixelwright.verbs.demo.markup import Part
+from pixelwright.verbs.report.markup import picture, section, text
 
 Pixels = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float64]

@@ -6,9 +6,10 @@ from pixelwright.ops import resample
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import crop
 from pixelwright.verbs.demo.bench import Bench, megapixels
-from pixelwright.verbs.demo.markup import Layer, Part, compare, credited, details, facts, gain, grid, section, size
+from pixelwright.verbs.demo.markup import Layer, Part, compare, credited, details, gain, size
 from pixelwright.verbs.demo.measure import busiest, psnr_y
 from pixelwright.verbs.demo.photos import Photo
+from pixelwright.verbs.report.markup import facts, grid, section
 
 SCALE = 2
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
-from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
-from string import Template
 
 from pixelwright import __version__
 from pixelwright.model import Model, usable_cores
 from pixelwright.structures.spec import Measured
 from pixelwright.verbs.demo.bench import Bench
-from pixelwright.verbs.demo.markup import Part, facts, grid, section, table, text
+from pixelwright.verbs.demo.markup import Part
+from pixelwright.verbs.report.markup import facts, grid, section, table, text
+from pixelwright.verbs.report.page import Page
 
 PACKAGES = ("numpy", "onnxruntime", "openvino", "opencv-python-headless", "pillow", "tifffile", "simplejpeg")
 
@@ -37,18 +37,31 @@ pixelwright inspect photo.jpg
 pixelwright demo --photos photos/ -o my-demo/"""
 
 
+LEAD = (
+    "Photos spoiled on purpose and restored, halved and enlarged again, stored in 16 bit and sideways, and drawn "
+    "digits read."
+)
+FOOTER = (
+    "Made by <code>pixelwright demo</code>, on this machine, without a network. Every picture on this page was written "
+    "by Pixelwright’s own image writer, except the sideways JPEG, which Pillow wrote, and lies in <code>images/</code> "
+    "beside it."
+)
+
+
 def render(bench: Bench, parts: Sequence[Part], seconds: float) -> str:
     """The whole page."""
     appendix = (_steps(bench, seconds), _models(bench), _commands(bench))
-    return Template(_asset("page.html")).substitute(
+    return Page(
+        kind="demo",
+        title="Pixelwright demo",
+        heading="What the models installed here do to real pictures",
+        lead=f"{LEAD} Measured on this machine, offline, in {seconds:.0f} seconds.",
+        sections=(*(part.section for part in parts), *appendix),
+        readouts=[part.headline() for part in parts],
+        footer=FOOTER,
         style=_asset("page.css"),
         script=_asset("page.js"),
-        version=text(__version__),
-        date=date.today().isoformat(),
-        seconds=f"{seconds:.0f}",
-        readouts="\n".join(part.headline() for part in parts),
-        sections="\n".join((*(part.section for part in parts), *appendix)),
-    )
+    ).html()
 
 
 def _asset(name: str) -> str:

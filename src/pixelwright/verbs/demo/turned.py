@@ -10,8 +10,9 @@ import numpy as np
 from pixelwright.io.images import read_image
 from pixelwright.structures.image import Image
 from pixelwright.verbs.demo.bench import Bench, megapixels
-from pixelwright.verbs.demo.markup import Part, facts, figure, grid, section, size
+from pixelwright.verbs.demo.markup import Part, size
 from pixelwright.verbs.demo.measure import psnr
+from pixelwright.verbs.report.markup import facts, figure, grid, section
 
 ORIENTATION_TAG = 0x0112
 SIDEWAYS = 6  # stored rows are the picture's columns, right to left: a phone held upright
