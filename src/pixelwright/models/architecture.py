@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pixelwright.structures.degradation import Degradation
 from pixelwright.structures.spec import Suppression, Tiling
 
 if TYPE_CHECKING:  # torch is an extra, and it takes seconds to import
@@ -38,6 +39,7 @@ class Problem:
         void_id: The class of label maps that does not count.
         sequence: Whether the input is (N, T, F) with lengths in place of pictures.
         scale: How many times larger the answer is than the input (super-resolution).
+        degradation: How the worse pictures are made, where the data has only the better ones.
         mean_std: Of each value over the training pictures, where values are to be learned: a network learns them
             standardized, and `Reading` puts them back.
     """
@@ -53,6 +55,7 @@ class Problem:
     void_id: int | None = None
     sequence: bool = False
     scale: int = 1
+    degradation: Degradation | None = None
     mean_std: tuple[tuple[float, float], ...] = ()
 
 
