@@ -1,0 +1,160 @@
+"""How values change while pixels stay in their places: light, color, strokes, blur, JPEG's blocks, noise."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pixelwright.data.augment.geometry import chance, uniform
+from pixelwright.data.augment.policy import Policy
+
+BLUR_REACH = 3.0  # standard deviations: beyond lie 0.3 % of the weight
+WORST_QUALITY = 10  # of `blocks` 1; 100 at 0
+# ITU-R BT.601-7, section 2.5.1: luma from gamma-encoded red, green and blue.
+LUMA = (0.299, 0.587, 0.114)
+# ITU-T T.81 (JPEG), table K.1: quantization of luminance at quality 50, in units of white = 255.
+QUANTIZATION = (
+    (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55), (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62), (18, 22, 37, 56, 68, 109, 103, 77), (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101), (72, 92, 95, 98, 112, 100, 103, 99),
+)  # fmt: skip
+
+
+def change_values(images: Tensor, policy: Policy, generator: torch.Generator) -> Tensor:
+    """Pictures (N, C, H, W) of 0..1 in other light, other colors and of worse quality; 0..1 again."""
+    varied = chance(len(images), policy.share, generator).to(images.device)
+    before = images
+    if policy.stroke_px:
+        images = _stroke(images, _drawn(images, policy.stroke_px, varied, generator))
+    if policy.recolors:
+        images = _recolor(images, policy, varied, generator)
+    if policy.gamma:
+        exponent = torch.exp(_drawn(images, math.log1p(policy.gamma), varied, generator))
+        images = images.clamp(0, 1) ** exponent[:, None, None, None]
+    if policy.relight:
+        images = _relight(images, _drawn_one_way(images, policy.relight, varied, generator), generator)
+    if policy.blur_px:
+        images = _blur(images, _drawn_one_way(images, policy.blur_px, varied, generator), policy.blur_px)
+    if policy.blocks:
+        images = _blocks(images, _drawn_one_way(images, policy.blocks, varied, generator))
+    if policy.noise:
+        strength = _drawn_one_way(images, policy.noise, varied, generator)
+        noise = torch.randn(images.shape, generator=generator, device=generator.device, dtype=images.dtype)
+        images = torch.addcmul(images, noise.to(images.device), strength[:, None, None, None])
+    return images if images is before else images.clamp(0, 1)
+
+
+def _drawn(images: Tensor, limit: float, varied: Tensor, generator: torch.Generator) -> Tensor:
+    """(N,) numbers within a limit to both sides; 0 for pictures that are left alone."""
+    drawn = uniform((len(images),), generator).to(images.device, images.dtype)
+    return drawn * varied * limit
+
+
+def _drawn_one_way(images: Tensor, limit: float, varied: Tensor, generator: torch.Generator) -> Tensor:
+    """(N,) numbers from 0 to a limit, of which half are 0."""
+    return _drawn(images, limit, varied, generator).clamp(min=0)
+
+
+def _recolor(images: Tensor, policy: Policy, varied: Tensor, generator: torch.Generator) -> Tensor:
+    """One matrix and one offset a picture: hue, saturation, white balance, contrast, brightness, negative."""
+    count, channels = images.shape[:2]
+    factor = {
+        name: torch.exp(_drawn(images, math.log1p(getattr(policy, name)), varied, generator))
+        for name in ("contrast", "saturation")
+    }
+    added = _drawn(images, policy.brightness, varied, generator)
+    turned = _drawn(images, policy.hue_rad, varied, generator)
+    gains = uniform((count, channels), generator).to(images.device, images.dtype)
+    negative = varied & chance(count, policy.invert, generator).to(images.device)
+    matrix = torch.eye(channels, dtype=images.dtype, device=images.device).repeat(count, 1, 1)
+    if channels == 3:
+        luma = images.new_tensor(LUMA).expand(3, 3)
+        saturated = luma + factor["saturation"][:, None, None] * (matrix - luma)
+        balance = torch.exp(gains * varied[:, None] * math.log1p(policy.white_balance))
+        matrix = balance[:, :, None] * (saturated @ _hue_turn(turned))
+    matrix = matrix * factor["contrast"][:, None, None]
+    offset = (1 - factor["contrast"]) / 2 + added
+    sign = torch.where(negative, -1.0, 1.0).to(images.dtype)
+    offset = torch.where(negative, 1 - offset, offset)
+    changed = torch.baddbmm(
+        offset[:, None, None].expand(-1, channels, 1), matrix * sign[:, None, None], images.flatten(2)
+    ).view_as(images)
+    return torch.where(varied[:, None, None, None], changed, images)
+
+
+def _hue_turn(angles_rad: Tensor) -> Tensor:
+    """(N, 3, 3) turns of RGB around the line of grays (Rodrigues' formula)."""
+    sin, cos = torch.sin(angles_rad)[:, None, None], torch.cos(angles_rad)[:, None, None]
+    axis = 1 / math.sqrt(3)
+    cross = angles_rad.new_tensor(((0, -axis, axis), (axis, 0, -axis), (-axis, axis, 0)))
+    plain = torch.eye(3, dtype=angles_rad.dtype, device=angles_rad.device)
+    return cos * plain + sin * cross + (1 - cos) / 3
+
+
+def _relight(images: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
+    """Light that falls off in one direction through the middle of the picture."""
+    height, width = images.shape[2:]
+    angle = uniform((len(images),), generator).to(images.device, images.dtype) * math.pi
+    y = ((torch.arange(height, device=images.device, dtype=images.dtype) + 0.5) * (2 / height) - 1)[:, None]
+    x = (torch.arange(width, device=images.device, dtype=images.dtype) + 0.5) * (2 / width) - 1
+    toward = torch.cos(angle)[:, None, None] * x + torch.sin(angle)[:, None, None] * y
+    return images * (1 + strength[:, None, None] * toward)[:, None]
+
+
+def _stroke(images: Tensor, grown_px: Tensor) -> Tensor:
+    """Bright strokes grown by a part of a pixel at each side, or dark ones where the number is negative."""
+    amount = grown_px[:, None, None, None]
+    bright = functional.max_pool2d(images, 3, stride=1, padding=1)
+    dark = -functional.max_pool2d(-images, 3, stride=1, padding=1)
+    return images + amount.clamp(min=0) * (bright - images) + amount.clamp(max=0) * (images - dark)
+
+
+def _blur(images: Tensor, sigma_px: Tensor, most_px: float) -> Tensor:
+    """Gaussian blur of those pictures that are to be blurred, each with its own width."""
+    rows = (sigma_px > 0).nonzero()[:, 0]
+    if not len(rows):
+        return images
+    count, (channels, height, width) = len(rows), images.shape[1:]
+    reach = math.ceil(BLUR_REACH * most_px)
+    places = torch.arange(-reach, reach + 1, device=images.device, dtype=images.dtype)
+    weights = torch.exp(-((places / sigma_px[rows, None]) ** 2) / 2)
+    weights = (weights / weights.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)
+    lined = images[rows].reshape(1, count * channels, height, width)
+    lined = functional.pad(lined, (reach, reach, reach, reach), mode="replicate")
+    lined = functional.conv2d(lined, weights[:, None, None, :], groups=count * channels)
+    lined = functional.conv2d(lined, weights[:, None, :, None], groups=count * channels)
+    return images.index_copy(0, rows, lined.view(count, channels, height, width))
+
+
+def _blocks(images: Tensor, loss: Tensor) -> Tensor:
+    """What JPEG's quantization does to each channel, of those pictures that lose by it.
+
+    Source: ITU-T T.81, annexes A.3.3 (the transform) and K.1 (the table); quality to factor as in libjpeg.
+    """
+    rows = (loss > 0).nonzero()[:, 0]
+    if not len(rows):
+        return images
+    height, width = images.shape[2:]
+    below, right = -height % 8, -width % 8
+    padded = functional.pad(images[rows] * 255 - 128, (0, right, 0, below), mode="replicate")
+    cells = padded.unflatten(3, (-1, 8)).unflatten(2, (-1, 8)).transpose(3, 4)
+    basis = _cosines(images)
+    quality = 100 - (100 - WORST_QUALITY) * loss[rows]
+    factor = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
+    steps = (factor[:, None, None] * images.new_tensor(QUANTIZATION)).round().clamp(1, 255)[:, None, None, None]
+    kept = (basis @ cells @ basis.T / steps).round() * steps
+    back = (basis.T @ kept @ basis).transpose(3, 4).flatten(4, 5).flatten(2, 3)
+    restored = (back[:, :, :height, :width] + 128) / 255
+    return images.index_copy(0, rows, restored)
+
+
+def _cosines(like: Tensor) -> Tensor:
+    """(8, 8) orthonormal cosine transform, a row a frequency."""
+    frequency = torch.arange(8, device=like.device, dtype=like.dtype)[:, None]
+    place = torch.arange(8, device=like.device, dtype=like.dtype) + 0.5
+    basis = torch.cos(frequency * place * (math.pi / 8)) / 2
+    basis[0] /= math.sqrt(2)
+    return basis
