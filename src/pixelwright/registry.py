@@ -48,9 +48,21 @@ BUILTIN: dict[str, dict[str, str]] = {
         "values": "pixelwright.ops.decoders.values:DECODER",
         "yolo-anchor-free": "pixelwright.ops.decoders.yolo_anchor_free:DECODER",
     },
-    "architecture": {},
+    "architecture": {
+        "cnn": "pixelwright.models.cnn:ARCHITECTURE",
+        "keras-mnist": "pixelwright.models.keras_mnist:ARCHITECTURE",
+        "rnn": "pixelwright.models.recurrent:RNN",
+        "lstm": "pixelwright.models.recurrent:LSTM",
+        "residual": "pixelwright.models.residual:ARCHITECTURE",
+        "efficient": "pixelwright.models.efficient:ARCHITECTURE",
+        "vit": "pixelwright.models.vit:ARCHITECTURE",
+    },
     "evaluation": {},
-    "layout": {},
+    "layout": {
+        "idx": "pixelwright.data.layouts.idx:LAYOUT",
+        "npz": "pixelwright.data.layouts.npz:LAYOUT",
+        "image-folder": "pixelwright.data.layouts.image_folder:LAYOUT",
+    },
     "training": {},
     "importer": {
         "onnx": "pixelwright.interop.onnx:IMPORTER",

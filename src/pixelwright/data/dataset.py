@@ -105,6 +105,7 @@ class Dataset:
         labels: Names of the classes in order, or of the values.
         samples: Sorted by id.
         exclusive: Whether a sample has exactly one class.
+        sequence: Whether the samples are sequences: of the "picture" a row is a step and a column a feature.
         void_id: The class of label maps that means "not known", or None.
         keypoints: Names of the keypoints, in order.
         skeleton: Which of them are joined.
@@ -118,6 +119,7 @@ class Dataset:
     labels: tuple[str, ...]
     samples: tuple[Sample, ...]
     exclusive: bool = True
+    sequence: bool = False
     void_id: int | None = None
     keypoints: tuple[str, ...] = ()
     skeleton: tuple[tuple[str, str], ...] = ()

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
 from pixelwright.data.dataset import Dataset, Kind
+from pixelwright.data.tree import Tree
+
+# What a layout is known by, the strongest first: a file that says what there is; names of folders and files that
+# belong together; or merely that there are pictures. A stronger one outranks a weaker one.
+Evidence = Literal["description", "arrangement", "pictures"]
 
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the user says of the data; nothing of it has to be said.
+    """What the user or the task says of the data; nothing of it has to be said.
 
     Attributes:
-        kind: What is true of the samples, where a layout can hold several kinds.
+        kinds: What may be true of the samples; empty for anything. A layout that holds several takes the first of
+            its own that is among them.
         labels: Names of the classes, in order, where the data has only numbers.
         void_id: The value of label maps that means "not known".
-        group: A column of the table, or a regular expression with one group `(...)` matched against a sample's id.
+        group: A column of the table, or a regular expression with one group `(...)` searched in a sample's id.
     """
 
-    kind: Kind | None = None
+    kinds: frozenset[Kind] = frozenset()
     labels: tuple[str, ...] = ()
     void_id: int | None = None
     group: str = ""
+
+    def allow(self, kind: Kind) -> bool:
+        """Whether this may be true of the samples."""
+        return not self.kinds or kind in self.kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +44,15 @@ class Layout:
         name: Registry name, as in `--layout coco`.
         summary: One line for the documentation.
         kinds: What it can hold.
-        recognize: A folder or file to why it is of this layout ("data.yaml with names and paths"), or None. Quick:
-            it looks at names and the heads of files.
-        read: `(path, hints)`: the data set; raises `DataError` where nothing of it can be used.
+        evidence: What it is known by.
+        recognize: The files of a folder or archive to why they are of this layout ("data.yaml with names and
+            paths"), or None. Quick: it looks at names and the heads of files.
+        read: `(tree, hints)`: the data set; raises `DataError` where nothing of it can be used.
     """
 
     name: str
     summary: str
     kinds: frozenset[Kind]
-    recognize: Callable[[Path], str | None]
-    read: Callable[[Path, Hints], Dataset]
+    evidence: Evidence
+    recognize: Callable[[Tree], str | None]
+    read: Callable[[Tree, Hints], Dataset]

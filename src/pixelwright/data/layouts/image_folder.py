@@ -1,0 +1,89 @@
+"""Image folders: the folder that a picture lies in is its class.
+
+```
+root/train/cat/a.jpg        root/cat/a.jpg
+root/train/dog/b.jpg        root/dog/b.jpg
+root/val/cat/c.jpg
+```
+
+Folders within the folder of a class belong to it. The split is `train`, `val`, `valid`, `validation`, `test` or
+`calibration`, in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pixelwright.data.dataset import Dataset, Fault, Sample, SplitName
+from pixelwright.data.layout import Hints, Layout
+from pixelwright.data.pictures import FilePicture, Known
+from pixelwright.data.stated import split_of
+from pixelwright.data.tree import Tree
+from pixelwright.errors import DataError
+from pixelwright.structures.targets import Classes
+
+# Folders called like these hold a part of every sample, not a class.
+ROLES = frozenset(
+    {"images", "imgs", "image", "img", "labels", "label", "masks", "mask", "annotations", "annots", "annot", "gt"}
+    | {"jpegimages", "segmentationclass", "segmentationobject", "imagesets", "boxes", "polygons", "input", "target"}
+    | {"lq", "hq", "lr", "hr", "low", "high", "clean", "noisy", "blur", "sharp", "trainannot", "valannot", "testannot"}
+)
+
+
+def recognize(tree: Tree) -> str | None:
+    """Whether pictures lie in folders named after at least two classes."""
+    if tree.chosen:
+        return None
+    classes = {label for _, label, _ in _rows(tree)}
+    if len(classes) < 2 or any(label.casefold() in ROLES for label in classes):
+        return None
+    return f"folders of pictures named after {len(classes)} classes"
+
+
+def read(tree: Tree, hints: Hints) -> Dataset:
+    """Every picture that lies in the folder of a class.
+
+    Raises:
+        DataError: There are no such folders.
+    """
+    rows = list(_rows(tree))
+    present = {label for _, label, _ in rows}
+    if not present:
+        raise DataError(f"{tree.root}: no folders of pictures. Expected {tree.root}/CLASS/NAME.jpg, or with a split.")
+    labels = hints.labels or tuple(sorted(present))
+    number = {label: place for place, label in enumerate(labels)}
+    unknown = sorted(present - number.keys())
+    known = {label: Known(Classes((place,))) for label, place in number.items()}
+    samples = [
+        Sample(name, FilePicture(tree.places[name]), known[label], split)
+        for name, label, split in rows
+        if label in known
+    ]
+    faults = [
+        Fault(
+            label, f"is not among the labels given, {', '.join(labels[:5])} ...", sum(row[1] == label for row in rows)
+        )
+        for label in unknown
+    ]
+    used = {name for name, _, _ in rows}
+    loose = [name for name in tree.pictures if name not in used]
+    if loose:
+        faults.append(Fault(loose[0], "lies in the folder of no class", len(loose)))
+    remarks = ("names of the classes from the folders",)
+    return Dataset(tree.root, "image-folder", "classes", labels, tuple(samples), faults=tuple(faults), remarks=remarks)
+
+
+def _rows(tree: Tree) -> Iterator[tuple[str, str, SplitName]]:
+    """Name, class and split of each picture in the folder of a class."""
+    # A folder `train` with pictures right in it, among others, is a class of vehicles.
+    splits = {top: split_of(top) for top in tree.tops}
+    has_splits = any(name.count("/") > 1 and splits[name.partition("/")[0]] for name in tree.pictures)
+    for name in tree.pictures:
+        top, *rest = name.split("/")[:-1] or [""]
+        split = splits.get(top) if has_splits else None
+        label = rest[0] if split and rest else "" if split else top
+        if label:
+            yield name, label, split or ""
+
+
+LAYOUT = Layout("image-folder", "a folder for each class", frozenset({"classes"}), "arrangement", recognize, read)

@@ -1,0 +1,155 @@
+"""Opening a data set: whatever layout it is in, found by looking at it, and said in words."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from pixelwright import registry
+from pixelwright.data.dataset import Dataset
+from pixelwright.data.layout import Evidence, Hints, Layout
+from pixelwright.data.tree import Tree
+from pixelwright.errors import DataError, PixelwrightError
+from pixelwright.io import archive, zips
+from pixelwright.structures.targets import Classes
+
+_STRONGEST_FIRST: tuple[Evidence, ...] = ("description", "arrangement", "pictures")
+_DEEPEST = 4  # folders or archives within which a data set is looked for while there is nothing else
+_FAULTS_SHOWN = 8
+
+
+def open_dataset(path: str | os.PathLike[str], *, layout: str | None = None, hints: Hints | None = None) -> Dataset:
+    """The data set in a folder, archive or file; nothing is decoded or unpacked.
+
+    The layout is found by looking. Where a folder holds nothing but another folder or an archive, the data set is
+    looked for in that. Rows that cannot be used are faults of the data set, not errors.
+
+    Args:
+        path: A folder, a tar or zip, or the file that describes the data.
+        layout: Registry name, where it is not to be found out.
+        hints: What is known of the data.
+
+    Raises:
+        UnknownName: No such layout.
+        DataError: There is no such path, no layout or more than one fits, or nothing in it can be used.
+
+    Example:
+        >>> data = open_dataset("flowers/")  # doctest: +SKIP
+        >>> data.layout, len(data), data.labels  # doctest: +SKIP
+    """
+    root, hints = Path(path), hints or Hints()
+    tree = Tree.of(root)
+    if layout is not None:
+        chosen = registry.get("layout", layout)
+        tree = next((inner for inner in _inward(tree) if chosen.recognize(inner)), tree)
+        return replace(_read(chosen, tree, hints), root=root)
+    known = [registry.get("layout", name) for name in registry.names("layout")]
+    fitting = [one for one in known if not hints.kinds or one.kinds & hints.kinds]
+    for strength in (_STRONGEST_FIRST[:2], _STRONGEST_FIRST[2:]):
+        for inner in _inward(tree):
+            if found := _recognize(inner, fitting, strength):
+                return replace(_read(found, inner, hints), root=root)
+    others = [one.name for one in known if one not in fitting and any(map(one.recognize, _inward(tree)))]
+    raise DataError(_nothing(tree, fitting, hints, others))
+
+
+def _recognize(tree: Tree, layouts: Iterable[Layout], strength: tuple[Evidence, ...]) -> Layout | None:
+    """The layout that fits best.
+
+    Raises:
+        DataError: Several fit equally well.
+    """
+    for evidence in strength:
+        of_it = [one for one in layouts if one.evidence == evidence]
+        found = [(one, why) for one in of_it if (why := one.recognize(tree))]
+        if len(found) > 1:
+            said = " and ".join(f"{one.name} ({why})" for one, why in found)
+            raise DataError(f"{tree.root}: fits {said}. Choose one with --layout.")
+        if found:
+            return found[0][0]
+    return None
+
+
+def _read(layout: Layout, tree: Tree, hints: Hints) -> Dataset:
+    if hints.kinds and not layout.kinds & hints.kinds:
+        wanted, held = (", ".join(sorted(kinds)) for kinds in (hints.kinds, layout.kinds))
+        raise DataError(f"{tree.root}: the layout {layout.name} holds {held}; expected {wanted}.")
+    dataset = layout.read(tree, hints)
+    if not dataset.samples:
+        why = f" {dataset.faults[0].where}: {dataset.faults[0].what}" if dataset.faults else ""
+        raise DataError(f"{tree.root}: nothing in it can be used.{why}")
+    return dataset
+
+
+def _inward(tree: Tree) -> Iterable[Tree]:
+    """A tree, and what is in it as long as there is only one thing: a folder or an archive."""
+    yield tree
+    for _ in range(_DEEPEST):
+        if tree.chosen:
+            return
+        packed = [name for name in tree.places if zips.is_zip(name) or archive.is_tar(name)]
+        alone = len(tree.tops) == 1 and not any(map(_matters, tree.folders.get("", ())))
+        if alone and not packed:
+            tree = tree.below(tree.tops[0])
+        elif len(packed) == 1 and not tree.pictures and tree.places[packed[0]].path is not None:
+            tree = Tree.of(Path(tree.places[packed[0]].file))
+        else:
+            return
+        yield tree
+
+
+def _matters(name: str) -> bool:
+    """Whether a file beside a folder may belong to a data set; a README does not."""
+    return not name.lower().endswith((".md", ".txt", ".rst", ".pdf", ".html")) and "license" not in name.lower()
+
+
+def _nothing(tree: Tree, layouts: Iterable[Layout], hints: Hints, others: list[str]) -> str:
+    what = f"of {', '.join(sorted(hints.kinds))} " if hints.kinds else ""
+    looked = "; ".join(f"{one.name} ({one.summary})" for one in layouts)
+    pictures = f"{len(tree.pictures):,} pictures among {len(tree.places):,} files"
+    also = f" It is a data set for another task: {', '.join(others)}." if others else ""
+    return f"{tree.root}: no data set {what}found in it: {pictures}. Looked for {looked}.{also}"
+
+
+def describe(dataset: Dataset) -> list[str]:
+    """What was understood of a data set, line by line, to be shown.
+
+    Truth is read where it is small (classes); nothing is decoded.
+    """
+    kinds = {"classes": "classes" if dataset.exclusive else "several classes a picture"}
+    what = "sequences" if dataset.sequence else "pictures"
+    lines = [
+        f"{dataset.root}: layout {dataset.layout}, {len(dataset):,} {what}, {kinds.get(dataset.kind, dataset.kind)}"
+    ]
+    splits = Counter(sample.split or "no split" for sample in dataset.samples)
+    lines.append("splits: " + ", ".join(f"{name} {count:,}" for name, count in splits.items()))
+    if dataset.labels:
+        lines.append(f"{len(dataset.labels)} labels: {_shortened(_counted(dataset))}")
+    lines += dataset.remarks
+    lost = sum(fault.lost for fault in dataset.faults)
+    if dataset.faults:
+        lines.append(f"{len(dataset.faults)} faults, {lost} things left out:")
+        lines += (f"  {fault.where}: {fault.what}" for fault in dataset.faults[:_FAULTS_SHOWN])
+    if len(dataset.faults) > _FAULTS_SHOWN:
+        lines.append(f"  and {len(dataset.faults) - _FAULTS_SHOWN} more")
+    return lines
+
+
+def _counted(dataset: Dataset) -> list[str]:
+    if dataset.kind != "classes":
+        return list(dataset.labels)
+    counts: Counter[int] = Counter()
+    for sample in dataset.samples:
+        try:
+            target = sample.truth()
+        except PixelwrightError:  # the doctor lists such samples
+            continue
+        counts.update(target.ids if isinstance(target, Classes) else ())
+    return [f"{label} {counts[place]:,}" for place, label in enumerate(dataset.labels)]
+
+
+def _shortened(names: list[str], most: int = 20) -> str:
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[: most - 1])} ... {names[-1]}"

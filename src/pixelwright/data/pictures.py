@@ -1,0 +1,108 @@
+"""Pictures of data sets: files, and rows of arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwright.data.place import Place
+from pixelwright.errors import ShapeError, UnreadableImage
+from pixelwright.structures.image import GRAY, SRGB, Color, Image, Source
+from pixelwright.structures.raster import Raster
+from pixelwright.structures.targets import Target
+
+STEPS = Color(channels=("value",), transfer="unknown", primaries="unknown")  # of sequences
+
+
+@dataclass(frozen=True, slots=True)
+class FilePicture:
+    """A picture in a file of its own, or in a tar or zip."""
+
+    place: Place
+
+    @property
+    def path(self) -> Path | None:
+        """The file that holds it and nothing else."""
+        return self.place.path
+
+    def open(self) -> Raster:
+        """Its header, ready to be decoded."""
+        return self.place.raster()
+
+    def digest(self) -> str:
+        """SHA-256 of the file's bytes, in hexadecimal."""
+        return self.place.digest()
+
+
+class Rows(Protocol):
+    """An array in a file: loaded on first use, once a process. Small, immutable, and can be pickled."""
+
+    def load(self) -> npt.NDArray[Any]:
+        """The whole array, perhaps mapped; raises `ImageError`."""
+        ...
+
+    def __str__(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayPicture:
+    """A row of an array (N, H, W) or (N, H, W, C); or of sequences (N, T, F), of which the valid steps are taken.
+
+    Attributes:
+        rows: The array.
+        row: Which.
+        steps: How many rows of the picture are valid; None for pictures, which are so all over.
+    """
+
+    rows: Rows
+    row: int
+    steps: int | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """None: the file holds all of them."""
+        return None
+
+    def open(self) -> Raster:
+        """The picture, or the sequence as float32.
+
+        Raises:
+            UnreadableImage: The numbers are no picture.
+            ImageError: The file cannot be read.
+        """
+        pixels, name = self._pixels(), f"{self.rows}#{self.row}"
+        try:
+            picture = GRAY if pixels.shape[2] == 1 else SRGB
+            color = picture if self.steps is None else STEPS
+            return Raster.of(Image(pixels, color, source=Source(name, "array")))
+        except ShapeError as err:
+            raise UnreadableImage(name, str(err)) from err
+
+    def digest(self) -> str:
+        """SHA-256 of shape, dtype and values, in hexadecimal."""
+        pixels = np.ascontiguousarray(self._pixels())
+        head = f"{pixels.shape} {pixels.dtype.str}\n".encode()
+        return hashlib.sha256(head + pixels.tobytes()).hexdigest()
+
+    def _pixels(self) -> npt.NDArray[Any]:
+        taken = np.asarray(self.rows.load()[self.row])
+        pixels = taken[:, :, None] if taken.ndim == 2 else taken
+        if self.steps is not None or pixels.dtype == np.float64:
+            pixels = pixels[: self.steps].astype(np.float32)
+        return pixels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """The truth of a sample that was read when the data set was opened."""
+
+    target: Target | None
+
+    def __call__(self) -> Target | None:
+        """What is true of the sample."""
+        return self.target
