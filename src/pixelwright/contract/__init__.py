@@ -1,6 +1,6 @@
 """The contract where tasks and verbs meet: what a task is, and what it adds to be measured and to be learned."""
 
-from pixelwright.contract.evaluation import Evaluation
+from pixelwright.contract.evaluation import Evaluation, Outcome, Scoring
 from pixelwright.contract.task import (
     Graphs,
     PredictOptions,
@@ -17,7 +17,9 @@ __all__ = [
     "Example",
     "Graphs",
     "LossOptions",
+    "Outcome",
     "PredictOptions",
+    "Scoring",
     "Task",
     "Training",
     "answers",

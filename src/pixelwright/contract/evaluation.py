@@ -4,13 +4,99 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from pixelwright.contract.task import PredictOptions
-from pixelwright.data.dataset import Kind
+from pixelwright.data.dataset import Dataset, Kind
+from pixelwright.errors import UsageError
+from pixelwright.metrics.figures import Figure
 from pixelwright.metrics.score import Statistic
+from pixelwright.structures.image import Image
 from pixelwright.structures.spec import BundleSpec
 from pixelwright.structures.targets import Target
+
+NAMED = 12  # labels in a message
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """How answers of a bundle and the truth of a data set meet: by the names of their labels.
+
+    Attributes:
+        labels: What is scored, in the data's order: ids in targets and observations are positions in it.
+        spec: The bundle's contract, with the thresholds at which it answers.
+        exclusive: Whether a picture has exactly one class.
+        void_id: The class of the truth's label maps that does not count, or None.
+        left_out: Positions of labels that are in the data and are not scored.
+    """
+
+    labels: tuple[str, ...]
+    spec: BundleSpec
+    exclusive: bool = True
+    void_id: int | None = None
+    left_out: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, dataset: Dataset, spec: BundleSpec, classes: Sequence[str] = ()) -> Scoring:
+        """The scoring of a bundle on a data set.
+
+        Args:
+            dataset: What it is scored on.
+            spec: The bundle's contract.
+            classes: Score these labels only, and leave out what the data says of others.
+
+        Raises:
+            UsageError: The data has labels that the bundle does not know; both are listed.
+        """
+        unknown = [label for label in classes if label not in dataset.labels]
+        if unknown:
+            raise UsageError(
+                f"--classes {', '.join(unknown)}: the data has no such label. It has: {_listed(dataset.labels)}"
+            )
+        wanted = [place for place, label in enumerate(dataset.labels) if not classes or label in classes]
+        void = dataset.void_id
+        missing = [
+            dataset.labels[place]
+            for place in wanted
+            if dataset.labels[place] not in spec.output.labels and place != void
+        ]
+        if missing:
+            raise UsageError(_mismatch(missing, dataset, spec))
+        left_out = frozenset(range(len(dataset.labels))) - frozenset(wanted)
+        return cls(dataset.labels, spec, dataset.exclusive, void, left_out)
+
+    @property
+    def scored(self) -> list[int]:
+        """Positions of the labels that are scored."""
+        return [place for place in range(len(self.labels)) if place not in self.left_out and place != self.void_id]
+
+    def places(self, labels: Sequence[str]) -> npt.NDArray[np.intp]:
+        """For each of a result's labels its position in `labels`; -1 where the data has none of that name."""
+        known = {label: place for place, label in enumerate(self.labels) if place not in self.left_out}
+        return np.array([known.get(label, -1) for label in labels], np.intp)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one picture, for tables and for finding the worst.
+
+    Attributes:
+        quality: The larger, the better the answer; comparable within one task.
+        right: Whether the answer was right, where that can be said.
+        confidence: How sure the model was of its answer, 0..1, where it says.
+        said: The answer in words.
+        true: The truth in words.
+    """
+
+    quality: float
+    right: bool | None = None
+    confidence: float | None = None
+    said: str = ""
+    true: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +107,38 @@ class Evaluation:
         task: Registry name of the task.
         kinds: Of data that it can be scored on.
         options: The bundle's contract to what to ask of the task: every score, however low.
-        observe: `(result, target, spec)` to what one picture contributes: small, and NumPy or plain Python.
-        statistic: `(observations, spec)` to the function that turns picks of them into all metrics. What does not
+        observe: `(result, target, scoring)` to what one picture contributes: small, and NumPy or plain Python. A
+            `Raster` among the results is read here. Raises `DataError` where the truth does not fit the picture.
+        statistic: `(observations, scoring)` to the function that turns picks of them into all metrics. What does not
             depend on the picks is computed once, here.
         goals: Metrics that can choose between models, the default first; of each, whether more is better.
+        outcome: `(observation, scoring)` to what became of that picture.
+        figures: `(observations, scoring)` to curves, confusions and whatever else a report shows.
+        draw: `(upright picture in 8-bit sRGB, result, target, scoring)` to a picture that shows answer and truth.
     """
 
     task: str
     kinds: frozenset[Kind]
     options: Callable[[BundleSpec], PredictOptions]
-    observe: Callable[[Any, Target, BundleSpec], Any]
-    statistic: Callable[[Sequence[Any], BundleSpec], Statistic]
+    observe: Callable[[Any, Target, Scoring], Any]
+    statistic: Callable[[Sequence[Any], Scoring], Statistic]
     goals: tuple[tuple[str, bool], ...]
+    outcome: Callable[[Any, Scoring], Outcome]
+    figures: Callable[[Sequence[Any], Scoring], Sequence[Figure]]
+    draw: Callable[[Image, Any, Target, Scoring], Image]
+
+
+def _mismatch(missing: Sequence[str], dataset: Dataset, spec: BundleSpec) -> str:
+    near = {label: get_close_matches(label, spec.output.labels, 1) for label in missing[:NAMED]}
+    hints = [f"{label!r} may be its {found[0]!r}" for label, found in near.items() if found]
+    return (
+        f"{dataset.root}: {len(missing)} of the data's {len(dataset.labels)} labels are unknown to {spec.name}: "
+        f"{_listed(missing)}. It knows {len(spec.output.labels)}: {_listed(spec.output.labels)}. "
+        + (f"Perhaps {', '.join(hints)}. " if hints else "")
+        + "Labels are matched by name: name those of the data (--labels), or score only some of them (--classes)."
+    )
+
+
+def _listed(labels: Sequence[str]) -> str:
+    shown = ", ".join(labels[:NAMED])
+    return f"{shown}, and {len(labels) - NAMED} more" if len(labels) > NAMED else shown or "none"
