@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from pixelwright import registry
-from pixelwright.data.dataset import Dataset
+from pixelwright.data.dataset import Dataset, Fault
 from pixelwright.data.layout import Evidence, Hints, Layout
 from pixelwright.data.tree import Tree
-from pixelwright.errors import DataError, PixelwrightError
+from pixelwright.errors import DataError, PixelwrightError, UsageError
 from pixelwright.io import archive, zips
 from pixelwright.structures.targets import Classes
 
@@ -81,7 +82,36 @@ def _read(layout: Layout, tree: Tree, hints: Hints) -> Dataset:
     if not dataset.samples:
         why = f" {dataset.faults[0].where}: {dataset.faults[0].what}" if dataset.faults else ""
         raise DataError(f"{tree.root}: nothing in it can be used.{why}")
-    return dataset
+    return _grouped(dataset, hints.group) if hints.group else dataset
+
+
+def _grouped(dataset: Dataset, pattern: str) -> Dataset:
+    """The data set with groups from what a pattern finds in the ids; where a layout took them from a column, as it is.
+
+    Raises:
+        UsageError: The pattern is no regular expression with a group.
+        DataError: It is found nowhere.
+    """
+    if any(sample.group for sample in dataset.samples):
+        return dataset
+    try:
+        compiled = re.compile(pattern)
+    except re.error as err:
+        raise UsageError(f"group {pattern!r}: is no column, and no regular expression: {err}.") from err
+    if not compiled.groups:
+        what = "is no column of the data; as a regular expression it needs parentheses around what names the group"
+        raise UsageError(f"group {pattern!r}: {what}, such as '(patient\\d+)_'.")
+    samples, left = [], 0
+    for sample in dataset.samples:
+        found = compiled.search(sample.id)
+        left += found is None
+        samples.append(replace(sample, group="/".join(part or "" for part in found.groups())) if found else sample)
+    if left == len(samples):
+        raise DataError(f"{dataset.root}: the group {pattern!r} is found in no id; the first is {samples[0].id!r}.")
+    groups = len({sample.group for sample in samples if sample.group})
+    faults = (Fault(pattern, f"is not found in {left} ids; each is a group of its own"),) if left else ()
+    remarks = (*dataset.remarks, f"{groups:,} groups by {pattern}")
+    return replace(dataset, samples=tuple(samples), faults=(*dataset.faults, *faults), remarks=remarks)
 
 
 def _inward(tree: Tree) -> Iterable[Tree]:

@@ -15,6 +15,7 @@ from pixelwright.io.images import open_raster
 from pixelwright.structures.raster import Raster
 
 MAX_TEXT_BYTES = 2**30  # of one description; the largest in use (COCO's own) has 0.5 GB
+_READ_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,11 @@ class Place:
         """
         if not self.member:
             return sha256_of(Path(self.file))
+        found = hashlib.sha256()
         with self.open() as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            while part := file.read(_READ_AT_ONCE):
+                found.update(part)
+        return found.hexdigest()
 
 
 class _Named(io.BytesIO):

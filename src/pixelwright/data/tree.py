@@ -130,7 +130,7 @@ def stem(name: str) -> str:
 
 def _walk(root: Path) -> Iterator[tuple[str, Place]]:
     """Files below a folder. Links are followed, as people link to pictures, but never in circles."""
-    waiting = [("", str(root), (os.path.realpath(root),))]
+    waiting: list[tuple[str, str, tuple[str, ...]]] = [("", str(root), (os.path.realpath(root),))]
     while waiting:
         prefix, folder, above = waiting.pop()
         with os.scandir(folder) as entries:

@@ -25,7 +25,7 @@ from pixelwright.data.columns import truths_of
 from pixelwright.data.dataset import Dataset, Sample, SplitName
 from pixelwright.data.layout import Hints, Layout
 from pixelwright.data.pictures import ArrayPicture, Known
-from pixelwright.data.stated import SPLITS, labels_beside, split_within
+from pixelwright.data.stated import labels_beside, split_within
 from pixelwright.data.tree import Tree
 from pixelwright.errors import DataError, ImageError
 
@@ -104,8 +104,7 @@ def _parts(tree: Tree, file: str) -> list[_Part]:
     place, found = tree.places[file], {}
     for name in npz_names(place):
         words = [word for word in re.split(r"[^a-z0-9]+", name.casefold()) if word]
-        split: SplitName = next((SPLITS[word] for word in words if word in SPLITS), "")
-        split = split or split_within(file.rpartition("/")[2]) or ""
+        split: SplitName = split_within(name) or split_within(file.rpartition("/")[2]) or ""
         role = next((role for role, names in _ROLES.items() if names & set(words)), None)
         if "lengths" in words or "lens" in words:
             role = "lengths"

@@ -1,0 +1,273 @@
+"""Splits: what is learned from, what thresholds are set on, what models are chosen by, and what they are scored on.
+
+What the data itself states is kept: nobody is moved out of a stated validation or test. What is missing is taken from
+the training part, where every group gets a number from the hash of its name and the seed. Within each class groups are
+lined up by that number, and the front of the line goes to the parts that are missing. So the same data gives the same
+split on every machine and in any order of files, each class has its share in every part, and one picture more moves
+at most one other across each border.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Literal
+
+from pixelwright.data.dataset import Dataset, Fault, Sample
+from pixelwright.data.digests import digests_of
+from pixelwright.errors import DataError, PixelwrightError, UsageError
+from pixelwright.structures.targets import Classes
+
+Part = Literal["train", "calibration", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "calibration", "validation", "test")
+
+# A class gets its place in a part, if need be beyond its share, once it has this many groups.
+_GROUPS_FOR_A_PLACE: dict[Part, int] = {"test": 4, "validation": 2, "calibration": 5}
+
+
+@dataclass(frozen=True, slots=True)
+class SplitOptions:
+    """How missing parts are made.
+
+    Attributes:
+        validation: Share of the training part.
+        calibration: Share of the training part.
+        test: Share of the training part; 0 makes none.
+        most: How many pictures a part that is made has at the most, more or less.
+        seed: Another one gives another split.
+        by_content: Whether pictures with the same bytes stay together, for which all of them are read.
+
+    Raises:
+        UsageError: Shares are negative, or leave nothing to train on.
+    """
+
+    validation: float = 0.15
+    calibration: float = 0.1
+    test: float = 0.0
+    most: int = 5000
+    seed: int = 0
+    by_content: bool = False
+
+    def __post_init__(self) -> None:
+        shares = (self.validation, self.calibration, self.test)
+        if min(shares) < 0 or sum(shares) > 0.9 or self.most < 1:
+            raise UsageError(f"split: expected shares from 0 up and 0.9 at most together, got {shares}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """A data set in parts that share no picture.
+
+    Attributes:
+        train: To learn from.
+        calibration: To set thresholds and temperature on; empty where there are too few pictures.
+        validation: To choose by.
+        test: To score on; empty where the data has none and none was asked for.
+        remarks: Which parts are stated and which were made, a sentence each.
+        faults: Classes that cannot be learned or scored, duplicates in several parts.
+    """
+
+    train: Dataset
+    calibration: Dataset
+    validation: Dataset
+    test: Dataset
+    remarks: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+
+def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits:
+    """The parts of a data set: stated ones as they are, missing ones from the training part.
+
+    Raises:
+        DataError: There is nothing to train on or to validate with, or only one class.
+    """
+    options = options or SplitOptions()
+    stated: dict[Part, list[Sample]] = {part: [] for part in PARTS}
+    for sample in dataset.samples:
+        stated[sample.split or "train"].append(sample)
+    pool = stated["train"]
+    if not pool:
+        there = ", ".join(f"{part} {len(samples)}" for part, samples in stated.items() if samples)
+        raise DataError(f"{dataset.root}: there is nothing to train on: expected pictures in train, got {there}.")
+    shares = _shares(stated, options)
+    keys = _keys(dataset, options)
+    made = _assign(dataset, pool, keys, shares, options.seed)
+    for part in shares:
+        stated[part] = made[part]
+    stated["train"] = made["train"]
+    _check(dataset, stated, shares, keys)
+    parts = {part: dataset.only(replace(sample, split=part) for sample in stated[part]) for part in PARTS}
+    faults = (*_class_faults(dataset, stated), *_twins(stated, keys))
+    return Splits(**parts, remarks=_remarks(stated, shares, options), faults=faults)
+
+
+def _shares(stated: Mapping[Part, Sequence[Sample]], options: SplitOptions) -> dict[Part, float]:
+    """Parts to be made and their shares of the training part, in the order in which they are taken."""
+    wanted: dict[Part, float] = {
+        "test": options.test,
+        "validation": options.validation,
+        "calibration": options.calibration,
+    }
+    most = options.most / len(stated["train"])
+    return {part: min(share, most) for part, share in wanted.items() if share and not stated[part]}
+
+
+def _keys(dataset: Dataset, options: SplitOptions) -> dict[str, str]:
+    """The id of each sample to what must not be parted: its group, or itself; joined where the content is the same."""
+    keys = {sample.id: f"group {sample.group}" if sample.group else f"id {sample.id}" for sample in dataset.samples}
+    if not options.by_content:
+        return keys
+    above: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while key in above:
+            key = above[key]
+        return key
+
+    first: dict[str, str] = {}
+    for sample, digest in zip(dataset.samples, digests_of(dataset.samples), strict=True):
+        if digest is None:
+            continue
+        one, other = sorted((root(first.setdefault(digest, keys[sample.id])), root(keys[sample.id])))
+        if one != other:
+            above[other] = one
+    return {name: root(key) for name, key in keys.items()}
+
+
+def _assign(
+    dataset: Dataset, pool: Iterable[Sample], keys: Mapping[str, str], shares: Mapping[Part, float], seed: int
+) -> dict[Part, list[Sample]]:
+    """The samples of the training part by where they go."""
+    groups: defaultdict[str, list[Sample]] = defaultdict(list)
+    for sample in pool:
+        groups[keys[sample.id]].append(sample)
+    lines: defaultdict[int, list[str]] = defaultdict(list)
+    for key, members in groups.items():
+        lines[_class_of(dataset, members)].append(key)
+    made: dict[Part, list[Sample]] = {part: [] for part in PARTS}
+    for line in lines.values():
+        line.sort(key=lambda key: (_number(key, seed), key))
+        sizes = [len(groups[key]) for key in line]
+        for key, part in zip(line, _parts(sizes, shares), strict=True):
+            made[part] += groups[key]
+    return {part: sorted(samples, key=lambda sample: sample.id) for part, samples in made.items()}
+
+
+def _parts(sizes: Sequence[int], shares: Mapping[Part, float]) -> list[Part]:
+    """Where the groups of one class go, which stand in line with these sizes."""
+    total, before = sum(sizes), 0
+    parts: list[Part] = []
+    for size in sizes:
+        middle, border = (before + size / 2) / total, 0.0
+        before += size
+        for part, share in shares.items():
+            border += share
+            if middle < border:
+                parts.append(part)
+                break
+        else:
+            parts.append("train")
+    for part in shares:
+        # The share of a small class is less than one group. The first of those that train goes there then.
+        if part not in parts and len(sizes) >= _GROUPS_FOR_A_PLACE[part] and parts.count("train") > 1:
+            parts[parts.index("train")] = part
+    if "train" not in parts:
+        parts[-1] = "train"
+    return parts
+
+
+def _class_of(dataset: Dataset, members: Sequence[Sample]) -> int:
+    """The most frequent class of a group, by which groups are lined up; -1 where samples have not exactly one."""
+    if dataset.kind != "classes" or not dataset.exclusive:
+        return -1
+    counts: Counter[int] = Counter()
+    for sample in members:
+        try:
+            target = sample.truth()
+        except PixelwrightError:  # it is lost when it is read, and counted there
+            continue
+        counts.update(target.ids[:1] if isinstance(target, Classes) else ())
+    return min(counts, key=lambda one: (-counts[one], one), default=-1)
+
+
+def _number(key: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed}\0{key}".encode("utf-8", "surrogateescape")).digest()[:8]
+
+
+def _check(
+    dataset: Dataset,
+    parts: Mapping[Part, Sequence[Sample]],
+    shares: Mapping[Part, float],
+    keys: Mapping[str, str],
+) -> None:
+    for part in ("test", "validation"):
+        if part in shares and not parts[part]:
+            groups = len({keys[sample.id] for sample in parts["train"]})
+            found = f"{len(parts['train'])} pictures in {groups} groups cannot be split"
+            raise DataError(f"{dataset.root}: {found}: {part} would be empty. Add pictures, or name a finer group.")
+    if dataset.kind == "classes" and dataset.exclusive:
+        present = _classes_in(parts["train"])
+        if len(present) == 1:
+            only = dataset.labels[next(iter(present))]
+            raise DataError(
+                f"{dataset.root}: all pictures to train on are of the class {only!r}; expected two classes."
+            )
+
+
+def _classes_in(samples: Iterable[Sample]) -> Counter[int]:
+    counts: Counter[int] = Counter()
+    for sample in samples:
+        try:
+            target = sample.truth()
+        except PixelwrightError:
+            continue
+        counts.update(target.ids if isinstance(target, Classes) else ())
+    return counts
+
+
+def _class_faults(dataset: Dataset, parts: Mapping[Part, Sequence[Sample]]) -> list[Fault]:
+    """Classes without a picture to learn from, or with a single one, or with none to be scored by."""
+    if dataset.kind != "classes":
+        return []
+    counts = {part: _classes_in(samples) for part, samples in parts.items()}
+    faults = []
+    for number, label in enumerate(dataset.labels):
+        where = f"class {label}"
+        learned, elsewhere = counts["train"][number], sum(counts[part][number] for part in PARTS[1:])
+        if not learned:
+            faults.append(Fault(where, f"has no picture to learn from, and {elsewhere} in other parts"))
+        elif not elsewhere and learned == 1:
+            faults.append(Fault(where, "has one picture only; it is learned from and never scored"))
+        elif not counts["validation"][number]:
+            faults.append(Fault(where, f"has {learned} pictures to learn from and none to validate with"))
+    return faults
+
+
+def _twins(parts: Mapping[Part, Sequence[Sample]], keys: Mapping[str, str]) -> list[Fault]:
+    """Groups that the data itself parts."""
+    places: defaultdict[str, dict[Part, Sample]] = defaultdict(dict)
+    for part, samples in parts.items():
+        for sample in samples:
+            places[keys[sample.id]].setdefault(part, sample)
+    parted = [found for _, found in sorted(places.items()) if len(found) > 1]
+    return [
+        Fault(one.id, f"is of one group, or the same, as {other.id}, and the data states different splits for them")
+        for found in parted
+        for one, other in pairwise(found.values())
+    ]
+
+
+def _remarks(
+    parts: Mapping[Part, Sequence[Sample]], shares: Mapping[Part, float], options: SplitOptions
+) -> tuple[str, ...]:
+    sizes = ", ".join(f"{part} {len(samples):,}" for part, samples in parts.items() if samples)
+    made = ", ".join(part for part in PARTS if part in shares and parts[part])
+    lines = [f"split into {sizes}"]
+    if made:
+        lines.append(f"{made} taken from the training part by hash, seed {options.seed}")
+    if "calibration" in shares and not parts["calibration"]:
+        lines.append("too few pictures for a calibration part: thresholds and temperature cannot be set")
+    return tuple(lines)
