@@ -181,6 +181,25 @@ def quarters(folder: Path, *, name: str = "quarters", **changes: Any) -> ModelBu
     return write_bundle(folder, msgspec.structs.replace(contract, **changes), {"model": path})
 
 
+def trends(folder: Path, *, name: str = "trends", **changes: Any) -> ModelBundle:
+    """A classifier of sequences of two numbers a step: `up` or `down`, whichever number is larger in the mean."""
+    nodes = [helper.make_node("ReduceMean", ["in", "axes"], ["out"], keepdims=0)]
+    constants = {"axes": np.array([1], np.int64)}
+    path = _save(folder.parent / f"{name}.onnx", nodes, constants, ["batch", "steps", 2], ["batch", 2])
+    tensors = GraphSpec(
+        inputs=[TensorSpec("in", "float32", ["batch", "steps", 2], "NTF")],
+        outputs=[TensorSpec("out", "float32", ["batch", 2], "")],
+    )
+    contract = spec(
+        name=name,
+        task="classify",
+        graphs={"model": tensors},
+        input=InputSpec(color="as-is", channels="gray", depth="keep", layout="NTF"),
+        output=OutputSpec(decoder="softmax", parameters={"output": "out"}, labels=["up", "down"]),
+    )
+    return write_bundle(folder, msgspec.structs.replace(contract, **changes), {"model": path})
+
+
 def _save(
     path: Path,
     nodes: list[onnx.NodeProto],

@@ -31,6 +31,7 @@ def spec_faults(spec: BundleSpec) -> list[str]:
         _artifact_faults,
         _graph_faults,
         _input_faults,
+        _sequence_faults,
         _entry_faults,
         _tiling_faults,
         _decoder_faults,
@@ -95,6 +96,19 @@ def _input_faults(spec: BundleSpec) -> Iterator[str]:
             yield f"input.{field}: {size_text(size)} is over {MAX_INPUT_PX / 1e6:.0f} megapixels; no network takes that"
 
 
+def _sequence_faults(spec: BundleSpec) -> Iterator[str]:
+    """The numbers of a sequence are no pixels: of what is done to pixels nothing may stand in its contract."""
+    wanted = spec.input
+    if not wanted.is_sequence:
+        return
+    plain = InputSpec(color="as-is", channels="gray", depth="keep", layout="NTF")
+    for field in ("color", "channels", "depth", "dtype", "white", "resize", "crop_hw", "multiple_of"):
+        if getattr(wanted, field) != getattr(plain, field):
+            yield f"input.{field}: has to be {getattr(plain, field)!r} with layout NTF; sequences are taken as they are"
+    if spec.tiling is not None:
+        yield "tiling: a sequence cannot be cut into tiles; remove it"
+
+
 def _resized_hw(wanted: InputSpec) -> tuple[int, int] | None:
     """The size after the resize as far as it is the same for every image: at least this for `shorter`."""
     if wanted.resize is None:
@@ -117,17 +131,17 @@ def _entry_faults(spec: BundleSpec) -> Iterator[str]:
     place = f"graphs.{role}.inputs: {entry.name!r}"
     if entry.dtype != wanted.dtype:
         yield f"{place} takes {entry.dtype}, input.dtype is {wanted.dtype}; make them equal"
-    if len(entry.dims) != 4:
-        yield f"{place} has {len(entry.dims)} dimensions; an image batch has 4 ({wanted.layout})"
+    if len(entry.dims) != len(wanted.layout):
+        yield f"{place} has {len(entry.dims)} dimensions; a batch has {len(wanted.layout)} ({wanted.layout})"
         return
     expected = _expected_dims(wanted)
     for axis, got, want in zip(wanted.layout, entry.dims, expected, strict=True):
-        if isinstance(got, int) and axis != "N" and got != want:
+        if isinstance(got, int) and axis not in "NTF" and got != want:
             yield f"{place} has {axis} = {got}, but input makes {want or 'any size'}; correct one of them"
 
 
 def _expected_dims(wanted: InputSpec) -> list[int | None]:
-    sizes: dict[str, int | None] = dict.fromkeys("NCHW")
+    sizes: dict[str, int | None] = dict.fromkeys("NCHWTF")
     sizes["C"] = CHANNELS[wanted.channels]
     size_hw = wanted.crop_hw
     if size_hw is None and wanted.resize is not None and wanted.resize.rule in EXACT_RULES:

@@ -58,6 +58,8 @@ def prepare(image: Image, spec: InputSpec) -> Prepared:
         ShapeError: The contract refuses this kind of image; the sentence says why.
     """
     original_hw, scale_xy, offset_xy = _origin(image)
+    if spec.is_sequence:
+        return Prepared(tensor(_sequence(image), spec), Placement((1.0, 1.0), (0.0, 0.0)), original_hw)
     fitting = _channels(_alpha(image, spec), spec)
     if spec.depth == "8-bit":
         fitting = color.to_8_bit(fitting)
@@ -81,6 +83,8 @@ def prepare(image: Image, spec: InputSpec) -> Prepared:
 def tensor(image: Image, spec: InputSpec) -> npt.NDArray[Any]:
     """An image (gray or RGB, as the graph wants it) as one entry of a batch: padded, scaled, normalized, laid out.
 
+    A sequence, of one channel, becomes (T, F).
+
     Raises:
         ShapeError: The pixels hold NaN or infinity, which a network would spread over its neighborhood.
     """
@@ -94,6 +98,8 @@ def tensor(image: Image, spec: InputSpec) -> npt.NDArray[Any]:
     summand = (-np.asarray(spec.mean or [0.0]) / std).astype(np.float32)
     if spec.layout == "NCHW":
         pixels, factor, summand = pixels.transpose(2, 0, 1), factor[:, None, None], summand[:, None, None]
+    elif spec.is_sequence:
+        pixels = pixels[:, :, 0]
     values = pixels.astype(np.float32, order="C")
     values *= factor
     if summand.any():
@@ -105,8 +111,8 @@ def tensor(image: Image, spec: InputSpec) -> npt.NDArray[Any]:
 
 
 def sides(shape: Sequence[int], spec: InputSpec) -> tuple[int, int]:
-    """Rows and columns of a tensor of this shape, with or without its batch axis."""
-    *_, height, width = shape if spec.layout == "NCHW" else shape[:-1]
+    """Rows and columns of a tensor of this shape, with or without its batch axis; steps and features of a sequence."""
+    *_, height, width = shape[:-1] if spec.layout == "NHWC" else shape
     return height, width
 
 
@@ -142,6 +148,16 @@ def _framed(pixels: npt.NDArray[Any], top: int, left: int, rule: Resize, white: 
     frame = np.full((*rule.size_hw, pixels.shape[2]), rule.fill * white / 255, pixels.dtype)
     frame[top : top + pixels.shape[0], left : left + pixels.shape[1]] = pixels
     return frame
+
+
+def _sequence(image: Image) -> Image:
+    # Numbers of a sensor have no white: a picture of bytes in their place would be scaled by a guess.
+    if image.pixels.dtype != np.float32 or image.pixels.shape[2] != 1 or image.alpha is not None:
+        raise ShapeError(
+            f"{image.source.path}: expected a sequence of T steps of F numbers, float32 (T, F), got "
+            f"{image.pixels.dtype} {image.pixels.shape}. This model takes no pictures."
+        )
+    return image
 
 
 def _alpha(image: Image, spec: InputSpec) -> Image:

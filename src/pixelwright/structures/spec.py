@@ -100,6 +100,8 @@ class InputSpec(Spec, frozen=True):
     `reduced_decode`: 0 decodes every pixel; r > 0 lets a JPEG be decoded at n/8 scale as long as no side gets smaller
     than r times what the resize makes. Whoever sets it has measured with it.
     `multiple_of`: sides are padded at the bottom and right, by repeating the edge, up to a multiple.
+    `layout` NTF is for sequences: an "image" of T rows, F columns and one float32 channel becomes T steps of F numbers,
+    as they are but for `mean` and `std`. Only sequences of one length share a batch, so a graph needs no lengths.
     """
 
     color: Literal["as-is", "srgb"] = "srgb"
@@ -116,8 +118,13 @@ class InputSpec(Spec, frozen=True):
     multiple_of: Side = 1
     mean: Annotated[list[Finite], Meta(max_length=3)] = []
     std: Annotated[list[Positive], Meta(max_length=3)] = []
-    layout: Literal["NCHW", "NHWC"] = "NCHW"
+    layout: Literal["NCHW", "NHWC", "NTF"] = "NCHW"
     dtype: Literal["uint8", "int8", "float32"] = "float32"
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether it takes sequences rather than pictures."""
+        return self.layout == "NTF"
 
 
 class Tiling(Spec, frozen=True):

@@ -87,3 +87,25 @@ def test_a_crop_of_a_picture_keeps_its_own_shape() -> None:
     made = prepare(part, InputSpec(resize=Resize(rule="shorter", size_hw=(10, 10))))
     assert made.tensor.shape == (3, 10, 20)
     assert made.original_hw == (20, 40)
+
+
+SEQUENCE = InputSpec(color="as-is", channels="gray", depth="keep", layout="NTF")
+
+
+def test_a_sequence_is_taken_as_it_is() -> None:
+    steps = np.array([[1.5, -2.0, 300.0], [0.0, 7.0, -0.25]], np.float32)
+    made = prepare(Image(steps[..., None], GRAY), SEQUENCE)
+    assert made.tensor.tolist() == steps.tolist()
+    assert stack([made, made]).shape == (2, 2, 3)
+
+
+def test_mean_and_std_apply_to_all_numbers_of_a_sequence() -> None:
+    spec = InputSpec(color="as-is", channels="gray", depth="keep", layout="NTF", mean=[1.0], std=[2.0])
+    assert prepare(Image(np.full((2, 3, 1), 5, np.float32), GRAY), spec).tensor.tolist() == [[2.0] * 3] * 2
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((4, 5, 1), np.uint8), np.zeros((4, 5, 3), np.float32)])
+def test_a_picture_is_no_sequence(pixels: np.ndarray) -> None:
+    image = Image(pixels, GRAY) if pixels.shape[2] == 1 else Image(pixels)
+    with pytest.raises(ShapeError, match="takes no pictures"):
+        prepare(image, SEQUENCE)
