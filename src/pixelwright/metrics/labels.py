@@ -1,0 +1,241 @@
+"""Scores of answers that are labels: one for each picture, or several.
+
+Everything that does not depend on which pictures were drawn is computed once; a bootstrap round costs sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwright.metrics.calibration import calibration_error
+from pixelwright.metrics.score import Picks, Statistic
+
+TOP = 5
+
+Floats = npt.NDArray[np.floating[Any]]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What N pictures were answered, beside what is true of them.
+
+    Attributes:
+        scores: (N, K) 0..1 of each label.
+        truth: (N, K) whether the label is true; exactly one of a row where classes exclude each other.
+        answered: (N, K) whether the label is answered, at the thresholds.
+        labels: K names.
+        other: (N,) the best score of what is no label of the data; 0 where there is nothing else.
+    """
+
+    scores: Floats
+    truth: Flags
+    answered: Flags
+    labels: tuple[str, ...]
+    other: Floats
+
+
+def statistic(answers: Answers, *, exclusive: bool) -> Statistic:
+    """All metrics of labels, for any picks of the pictures.
+
+    Of each metric over classes there is one by class too, `f1/cat`. Classes without a true picture among the picked
+    have no score, and do not count in means; the precision of a class that is never answered is 0.
+    """
+    n = len(answers.scores)
+    counts = _Counts.of(answers)
+    ranked = Ranked.of(answers.scores, answers.truth)
+    single = _Single.of(answers) if exclusive else None
+    exact = (answers.answered == answers.truth).all(axis=1)
+    brier = ((answers.scores - answers.truth) ** 2).sum(axis=1) + answers.other**2
+
+    def over(picks: Picks) -> Mapping[str, float]:
+        weights = np.bincount(picks, minlength=n).astype(np.float64)
+        total = weights.sum() or np.nan
+        values: dict[str, float] = {}
+        if single is not None:
+            values |= single.values(weights)
+        else:
+            values["exact_match"] = float(weights @ exact / total)
+        values |= counts.values(weights, answers.labels, binary=exclusive and len(answers.labels) == 2)
+        values |= ranked.values(weights, answers.labels)
+        if single is None:
+            everything = np.repeat(weights, answers.scores.shape[1])
+            values["ece_pooled"] = calibration_error(answers.scores.ravel(), answers.truth.ravel(), weights=everything)
+        values["brier"] = float(weights @ brier / total)
+        return values
+
+    return over
+
+
+def confusion(truth: npt.NDArray[np.intp], answer: npt.NDArray[np.intp], shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """How often each true class (row) was given each answer (column): (K, A) from N ids of each."""
+    return np.bincount(truth * shape[1] + answer, minlength=shape[0] * shape[1]).reshape(shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Single:
+    """Whether the one answer was right, and how sure it was."""
+
+    right: Flags
+    among_best: Flags | None
+    confidence: Floats
+
+    @classmethod
+    def of(cls, answers: Answers) -> _Single:
+        best = answers.scores.max(axis=1, initial=0.0)
+        true = answers.truth.argmax(axis=1)
+        reached = answers.scores[np.arange(len(true)), true]
+        # Of equal scores the earlier label is the answer, as the task ranks them.
+        first = answers.scores.argmax(axis=1) == true if len(true) else np.zeros(0, bool)
+        right = first & (reached >= answers.other)
+        among = None
+        if len(answers.labels) > TOP:
+            earlier = np.arange(len(answers.labels)) < true[:, None]
+            better = (answers.scores > reached[:, None]) | ((answers.scores == reached[:, None]) & earlier)
+            among = better.sum(axis=1) + (answers.other > reached) < TOP
+        return cls(right, among, np.clip(np.maximum(best, answers.other), 0, 1))
+
+    def values(self, weights: Floats) -> dict[str, float]:
+        total = weights.sum() or np.nan
+        values = {"accuracy": float(weights @ self.right / total)}
+        if self.among_best is not None:
+            values["top5_accuracy"] = float(weights @ self.among_best / total)
+        values["ece"] = calibration_error(self.confidence, self.right, weights=weights)
+        return values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Counts:
+    """Right and wrong answers of each class at the thresholds: (N, K) each."""
+
+    hits: Floats
+    answered: Floats
+    true: Floats
+
+    @classmethod
+    def of(cls, answers: Answers) -> _Counts:
+        hits = answers.answered & answers.truth
+        return cls(hits.astype(np.float32), answers.answered.astype(np.float32), answers.truth.astype(np.float32))
+
+    def values(self, weights: Floats, labels: Sequence[str], *, binary: bool) -> dict[str, float]:
+        drawn = weights.astype(np.float32)  # whole numbers below 2^24 are exact
+        hits, said, there = (np.asarray(drawn @ one, np.float64) for one in (self.hits, self.answered, self.true))
+        total = weights.sum()
+        known = there > 0
+        by_class = {
+            "precision": np.where(known, _share(hits, said, otherwise=0.0), np.nan),
+            "recall": _share(hits, there),
+            "f1": np.where(known, _share(2 * hits, said + there), np.nan),
+        }
+        pooled = {
+            "precision": _share(hits.sum(), said.sum(), otherwise=0.0),
+            "recall": _share(hits.sum(), there.sum()),
+            "f1": _share(2 * hits.sum(), said.sum() + there.sum()),
+        }
+        negative = total - there
+        specificity = _share(negative - (said - hits), negative)
+        values: dict[str, float] = {}
+        if binary:
+            values = {"sensitivity": float(by_class["recall"][1]), "specificity": float(specificity[1])}
+        for name, of_class in by_class.items():
+            values[f"{name}_macro"] = _mean(of_class)
+            values[f"{name}_micro"] = float(pooled[name])
+            values[f"{name}_weighted"] = _mean(of_class, there)
+        values["specificity_macro"] = _mean(np.where(known, specificity, np.nan))
+        for name, of_class in by_class.items():
+            values |= _named(name, of_class, labels)
+        return values
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranked:
+    """Scores of each class in order, for what depends on order alone: (K, N) each.
+
+    Attributes:
+        order: Pictures by ascending score.
+        starts: Of each place in that order the first place with the same score.
+        ends: The place after the last with the same score.
+        truth: Of the pictures in that order.
+    """
+
+    order: npt.NDArray[np.intp]
+    starts: npt.NDArray[np.intp]
+    ends: npt.NDArray[np.intp]
+    truth: Flags
+
+    @classmethod
+    def of(cls, scores: Floats, truth: Flags) -> Ranked:
+        """From scores and truth (N, K)."""
+        columns = np.ascontiguousarray(scores.T)
+        order = np.argsort(columns, axis=1, kind="stable")
+        ordered = np.take_along_axis(columns, order, axis=1)
+        n = columns.shape[1]
+        new = np.ones(ordered.shape, bool)
+        new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+        places = np.broadcast_to(np.arange(n), ordered.shape)
+        starts = np.maximum.accumulate(np.where(new, places, 0), axis=1)
+        last = np.ones(ordered.shape, bool)
+        last[:, :-1] = new[:, 1:]
+        ends = np.minimum.accumulate(np.where(last, places + 1, n)[:, ::-1], axis=1)[:, ::-1]
+        return cls(order, starts, ends, np.take_along_axis(np.ascontiguousarray(truth.T), order, axis=1))
+
+    def areas(self, weights: Floats) -> tuple[Floats, Floats]:
+        """Area under the ROC curve and average precision of each class (K,); NaN where one of both is missing."""
+        drawn = weights[self.order]
+        positive = drawn * self.truth
+        below = np.zeros((len(drawn), drawn.shape[1] + 1))
+        np.cumsum(drawn - positive, axis=1, out=below[:, 1:])
+        hits = np.zeros_like(below)
+        np.cumsum(positive, axis=1, out=hits[:, 1:])
+        positives, negatives = hits[:, -1], below[:, -1]
+        beaten = np.take_along_axis(below, self.starts, axis=1)
+        tied = np.take_along_axis(below, self.ends, axis=1)
+        found = positives[:, None] - np.take_along_axis(hits, self.starts, axis=1)
+        wrong = negatives[:, None] - beaten
+        with np.errstate(invalid="ignore", divide="ignore"):
+            area = (positive * (beaten + tied)).sum(axis=1) / (2 * positives * negatives)
+            precision = np.where(positive > 0, found / (found + wrong), 0.0)
+            average = (positive * precision).sum(axis=1) / positives
+        return area, average
+
+    def values(self, weights: Floats, labels: Sequence[str]) -> dict[str, float]:
+        """Means over classes, and each."""
+        area, average = self.areas(weights)
+        return {
+            "auroc": _mean(area),
+            "average_precision": _mean(average),
+            **_named("auroc", area, labels),
+            **_named("average_precision", average, labels),
+        }
+
+    def curves(self, row: int) -> tuple[Floats, Floats, Floats]:
+        """Of one class, from the strictest threshold on: false positive rate, recall, and precision."""
+        truth, starts = self.truth[row], np.unique(self.starts[row])[::-1]
+        hits = np.append(0, np.cumsum(truth))
+        found = hits[-1] - hits[starts]
+        said = len(truth) - starts
+        positives, negatives = max(1, hits[-1]), max(1, len(truth) - hits[-1])
+        rates = np.append(0.0, (said - found) / negatives), np.append(0.0, found / positives)
+        return rates[0], rates[1], np.append(1.0, found / said)
+
+
+def _named(name: str, values: Floats, labels: Sequence[str]) -> dict[str, float]:
+    return {f"{name}/{label}": float(value) for label, value in zip(labels, values, strict=True)}
+
+
+def _share(part: Any, whole: Any, *, otherwise: float = np.nan) -> Any:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(np.asarray(whole) > 0, part / np.asarray(whole, np.float64), otherwise)
+
+
+def _mean(values: Floats, weights: Floats | None = None) -> float:
+    """The mean of what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    if not known.any():
+        return float("nan")
+    return float(np.average(values[known], weights=None if weights is None else weights[known]))
