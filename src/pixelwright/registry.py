@@ -44,11 +44,13 @@ BUILTIN: dict[str, dict[str, str]] = {
         "sigmoid": "pixelwright.ops.decoders.sigmoid:DECODER",
         "softmax": "pixelwright.ops.decoders.softmax:DECODER",
         "ssd": "pixelwright.ops.decoders.ssd:DECODER",
+        "star-polygons": "pixelwright.ops.decoders.star_polygons:DECODER",
         "tensors": "pixelwright.ops.decoders.tensors:DECODER",
         "values": "pixelwright.ops.decoders.values:DECODER",
         "yolo-anchor-free": "pixelwright.ops.decoders.yolo_anchor_free:DECODER",
     },
     "architecture": {
+        "plaincnn": "pixelwright.models.plaincnn:ARCHITECTURE",
         "cnn": "pixelwright.models.cnn:ARCHITECTURE",
         "keras-mnist": "pixelwright.models.keras_mnist:ARCHITECTURE",
         "rnn": "pixelwright.models.recurrent:RNN",
@@ -56,6 +58,10 @@ BUILTIN: dict[str, dict[str, str]] = {
         "residual": "pixelwright.models.residual:ARCHITECTURE",
         "efficient": "pixelwright.models.efficient:ARCHITECTURE",
         "vit": "pixelwright.models.vit:ARCHITECTURE",
+        "unet": "pixelwright.models.unet:ARCHITECTURE",
+        "swiftnet": "pixelwright.models.swiftnet:ARCHITECTURE",
+        "resunet": "pixelwright.models.resunet:ARCHITECTURE",
+        "span": "pixelwright.models.span:ARCHITECTURE",
     },
     "evaluation": {},
     "layout": {
@@ -63,7 +69,9 @@ BUILTIN: dict[str, dict[str, str]] = {
         "npz": "pixelwright.data.layouts.npz:LAYOUT",
         "image-folder": "pixelwright.data.layouts.image_folder:LAYOUT",
     },
-    "training": {},
+    "training": {
+        "classify": "pixelwright.tasks.classify.train:TRAINING",
+    },
     "importer": {
         "onnx": "pixelwright.interop.onnx:IMPORTER",
         "tflite": "pixelwright.interop.tflite:IMPORTER",

@@ -9,7 +9,7 @@ Where ours differs:
 - the image enters through a PixelUnshuffle(2): a quarter of the positions, so a quarter of the cost;
 - three scales, few channels, 1x1 convolution + PixelShuffle on the way up, added (not concatenated) skips;
 - blind: no noise level goes in;
-- nothing is averaged over space, so an output pixel depends on a finite neighborhood (`RECEPTIVE_RADIUS_PX`)
+- nothing is averaged over space, so an output pixel depends on a finite neighborhood (`receptive_radius_px`)
   and an image may be restored in tiles.
 
 NAF blocks (https://arxiv.org/abs/2204.04676) of about equal cost were tried instead. On one CPU thread their
@@ -18,11 +18,15 @@ at sigma 25), so for recipes of one core-hour plain convolutions were taken. A G
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from torch import Tensor, nn
 from torch.nn import functional
+
+from pixelwright.errors import UsageError
+from pixelwright.models.architecture import Architecture, Problem, Reading
+from pixelwright.structures.spec import Tiling
 
 MULTIPLE_PX = 8  # PixelUnshuffle(2), then two strides of 2: height and width must be multiples of this
 
@@ -94,11 +98,51 @@ class ResUNet(nn.Module):
 
 VARIANTS: Mapping[str, Config] = MappingProxyType({"small": Config()})  # 332,196 parameters, 18.0 kMAC/px
 
-# Farthest input pixel, in rows or columns, that can change an output pixel; found by the support of the
-# gradient at all 8 x 8 alignments, with positive weights, so that nothing cancels.
-RECEPTIVE_RADIUS_PX: Mapping[str, int] = MappingProxyType({"small": 55})
+
+def receptive_radius_px(config: Config) -> int:
+    """The farthest input pixel, in rows or columns, that can change an output pixel.
+
+    A 3x3 convolution at 1/s of the input's size adds s, and the pixel's place in its cell 7 at the most; what goes down
+    and up between the scales stays within a cell.
+    """
+    fine = 2 + 2 * (config.encoder_blocks[0] + config.decoder_blocks[1])  # head, tail, and two in each block
+    half = 2 * (config.encoder_blocks[1] + config.decoder_blocks[0])
+    return 2 * fine + 4 * half + 8 * 2 * config.middle_blocks + MULTIPLE_PX - 1
 
 
 def build(config: Config) -> nn.Module:
     """A freshly initialized network of this configuration."""
     return ResUNet(config)
+
+
+def fit(config: Config, problem: Problem) -> Config:
+    """The configuration for the problem's channels.
+
+    Raises:
+        UsageError: The answer is to be larger than the picture.
+    """
+    if problem.scale != 1:
+        raise UsageError(f"resunet: keeps the size of a picture, and {problem.scale} times it is wanted. Choose span.")
+    return replace(config, image_channels=problem.channels)
+
+
+def reading(config: Config, problem: Problem) -> Reading:
+    """The picture itself; it can be cut into tiles."""
+    del problem
+    halo_px = -(-receptive_radius_px(config) // MULTIPLE_PX) * MULTIPLE_PX
+    parameters = MappingProxyType({"output": "restored", "scale": 1})
+    return Reading("image", parameters, tiling=Tiling(halo_px, MULTIPLE_PX), multiple_of=MULTIPLE_PX)
+
+
+ARCHITECTURE = Architecture(
+    name="resunet",
+    summary="A U-Net of residual blocks without normalization, for pictures that keep their size.",
+    tasks=frozenset({"enhance"}),
+    source="https://arxiv.org/abs/2008.13751",
+    variants=VARIANTS,
+    fit=fit,
+    build=build,
+    outputs=("restored",),
+    reading=reading,
+    mean_std=(0.0, 1.0),
+)

@@ -11,12 +11,16 @@ Where ours differs:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from pixelwright.errors import UsageError
+from pixelwright.models.architecture import Architecture, Problem, Reading
+from pixelwright.structures.spec import Tiling
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,48 @@ class Span(nn.Module):
 # 156,460 parameters, 39.0 kMAC per pixel of the output.
 VARIANTS: Mapping[str, Config] = MappingProxyType({"x2-small": Config()})
 
-# Farthest pixel of the small image that can change an output pixel, counted from the small pixel in which the
-# output pixel lies; found by the support of the gradient with positive weights, so that nothing cancels.
-RECEPTIVE_RADIUS_PX: Mapping[str, int] = MappingProxyType({"x2-small": 18})
+
+def receptive_radius_px(config: Config) -> int:
+    """The farthest pixel of the small image, in rows or columns, that can change an output pixel.
+
+    Counted from the small pixel in which the output pixel lies: 1 for each 3x3 convolution in a row, which are three in
+    each block, and the head, the one that closes the body, and the tail.
+    """
+    return 3 * config.blocks + 3
 
 
 def build(config: Config) -> nn.Module:
     """A freshly initialized network of this configuration."""
     return Span(config)
+
+
+def fit(config: Config, problem: Problem) -> Config:
+    """The configuration for the problem's channels and enlargement.
+
+    Raises:
+        UsageError: The answer is to be as large as the picture.
+    """
+    if problem.scale < 2:
+        raise UsageError("span: enlarges pictures, and these are to keep their size. Choose resunet.")
+    return replace(config, scale=problem.scale, image_channels=problem.channels)
+
+
+def reading(config: Config, problem: Problem) -> Reading:
+    """The enlarged picture; it can be cut into tiles."""
+    del problem
+    parameters = MappingProxyType({"output": "restored", "scale": config.scale})
+    return Reading("image", parameters, tiling=Tiling(receptive_radius_px(config)))
+
+
+ARCHITECTURE = Architecture(
+    name="span",
+    summary="Plain convolutions gated by their own output, which enlarge pictures.",
+    tasks=frozenset({"enhance"}),
+    source="https://arxiv.org/abs/2311.12770",
+    variants=VARIANTS,
+    fit=fit,
+    build=build,
+    outputs=("restored",),
+    reading=reading,
+    mean_std=(0.0, 1.0),
+)
