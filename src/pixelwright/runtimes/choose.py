@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import cast, get_args
@@ -18,10 +19,10 @@ from pixelwright.structures.spec import Precision, TensorSpec
 log = logging.getLogger(__name__)
 
 REFERENCE = "onnxruntime"
-# Time of a run relative to the reference's, where a bundle does not state what was measured: OpenVINO runs a float32
-# graph faster on x86. Of networks with 8-bit integers either may be the faster by a factor of two.
-USUAL_TIME: Mapping[str, float] = MappingProxyType({"openvino": 0.8, REFERENCE: 1.0})
-WORTH_LEAVING = 0.9  # what is hardly faster, and perhaps only by chance of a timing, is not taken before the reference
+CANDIDATES = (REFERENCE, "openvino")  # that `auto` chooses from
+# What is hardly faster, and perhaps only by chance of a timing, is not taken before the reference; nor is what nobody
+# has timed.
+WORTH_LEAVING = 0.9
 
 
 def open_graphs(
@@ -56,7 +57,7 @@ def choose(
     Args:
         bundle: A bundle as read.
         runtime: A registry name. `auto`: of those that are installed and that the parity record vouches for, the one
-            with the shortest time in that record (where it has none, OpenVINO); else ONNX Runtime.
+            with the shortest time in that record, if it is clearly shorter than ONNX Runtime's; else ONNX Runtime.
         precision: `auto` is f32; another one is used only if asked for.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
 
@@ -86,16 +87,14 @@ def _automatic(bundle: ModelBundle, precision: Precision, device: str) -> Runtim
     reference: Runtime = registry.get("runtime", REFERENCE)
     if device.startswith("cuda") or (device == "auto" and precision == "f32" and has_cuda()):
         return reference
-    able = [found for name in USUAL_TIME if precision in (found := registry.get("runtime", name)).precisions]
+    able = [found for name in CANDIDATES if precision in (found := registry.get("runtime", name)).precisions]
     usable = [found for found in able if found.available(precision) is None]
     exact = precision == "f32"  # at which nobody needs to vouch for the reference
     vouched = [f for f in usable if (exact and f is reference) or bundle.spec.allows(f.name, precision)]
     if vouched:
         stated = {row.runtime: row.relative_time for row in bundle.spec.parity if row.precision == precision}
-        return min(
-            vouched,
-            key=lambda found: WORTH_LEAVING if found is reference else stated.get(found.name) or USUAL_TIME[found.name],
-        )
+        times = {found.name: stated.get(found.name) or math.inf for found in vouched} | {REFERENCE: WORTH_LEAVING}
+        return min(vouched, key=lambda found: times[found.name])
     # Nothing vouched for: at f32 the reference; else the one that can do what was asked, or says what it needs.
     return reference if reference in usable else (usable or able or [reference])[0]
 

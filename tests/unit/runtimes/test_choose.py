@@ -16,7 +16,7 @@ from pixelwright.runtimes import onnx, openvino
 from pixelwright.runtimes.choose import choose, open_graphs
 from pixelwright.structures.spec import Parity
 
-FITS = Parity("openvino", "f32", 20, 1e-6, 1e-3)
+FITS = Parity("openvino", "f32", 20, 1e-6, 1e-3, relative_time=0.5)
 DIFFERS = Parity("openvino", "bf16", 20, 0.5, 1e-2)
 
 
@@ -40,12 +40,19 @@ def without_openvino(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openvino, "find_spec", lambda name: None)
 
 
-def test_auto_takes_openvino_where_the_record_vouches(vouched: ModelBundle, with_openvino: None) -> None:
+def test_auto_takes_openvino_where_the_record_vouches_and_it_was_faster(
+    vouched: ModelBundle, with_openvino: None
+) -> None:
     assert [c if isinstance(c, str) else c.name for c in choose(vouched)] == ["openvino", "f32"]
 
 
-@pytest.mark.parametrize(("relative_time", "taken"), [(0.4, "openvino"), (0.95, "onnxruntime"), (2.5, "onnxruntime")])
-def test_auto_takes_what_was_the_faster(tmp_path: Path, with_openvino: None, relative_time: float, taken: str) -> None:
+@pytest.mark.parametrize(
+    ("relative_time", "taken"),
+    [(0.4, "openvino"), (0.95, "onnxruntime"), (2.5, "onnxruntime"), (None, "onnxruntime")],
+)
+def test_auto_takes_what_was_the_faster(
+    tmp_path: Path, with_openvino: None, relative_time: float | None, taken: str
+) -> None:
     timed = msgspec.structs.replace(FITS, relative_time=relative_time)
     assert choose(bundles.blur(tmp_path / "b", parity=[timed]))[0].name == taken
 
@@ -68,6 +75,11 @@ def test_auto_takes_the_reference_where_its_gpu_package_is_installed(
     monkeypatch.setattr(chooser, "has_cuda", lambda: True)
     assert choose(vouched)[0].name == "onnxruntime"
     assert choose(vouched, device="cpu")[0].name == "openvino"
+
+
+def test_auto_at_a_precision_that_only_one_runtime_has_takes_it_untimed(tmp_path: Path, with_openvino: None) -> None:
+    rough = msgspec.structs.replace(FITS, precision="bf16", relative_time=None)
+    assert choose(bundles.blur(tmp_path / "b", parity=[rough]), precision="bf16") == (openvino.RUNTIME, "bf16")
 
 
 def test_what_is_not_vouched_for_is_taken_with_a_warning(
