@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -107,9 +108,15 @@ def _relight(images: Tensor, strength: Tensor, generator: torch.Generator) -> Te
 def _stroke(images: Tensor, grown_px: Tensor) -> Tensor:
     """Bright strokes grown by a part of a pixel at each side, or dark ones where the number is negative."""
     amount = grown_px[:, None, None, None]
-    bright = functional.max_pool2d(images, 3, stride=1, padding=1)
-    dark = -functional.max_pool2d(-images, 3, stride=1, padding=1)
+    bright, dark = _extreme(images, torch.maximum), _extreme(images, torch.minimum)
     return images + amount.clamp(min=0) * (bright - images) + amount.clamp(max=0) * (images - dark)
+
+
+def _extreme(images: Tensor, of: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """The largest or smallest of 3x3 pixels, a direction after the other: much quicker than torch's pooling."""
+    wide = functional.pad(images, (1, 1, 1, 1), mode="replicate")
+    high = of(of(wide[..., :-2], wide[..., 1:-1]), wide[..., 2:])
+    return of(of(high[..., :-2, :], high[..., 1:-1, :]), high[..., 2:, :])
 
 
 def _blur(images: Tensor, sigma_px: Tensor, most_px: float) -> Tensor:
@@ -143,7 +150,7 @@ def _blocks(images: Tensor, loss: Tensor) -> Tensor:
     cells = padded.unflatten(3, (-1, 8)).unflatten(2, (-1, 8)).transpose(3, 4)
     basis = _cosines(images)
     quality = 100 - (100 - WORST_QUALITY) * loss[rows]
-    factor = torch.where(quality < 50, 50 / quality, 2 - quality / 50)
+    factor = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).floor() / 100
     steps = (factor[:, None, None] * images.new_tensor(QUANTIZATION)).round().clamp(1, 255)[:, None, None, None]
     kept = (basis @ cells @ basis.T / steps).round() * steps
     back = (basis.T @ kept @ basis).transpose(3, 4).flatten(4, 5).flatten(2, 3)
