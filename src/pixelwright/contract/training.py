@@ -58,6 +58,8 @@ class Training:
         flips: Whether mirror images are as likely as the pictures themselves, by the labels' nature (never digits).
         amounts: How much of each class an example holds (K,): what class weights and balanced samplers rest on. None
             where the task has no classes.
+        trial: `(picture, truth, problem, number)` to what is validated on, where that is not the sample itself: a worse
+            picture, and the clean one as its truth. It is always the same for one number.
     """
 
     task: str
@@ -70,6 +72,7 @@ class Training:
     loss: Callable[[Mapping[str, Tensor], Batch, Problem, LossOptions], Mapping[str, Tensor]]
     flips: bool
     amounts: Callable[[Example, Problem], npt.NDArray[np.float64]] | None = None
+    trial: Callable[[Image, Target | None, Problem, int], tuple[Image, Target | None]] | None = None
 
 
 def kept(image: Image, spec: InputSpec) -> batch.Prepared:

@@ -8,11 +8,14 @@ Where ours differs: three stages of a few channels, no dense layers but the last
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
 
 from torch import Tensor, nn
+
+from pixelwright.errors import UsageError
+from pixelwright.models.architecture import Architecture, Problem, Reading
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,43 @@ class PlainCnn(nn.Module):
         return self.classify(features.mean(dim=(2, 3)))
 
 
-VARIANTS: Mapping[str, Config] = MappingProxyType({"digits": Config()})
+VARIANTS: Mapping[str, Config] = MappingProxyType({"digits": Config(), "m": Config(channels=(32, 64, 128))})
 
 
 def build(config: Config) -> nn.Module:
     """A freshly initialized network of this configuration."""
     return PlainCnn(config)
+
+
+def fit(config: Config, problem: Problem) -> Config:
+    """The configuration with as many channels and classes as the problem has.
+
+    Raises:
+        UsageError: There is one class, or the pictures are too small to be halved by every stage but the first.
+    """
+    halvings = len(config.channels) - 1
+    if len(problem.labels) < 2:
+        raise UsageError(f"plaincnn: expected 2 classes or more, got {len(problem.labels)}.")
+    if min(problem.size_hw) < 2**halvings:
+        raise UsageError(f"plaincnn: expected sides of {2**halvings} pixels or more, got {problem.size_hw}.")
+    return replace(config, classes=len(problem.labels), image_channels=problem.channels)
+
+
+def reading(config: Config, problem: Problem) -> Reading:
+    """Logits of classes that exclude each other, or of several."""
+    del config
+    return Reading("softmax" if problem.exclusive else "sigmoid", {"output": "logits"})
+
+
+ARCHITECTURE = Architecture(
+    name="plaincnn",
+    summary="Pairs of 3x3 convolutions and the mean over space, for small images.",
+    tasks=frozenset({"classify"}),
+    source="https://arxiv.org/abs/1409.1556",
+    variants=VARIANTS,
+    fit=fit,
+    build=build,
+    outputs=("logits",),
+    reading=reading,
+    mean_std=(0.0, 1.0),  # the network itself subtracts a half
+)

@@ -1,0 +1,222 @@
+"""Decide: from what the user said and what the data are to a whole plan. What is chosen is written down with why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import torch
+
+from pixelwright import registry
+from pixelwright.contract import Training
+from pixelwright.data.augment.policy import Policy, keypoint_swaps, without_forbidden
+from pixelwright.data.dataset import Dataset
+from pixelwright.data.layout import Hints
+from pixelwright.data.opening import open_dataset
+from pixelwright.data.splits import SplitOptions, Splits, split
+from pixelwright.errors import PixelwrightError, UsageError
+from pixelwright.models.architecture import Problem
+from pixelwright.models.optimizers import RATES
+from pixelwright.structures.spec import InputSpec
+from pixelwright.verbs.train.config import DataConfig, TrainConfig
+from pixelwright.verbs.train.plan import Plan, network_of, spec_of
+from pixelwright.verbs.train.recipe import changed
+
+LOOKED_AT = 64  # pictures whose headers are read to learn their sizes
+CROP_PX = 256
+DEFAULT_MINUTES = 10.0
+
+# Pictures in a step by the pixels of one: smaller pictures give less of a gradient each.
+BATCHES = ((64 * 64, 64), (256 * 256, 32), (512 * 512, 16))
+SMALLEST_BATCH = 8
+STEPS_AN_EPOCH = 8  # of few pictures: so many steps at least, or nothing is learned in an epoch
+
+
+def open_splits(task: str, config: DataConfig, seed: int) -> Splits:
+    """The data as they are understood, in parts.
+
+    Raises:
+        DataError: They cannot be used.
+    """
+    training: Training = registry.get("training", task)
+    kinds = training.kinds if not config.kind else training.kinds & {config.kind}
+    if not kinds:
+        raise UsageError(f"--kind {config.kind}: {task} learns from {', '.join(sorted(training.kinds))}.")
+    hints = Hints(kinds=frozenset(kinds), labels=config.labels, void_id=config.void_id, group=config.group)
+    dataset = open_dataset(config.path, layout=config.layout or None, hints=hints)
+    options = SplitOptions(
+        validation=config.validation,
+        calibration=config.calibration,
+        test=config.test,
+        seed=seed,
+        by_content=config.by_content,
+    )
+    return split(dataset, options)
+
+
+def plan_of(config: TrainConfig, splits: Splits) -> Plan:
+    """Everything that was left open is chosen.
+
+    Raises:
+        UsageError: Some of what was asked does not go together.
+    """
+    training: Training = registry.get("training", config.task)
+    choices = _Choices(config)
+    choices.fill("model", training.architectures[0], f"the default for {config.task}")
+    sizes_hw, channels = _look(splits.train)
+    choices.fill("input.channels", channels, "all pictures are gray" if channels == 1 else "there are colors")
+    proposed, problem = _problem(choices, training, splits.train, sizes_hw)
+    architecture, network = network_of(choices.config, problem)
+    spec = spec_of(choices.config, problem, network, proposed, splits.train)
+    _fill_machine(choices)
+    _fill_batch(choices, problem, len(splits.train))
+    _fill_augment(choices, splits.train, training)
+    if choices.config.budget.epochs is None:
+        choices.fill("budget.minutes", DEFAULT_MINUTES, "neither --minutes nor --epochs were given")
+    _fill_validations(choices)
+    choices.fill("goal", registry.get("evaluation", config.task).goals[0][0], f"the default for {config.task}")
+    return Plan(choices.config, splits, problem, architecture, network, spec, choices.reasons)
+
+
+class _Choices:
+    """A configuration that becomes complete, and why what was chosen was."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config, self.reasons = config, dict[str, str]()
+
+    def fill(self, name: str, value: Any, reason: str) -> None:
+        """Set what is still open."""
+        found: Any = self.config
+        for part in name.split("."):
+            found = getattr(found, part)
+        if found is None or (isinstance(found, str) and not found):
+            self.config = changed(self.config, {name: value})
+            self.reasons[name] = reason
+
+
+def _look(dataset: Dataset) -> tuple[list[tuple[int, int]], int]:
+    """Sizes of some pictures, and 1 where all of these are gray, else 3."""
+    step = max(len(dataset) // LOOKED_AT, 1)
+    sizes_hw, gray = [], True
+    for sample in dataset.samples[::step][:LOOKED_AT]:
+        try:
+            with sample.picture.open() as raster:
+                sizes_hw.append(raster.size_hw)
+                gray &= len(raster.color.channels) == 1
+        except PixelwrightError:
+            continue  # it is counted as lost when it is decoded
+    if not sizes_hw:
+        raise UsageError(f"{dataset.root}: none of {LOOKED_AT} pictures can be read. Try: pixelwright doctor.")
+    return sizes_hw, 1 if gray else 3
+
+
+def _problem(
+    choices: _Choices, training: Training, dataset: Dataset, sizes_hw: Sequence[tuple[int, int]]
+) -> tuple[InputSpec, Problem]:
+    proposed = training.input(dataset, sizes_hw, choices.config.input.channels or 3)
+    asked = choices.config.input.size_hw
+    if proposed.resize is not None:
+        if asked:
+            resize = msgspec.structs.replace(proposed.resize, size_hw=asked)
+            proposed = msgspec.structs.replace(proposed, resize=resize)
+        size_hw, why = proposed.resize.size_hw, f"pictures are {_range(sizes_hw)}"
+    elif dataset.sequence:
+        size_hw = (max(height for height, _ in sizes_hw), sizes_hw[0][1])
+        why = "the longest sequence looked at, and its features"
+    else:
+        sides = [min(CROP_PX, max(min(size[axis] for size in sizes_hw) // 32 * 32, 32)) for axis in (0, 1)]
+        size_hw, why = (sides[0], sides[1]), f"crops of pictures that are {_range(sizes_hw)}"
+    choices.fill("input.size_hw", size_hw, why)
+    whole = proposed.resize is not None and proposed.resize.rule != "shorter"
+    problem = Problem(
+        task=training.task,
+        labels=dataset.labels,
+        channels=choices.config.input.channels or 3,
+        size_hw=choices.config.input.size_hw or size_hw,
+        fixed=whole or proposed.crop_hw is not None,
+        exclusive=dataset.exclusive,
+        masks=dataset.kind == "instances",
+        keypoints=len(dataset.keypoints),
+        void_id=dataset.void_id,
+        sequence=dataset.sequence,
+    )
+    return proposed, problem
+
+
+def _range(sizes_hw: Sequence[tuple[int, int]]) -> str:
+    low, high = min(sizes_hw), max(sizes_hw)
+    return (
+        f"all {low[0]}x{low[1]}" if low == high else f"from {low[0]}x{low[1]} to {high[0]}x{high[1]} (rows x columns)"
+    )
+
+
+def _fill_machine(choices: _Choices) -> None:
+    machine = choices.config.machine
+    on_gpu = machine.accelerator != "cpu" and torch.cuda.is_available()
+    if on_gpu:
+        quick, why = torch.cuda.is_bf16_supported(), "the GPU computes in bfloat16"
+    else:
+        # What oneDNN computes by instructions of its own; emulated, bfloat16 is slower than float32.
+        quick, why = torch.cpu._is_avx512_bf16_supported(), "the processor computes in bfloat16 (avx512_bf16)"
+    choices.fill("machine.precision", "bf16" if quick else "f32", why if quick else "no bfloat16 in hardware")
+
+
+def _fill_batch(choices: _Choices, problem: Problem, count: int) -> None:
+    pixels = problem.size_hw[0] * (1 if problem.sequence else problem.size_hw[1])
+    size = next((batch for most, batch in BATCHES if pixels <= most), SMALLEST_BATCH)
+    few = max(2 ** max((count // STEPS_AN_EPOCH).bit_length() - 1, 0), 2)
+    why = f"for {problem.size_hw[0]}x{problem.size_hw[1]}"
+    size, why = (few, f"for {count} pictures") if few < size else (size, why)
+    choices.fill("batch.size", size * choices.config.machine.devices, why)
+    config = choices.config
+    if config.optimizer.name not in RATES:
+        return  # the optimizer's own error, with the names that there are, comes later
+    factor = min((config.batch.size or 64) / 64, 1.0) ** 0.5
+    choices.fill(
+        "optimizer.learning_rate",
+        float(f"{RATES[config.optimizer.name] * factor:.3g}"),
+        f"{config.optimizer.name} {RATES[config.optimizer.name]:g}, by the root of batch / 64 if below 1",
+    )
+
+
+def _fill_augment(choices: _Choices, dataset: Dataset, training: Training) -> None:
+    choices.fill("augment.preset", "light" if len(dataset) > 50_000 else "standard", f"{len(dataset):,} pictures")
+    config = choices.config.augment
+    policy, remarks = without_forbidden(policy_of(choices.config, dataset), dataset.kind, dataset.labels)
+    if not training.flips and policy.turns:
+        policy = policy.only([name for name in policy.__slots__ if name not in ("mirror", "vertical", "quarter_turns")])
+    forbidden = {
+        name: getattr(policy, name)
+        for name in policy.__slots__
+        if getattr(policy, name) != getattr(Policy.named(config.preset), name) and name not in config.changes
+    }
+    choices.config = changed(choices.config, {"augment.changes": {**forbidden, **config.changes}})
+    if forbidden:
+        choices.reasons["augment.changes"] = "; ".join(remarks) or "of what the labels mean"
+
+
+def policy_of(config: TrainConfig, dataset: Dataset) -> Policy:
+    """How pictures are varied: the preset, and what the configuration changes of it.
+
+    Raises:
+        UsageError: There is no such limit, or a value is out of its range.
+    """
+    preset = Policy.named(config.augment.preset)
+    start = msgspec.to_builtins(preset)
+    start["keypoint_swaps"] = keypoint_swaps(dataset.keypoints)
+    unknown = config.augment.changes.keys() - start.keys()
+    if unknown:
+        raise UsageError(f"augment: there is no {', '.join(sorted(unknown))}; there are: {', '.join(start)}.")
+    try:
+        return msgspec.convert({**start, **config.augment.changes}, Policy, strict=False)
+    except msgspec.ValidationError as err:
+        raise UsageError(f"augment: {err}.") from err
+
+
+def _fill_validations(choices: _Choices) -> None:
+    epochs = choices.config.budget.epochs
+    if epochs is None:
+        choices.fill("budget.validations", 25, "spread over the minutes")
+    else:
+        choices.fill("budget.validations", min(max(round(epochs), 1), 50), "after each epoch, 50 at the most")

@@ -1,0 +1,214 @@
+"""Learner: a network that takes one step after the other. What Lightning Fabric does is done by it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision, Precision
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from pixelwright.contract import LossOptions
+from pixelwright.errors import TrainingError
+from pixelwright.models import optimizers, schedules
+from pixelwright.models.batch import Batch
+from pixelwright.verbs.train.config import OptimizerConfig
+from pixelwright.verbs.train.feed import normalized, parts
+from pixelwright.verbs.train.plan import Plan
+
+log = logging.getLogger(__name__)
+
+SKIPPED_IN_A_ROW = 20  # float16 finds its scale within 16
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a training is: with the weights all that a checkpoint holds, and all plain numbers.
+
+    Attributes:
+        step: Steps taken.
+        seconds: Time used, over all starts of the run.
+        best: The goal's best value so far, NaN before the first.
+        best_step: When that was.
+        stale: Validations since then.
+        skipped: Steps in a row that were not taken because their gradients were not finite.
+        part: Pictures that the network takes at once on each device; smaller after memory ran out.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    best: float = float("nan")
+    best_step: int = 0
+    stale: int = 0
+    skipped: int = 0
+    part: int = 0
+
+
+class Learner:
+    """Network, average of its weights, optimizer, and how far they are."""
+
+    def __init__(self, fabric: Fabric, plan: Plan, precision: Precision, loss: LossOptions) -> None:
+        """Fresh weights from the plan's seed."""
+        self._fabric, self._plan, self._precision, self._loss_options = fabric, plan, precision, loss
+        config, record = plan.config, plan.record()
+        torch.manual_seed(config.seed)
+        net = record.build(plan.network)
+        if not plan.problem.sequence:  # the order in which convolutions train fastest, on CPUs as on GPUs
+            net = net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        net = net.to(fabric.device)
+        self._record, self._training = record, plan.training()
+        self.average = _average(net, config.optimizer.ema_decay) if config.optimizer.ema_decay else None
+        optimizer = optimizers.build(config.optimizer.name, net, _options(config.optimizer))
+        self._rates = [group["lr"] for group in optimizer.param_groups]
+        self.net, self.optimizer = fabric.setup(net, optimizer)
+        size = config.batch.size or 1
+        self.progress = Progress(part=-(-size // (fabric.world_size * config.batch.accumulate)))
+
+    @property
+    def validated(self) -> nn.Module:
+        """The network that counts: of averaged weights, where they are averaged."""
+        return self.net.module if self.average is None else self.average.module
+
+    def step(self, batch: Batch, done: float) -> Tensor:
+        """One step on a batch that is on the device; gives the loss, whether or not it is finite.
+
+        Where memory runs out the batch is taken in smaller parts, from now on: the same step in a longer time.
+
+        Raises:
+            TrainingError: Memory does not even suffice for one picture, or many losses in a row were not finite.
+        """
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * schedules.factor(self._plan.config.optimizer.schedule, done)
+        self.net.train()
+        while True:
+            # A step's random numbers follow from its number: a run that is continued needs no state of generators.
+            torch.manual_seed(_mixed(self._plan.config.seed, self.progress.step, self._fabric.global_rank))
+            self.optimizer.zero_grad()
+            try:
+                value = self._backward(parts(batch, self.progress.part), len(batch))
+                break
+            except (RuntimeError, MemoryError) as err:
+                if not _is_out_of_memory(err):
+                    raise
+                self._halve(len(batch), err)
+        self._update()
+        self.progress.step += 1
+        return value
+
+    def _backward(self, pieces: list[Batch], count: int) -> Tensor:
+        total = torch.zeros((), device=self._fabric.device)
+        for place, piece in enumerate(pieces):
+            with self._fabric.no_backward_sync(self.net, enabled=place < len(pieces) - 1):
+                value = torch.stack(list(self.losses(piece).values())).sum() * (len(piece) / count)
+                self._fabric.backward(value)
+            total += value.detach()
+        return total
+
+    def losses(self, batch: Batch) -> Mapping[str, Tensor]:
+        """The named parts of the loss."""
+        images = normalized_of(batch, self._plan)
+        made = self.net(images) if batch.lengths is None else self.net(images, batch.lengths)
+        named = dict(zip(self._record.outputs, (made,) if isinstance(made, Tensor) else made, strict=True))
+        if self._record.loss is not None and not self._loss_options.name:
+            return self._record.loss(named, batch, self._plan.problem)
+        return self._training.loss(named, batch, self._plan.problem, self._loss_options)
+
+    def _update(self) -> None:
+        limit = self._plan.config.optimizer.clip_norm or float("inf")
+        norm = self._fabric.clip_gradients(self.net, self.optimizer, max_norm=limit, error_if_nonfinite=False)
+        finite = norm is not None and bool(torch.isfinite(norm))
+        if finite or _scaler(self._precision):  # a scaler skips by itself, and has to see why
+            self.optimizer.step()
+        if finite:
+            self.progress.skipped = 0
+            if self.average is not None:
+                self.average.update_parameters(self.net.module)
+            return
+        self.progress.skipped += 1
+        if self.progress.skipped >= SKIPPED_IN_A_ROW:
+            raise TrainingError(
+                f"step {self.progress.step}: the loss or its gradients were not finite {SKIPPED_IN_A_ROW} times in a "
+                f"row (learning rate {self.optimizer.param_groups[0]['lr']:.3g}). Lower it (--lr), train in float32 "
+                "(--precision f32), or look for wrong values in the data (pixelwright doctor). The last checkpoint is "
+                "from before."
+            )
+
+    def _halve(self, count: int, err: Exception) -> None:
+        part = min(self.progress.part, count)
+        if part <= 1 or self._fabric.world_size > 1:
+            raise TrainingError(
+                f"out of memory with {part} pictures of {self._plan.problem.size_hw} at once on a device: {err}. "
+                "Take smaller ones (--size), a smaller model, or a smaller batch (--batch)."
+            ) from err
+        self.progress.part = -(-part // 2)
+        if self._fabric.device.type == "cuda":
+            torch.cuda.empty_cache()
+        log.warning(
+            "out of memory with %d pictures at once: going on with %d, in %d parts; a step is still of %d pictures",
+            part, self.progress.part, -(-count // self.progress.part), count,
+        )  # fmt: skip
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds, for Fabric to save and to restore."""
+        state: dict[str, Any] = {"net": self.net, "optimizer": self.optimizer, "progress": asdict(self.progress)}
+        state["scaler"] = self._precision.state_dict()
+        if self.average is not None:
+            state["average"] = self.average
+        return state
+
+    def restored(self, state: dict[str, Any]) -> None:
+        """Take over what Fabric could not restore itself."""
+        self._precision.load_state_dict(state["scaler"])
+        self.progress = Progress(**state["progress"])
+
+
+def precision_of(name: str, device: Literal["cpu", "cuda"]) -> Precision:
+    """Fabric's plugin for an arithmetic."""
+    if name == "f32":
+        return Precision()
+    return MixedPrecision("bf16-mixed" if name == "bf16" else "16-mixed", device)
+
+
+def normalized_of(batch: Batch, plan: Plan) -> Tensor:
+    """What the network takes: pictures as the contract normalizes them, sequences as they are."""
+    if plan.problem.sequence:
+        return batch.images
+    return normalized(batch.images, plan.spec.input)
+
+
+def _average(net: nn.Module, decay: float) -> AveragedModel:
+    """The exponential average; in the first steps, soon out of date, it follows faster. Buffers are copied."""
+
+    def update(kept: Any, new: Any, count: Any) -> None:
+        get_ema_multi_avg_fn(min(decay, (1 + int(count)) / (10 + int(count))))(kept, new, count)
+
+    average = AveragedModel(net, multi_avg_fn=update)
+    return average.requires_grad_(False).eval()
+
+
+def _options(config: OptimizerConfig) -> optimizers.OptimizerOptions:
+    return optimizers.OptimizerOptions(
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        momentum=config.momentum,
+        nesterov=config.nesterov,
+        betas=config.betas,
+    )
+
+
+def _scaler(precision: Precision) -> bool:
+    return isinstance(precision, MixedPrecision) and precision.scaler is not None
+
+
+def _mixed(seed: int, step: int, rank: int) -> int:
+    """A seed for each step and device; a multiplicative hash, so that neighbors have nothing in common."""
+    return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + rank * 0x94D049BB133111EB + 1) % 2**63
+
+
+def _is_out_of_memory(err: Exception) -> bool:
+    return isinstance(err, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(err)

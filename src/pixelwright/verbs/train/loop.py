@@ -1,0 +1,234 @@
+"""The loop: steps until the budget is used up, validations in between, a checkpoint now and then."""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from pixelwright.verbs.train.folder import Run
+from pixelwright.verbs.train.learner import Learner
+from pixelwright.verbs.train.plan import Plan
+from pixelwright.verbs.train.source import Source
+from pixelwright.verbs.train.validate import Validation
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 60.0  # what a kill costs at the most
+SHOWN_SECONDS = 0.5
+VALIDATION_SHARE = 0.2  # of the minutes, at the most
+SEVERAL = 8  # validations that are always made
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Where a training is, for whoever watches.
+
+    Attributes:
+        done: Share of it, 0..1.
+        step: Steps taken.
+        seconds: Time used.
+        left: Seconds that remain, as far as can be said.
+        loss: Mean since the last time.
+        rate: Pictures a second.
+        scores: Of the last validation.
+    """
+
+    done: float
+    step: int
+    seconds: float
+    left: float
+    loss: float
+    rate: float
+    scores: Mapping[str, float]
+
+
+@dataclass(eq=False, slots=True)
+class Watch:
+    """The time that a run has used, over all its starts, and whoever is told how far it is."""
+
+    clock: Callable[[], float] = time.monotonic
+    show: Callable[[Shown], None] = lambda _: None
+    before: float = 0.0
+    started: float | None = None
+
+    def __post_init__(self) -> None:
+        self.started = self.clock() if self.started is None else self.started
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began, without the time in which nothing ran."""
+        return self.before + self.clock() - (self.started or 0.0)
+
+
+@dataclass(eq=False, slots=True)
+class Loop:
+    """A training on one of the devices it runs on.
+
+    Attributes:
+        fabric: Devices, precision, loggers.
+        plan: What is trained.
+        learner: The network.
+        source: Batches.
+        validation: Scores; only the first device asks for them.
+        run: Where checkpoints go.
+        watch: The clock.
+    """
+
+    fabric: Fabric
+    plan: Plan
+    learner: Learner
+    source: Source
+    validation: Validation
+    run: Run
+    watch: Watch
+    _losses: list[Tensor] = field(default_factory=list)
+    _scores: Mapping[str, float] = field(default_factory=dict)
+    _checkpoint_s: float = 0.0
+    _shown: tuple[float, int] = (0.0, 0)
+    _validation_s: float = 0.0
+
+    def train(self) -> None:
+        """All steps that remain.
+
+        Raises:
+            KeyboardInterrupt: The user wants to stop; all of it is in the checkpoint.
+            TrainingError: The loss is not finite, or memory does not suffice.
+            OutputError: A checkpoint cannot be written.
+        """
+        progress = self.learner.progress
+        self._checkpoint_s, self._shown = progress.seconds, (self.watch.seconds, progress.step)
+        done = self._done()
+        with self.source.ahead(progress.step) as take, _stop_asked() as stop:
+            while done < 1 and not self._gave_up():
+                self._losses.append(self.learner.step(take(progress.step), done))
+                before, done = done, self._done()
+                self._show(done)
+                if self._is_due(before, done):
+                    self._validate(done)
+                    self._save()
+                elif progress.seconds - self._checkpoint_s >= CHECKPOINT_SECONDS:
+                    self._save()
+                if stop():
+                    self._save()
+                    raise KeyboardInterrupt
+
+    def _done(self) -> float:
+        """Share of the training that is done, the same on all devices."""
+        progress, budget = self.learner.progress, self.plan.config.budget
+        progress.seconds = float(self.fabric.broadcast(self.watch.seconds))
+        if budget.minutes is not None:
+            return min(progress.seconds / (60 * budget.minutes), 1.0)
+        return min(progress.step / self.source.order.steps(budget.epochs or 1), 1.0)
+
+    def _is_due(self, before: float, done: float) -> bool:
+        """Whether a validation lies between the shares before and after a step."""
+        count = self.plan.config.budget.validations or 1
+        if math.floor(before * count) == math.floor(done * count):
+            return False
+        # By the clock, training must not drown in validations. Never so with epochs, where runs have to be equal.
+        timed = self.plan.config.budget.minutes is not None
+        slow = self._validation_s > VALIDATION_SHARE * self.learner.progress.seconds
+        return not (timed and slow and done < 1 and math.floor(done * count) % max(count // SEVERAL, 1))
+
+    def _validate(self, done: float) -> None:
+        progress, started = self.learner.progress, self.watch.clock()
+        if self.fabric.is_global_zero:
+            self._scores = self.validation(self.learner.validated)
+        self._scores = self.fabric.broadcast(self._scores)
+        value = self._scores[self.validation.goal]
+        if not math.isfinite(value):
+            log.warning("step %d: %s has no value on this validation part", progress.step, self.validation.goal)
+        better = value > progress.best if self.validation.more else value < progress.best
+        if better or (math.isnan(progress.best) and math.isfinite(value)):
+            progress.best, progress.best_step, progress.stale = value, progress.step, 0
+            best = {"net": self.learner.validated, "step": progress.step, "scores": dict(self._scores)}
+            self.run.save(self.fabric, self.run.best, best)
+        else:
+            progress.stale += 1
+        self._validation_s += self.watch.clock() - started
+        self._record(done)
+
+    def _record(self, done: float) -> None:
+        progress = self.learner.progress
+        loss = float(torch.stack(self._losses).mean()) if self._losses else math.nan
+        rate = self.learner.optimizer.param_groups[0]["lr"]
+        epoch = progress.step * self.source.order.batch_size / self.source.order.count
+        row = {"step": progress.step, "epoch": round(epoch, 3), "minutes": round(progress.seconds / 60, 3)}
+        row |= {"learning_rate": rate, "loss": loss, **self._scores}
+        if self.fabric.is_global_zero:
+            self.run.add_row(row)
+        self.fabric.log_dict({name: value for name, value in row.items() if name != "step"}, step=progress.step)
+        self._losses.clear()
+        score = self._scores[self.validation.goal]
+        log.info(
+            "%3.0f %%  step %d  loss %.4f  %s %.4f%s",
+            100 * done, progress.step, loss, self.validation.goal, score, "" if progress.stale else "  best so far",
+        )  # fmt: skip
+
+    def _gave_up(self) -> bool:
+        patience = self.plan.config.budget.patience
+        return bool(patience) and self.learner.progress.stale >= patience
+
+    def _save(self) -> None:
+        self.run.save(self.fabric, self.run.last, self.learner.state())
+        self._checkpoint_s = self.learner.progress.seconds
+
+    def _show(self, done: float) -> None:
+        (last_s, last_step), now, progress = self._shown, self.watch.seconds, self.learner.progress
+        if now - last_s < SHOWN_SECONDS and done < 1:
+            return
+        rate = (progress.step - last_step) / max(now - last_s, 1e-9)
+        left = (1 - done) / done * now if done else math.inf
+        if self.plan.config.budget.epochs is not None:
+            left = (self.source.order.steps(self.plan.config.budget.epochs) - progress.step) / max(rate, 1e-9)
+        loss = float(self._losses[-1]) if self._losses else math.nan
+        size = self.source.order.batch_size
+        self.watch.show(Shown(done, progress.step, now, left, loss, rate * size, self._scores))
+        self._shown = now, progress.step
+
+
+def restore(learner: Learner, run: Run, fabric: Fabric, watch: Watch) -> bool:
+    """Continue from the run's last checkpoint, if it has one.
+
+    Raises:
+        TrainingError: The checkpoint cannot be used, or the data have changed since.
+    """
+    state = learner.state()
+    if not run.load(fabric, state):
+        return False
+    learner.restored(state)
+    watch.before = learner.progress.seconds
+    log.info("continuing from step %d, after %.1f minutes", learner.progress.step, learner.progress.seconds / 60)
+    return True
+
+
+@contextmanager
+def _stop_asked() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed: a step is finished first, so that what is kept fits. Again stops at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+
+    def note(number: int, frame: object) -> None:
+        del number, frame
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,115 @@
+"""Recipes: configurations as TOML files, and the values given on top of them."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pixelwright.errors import UsageError
+from pixelwright.verbs.train.config import TrainConfig
+
+# A table of a run's config.toml: names of values that were chosen, with the reason.
+AUTOMATIC = "automatic"
+
+
+def read_config(task: str, recipe: Path | None = None, changes: Mapping[str, Any] | None = None) -> TrainConfig:
+    """The configuration of a recipe with changes on top.
+
+    Args:
+        task: Registry name of the task; a recipe may name it too, and has to name the same.
+        recipe: A TOML file, also the `config.toml` of a run.
+        changes: Values by dotted name, `{"optimizer.learning_rate": 0.1}`.
+
+    Raises:
+        UsageError: The file cannot be read, is of another task, or a name or value is not known; with its place.
+    """
+    content = {} if recipe is None else _read(recipe)
+    content.pop(AUTOMATIC, None)
+    if content.setdefault("task", task) != task:
+        raise UsageError(f"{recipe}: is a recipe for {content['task']!r}, and the task is {task!r}.")
+    for name, value in (changes or {}).items():
+        _put(content, name, value)
+    return _checked(content, str(recipe) if recipe else "options")
+
+
+def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
+    """A configuration with values by dotted name changed, checked again."""
+    content = msgspec.to_builtins(config)
+    for name, value in changes.items():
+        _put(content, name, value)
+    return _checked(content, "configuration")
+
+
+def value_of(config: TrainConfig, name: str) -> Any:
+    """The value under a dotted name."""
+    found: Any = config
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def to_toml(config: TrainConfig, automatic: Mapping[str, str]) -> str:
+    """The configuration as TOML; a comment marks what was chosen, and the table `automatic` says why."""
+    content = msgspec.to_builtins(config)
+    tables = {name: value for name, value in content.items() if isinstance(value, dict)}
+    lines = _entries("", {name: value for name, value in content.items() if name not in tables}, automatic)
+    for table, values in tables.items():
+        lines += ["", f"[{table}]", *_entries(f"{table}.", values, automatic)]
+    lines += ["", f"[{AUTOMATIC}]", *(f"{_text(name)} = {_text(reason)}" for name, reason in automatic.items())]
+    return "\n".join(lines) + "\n"
+
+
+def read_run(path: Path) -> tuple[TrainConfig, dict[str, str]]:
+    """What `to_toml` wrote: the configuration, and what of it was chosen, with the reasons."""
+    content = _read(path)
+    automatic = content.pop(AUTOMATIC, {})
+    return _checked(content, str(path)), automatic
+
+
+def _entries(prefix: str, values: Mapping[str, Any], automatic: Mapping[str, str]) -> list[str]:
+    mark = "  # automatic"
+    return [
+        f"{name} = {_text(value)}{mark if prefix + name in automatic else ''}"
+        for name, value in values.items()
+        if value is not None
+    ]
+
+
+def _text(value: Any) -> str:
+    """A value of TOML; its strings are those of JSON, its inline tables have other signs."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_text(name)} = {_text(one)}" for name, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_text(one) for one in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as err:
+        raise UsageError(f"{path}: cannot be read: {err.strerror or err}.") from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise UsageError(f"{path}: is no TOML: {err}.") from err
+
+
+def _put(content: dict[str, Any], name: str, value: Any) -> None:
+    *tables, last = name.split(".")
+    for table in tables:
+        content = content.setdefault(table, {})
+    content[last] = value
+
+
+def _checked(content: dict[str, Any], where: str) -> TrainConfig:
+    try:
+        config = msgspec.convert(content, TrainConfig)
+    except msgspec.ValidationError as err:
+        raise UsageError(f"{where}: {err}.") from err
+    if config.budget.minutes is not None and config.budget.epochs is not None:
+        raise UsageError(f"{where}: minutes or epochs, not both: {config.budget}.")
+    return config

@@ -1,0 +1,104 @@
+"""Samples in memory: each decoded once, by several threads; what does not fit is decoded whenever it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from pixelwright.contract import Example
+from pixelwright.data.dataset import Sample
+from pixelwright.errors import TrainingError
+
+Encode = Callable[[Sample], Example]
+
+MEMORY_SHARE = 0.4  # of what is free: the network and the rest of the machine want some too
+_LISTED = 5  # faults that one message names
+
+
+class Store:
+    """Examples by the position of their samples.
+
+    Attributes:
+        held: How many are kept in memory; the others are decoded when they are asked for.
+        lost: Samples that cannot be used, with the reason; they are left out of the order.
+    """
+
+    def __init__(self, samples: Sequence[Sample], encode: Encode, *, budget_bytes: int, threads: int) -> None:
+        """Decode as many samples as the budget allows.
+
+        Raises:
+            TrainingError: None of the samples can be used.
+        """
+        self._encode = encode
+        self._pool = ThreadPoolExecutor(max(threads, 1), thread_name_prefix="decode")
+        self._samples: list[Sample] = []
+        self._examples: list[Example | None] = []
+        self.lost: list[tuple[str, str]] = []
+        left, source = budget_bytes, iter(samples)
+        while chunk := list(islice(source, 256)):
+            for sample, example in zip(chunk, self._pool.map(self._attempt, chunk), strict=True):
+                if isinstance(example, Exception):
+                    self.lost.append((sample.id, str(example)))
+                    continue
+                left -= _bytes(example)
+                self._samples.append(sample)
+                self._examples.append(example if left >= 0 else None)
+            if left < 0:
+                break
+        for sample in source:
+            self._samples.append(sample)
+            self._examples.append(None)
+        self.held = sum(example is not None for example in self._examples)
+        if not self._samples:
+            raise TrainingError(f"none of the {len(samples)} samples can be used. {lost_text(self.lost)}")
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def get(self, places: Iterable[int]) -> list[Example]:
+        """The examples at these places, in this order."""
+        wanted = list(places)
+        absent = [place for place in wanted if self._examples[place] is None]
+        made = dict(zip(absent, self._pool.map(self._encode, [self._samples[place] for place in absent]), strict=True))
+        return [made.get(place) or self._examples[place] for place in wanted]  # type: ignore[misc]
+
+    def _attempt(self, sample: Sample) -> Example | Exception:
+        try:
+            return self._encode(sample)
+        except Exception as err:  # whatever is wrong with a picture or its truth costs it alone
+            return err
+
+
+def lost_text(lost: Sequence[tuple[str, str]]) -> str:
+    """The first of them in a sentence each."""
+    listed = [what if what.startswith(name) else f"{name}: {what}" for name, what in lost[:_LISTED]]
+    more = f" ... and {len(lost) - _LISTED} more." if len(lost) > _LISTED else ""
+    return " ".join(listed) + more
+
+
+def free_bytes() -> int:
+    """Memory that can be had now: of the machine, and within the limit of a container; 4 GB where it is not said."""
+    found = []
+    try:
+        fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        found.append(int(fields["MemAvailable"].split()[0]) * 1024)
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        if limit != "max":
+            found.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+    except (OSError, KeyError, ValueError):
+        pass  # another system, or another kind of control groups
+    return max(min(found, default=4_000_000_000), 0)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _bytes(example: Example) -> int:
+    return example.pixels.nbytes + sum(np.asarray(value).nbytes for value in example.target.values())
