@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pixelwright.structures.draft import Draft
-from pixelwright.structures.spec import BundleSpec, License, Measured, Parity, Resize, TensorSpec, Terms
+from pixelwright.structures.spec import BundleSpec, Decision, License, Measured, Parity, Resize, TensorSpec, Terms
 
 HUB_TASKS: Mapping[str, str] = MappingProxyType(
     {
@@ -93,8 +93,17 @@ def contract_rows(spec: BundleSpec | Draft) -> list[tuple[str, str]]:
         ("labels", _labels(spec.output.labels)),
         ("temperature", f"{spec.decision.temperature:.4g}"),
         ("threshold", "none" if spec.decision.threshold is None else f"{spec.decision.threshold:.4g}"),
+        *_fitted(spec.decision),
     ]
     return [(name, plain(value)) for name, value in rows]
+
+
+def _fitted(decision: Decision) -> Iterator[tuple[str, str]]:
+    if decision.thresholds:
+        yield "thresholds", ", ".join(f"{label} {least:.4g}" for label, least in decision.thresholds.items())
+    if decision.goal:
+        where = f"; fitted on {decision.data.name} {decision.data.split}" if decision.data else ""
+        yield "goal of the thresholds", f"{decision.goal}{where}"
 
 
 def _resize(rule: Resize) -> str:

@@ -82,3 +82,11 @@ def test_no_text_breaks_the_card(text: str) -> None:
 @given(st.text())
 def test_plain_text_is_one_printable_line(text: str) -> None:
     assert plain(text).isprintable()
+
+
+def test_thresholds_are_shown_with_what_they_were_fitted_to() -> None:
+    data = s.Data("cells", "0" * 64, "calibration")
+    decision = s.Decision(thresholds={"RBC": 0.25, "WBC": 0.5}, goal="recall 0.9", data=data)
+    text = render_card(bundles.spec(decision=decision))
+    assert "| thresholds | RBC 0.25, WBC 0.5 |" in text
+    assert "| goal of the thresholds | recall 0.9; fitted on cells calibration |" in text

@@ -1,6 +1,6 @@
 """The contract where tasks and verbs meet: what a task is, and what it adds to be measured and to be learned."""
 
-from pixelwright.contract.evaluation import Evaluation, Outcome, Scoring
+from pixelwright.contract.evaluation import Decided, Evaluation, Outcome, Scoring
 from pixelwright.contract.task import (
     Graphs,
     PredictOptions,
@@ -13,6 +13,7 @@ from pixelwright.contract.task import (
 from pixelwright.contract.training import Example, LossOptions, Training, kept
 
 __all__ = [
+    "Decided",
     "Evaluation",
     "Example",
     "Graphs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -13,10 +13,11 @@ import numpy.typing as npt
 from pixelwright.contract.task import PredictOptions
 from pixelwright.data.dataset import Dataset, Kind
 from pixelwright.errors import UsageError
+from pixelwright.metrics.calibration import Fitted, Goal
 from pixelwright.metrics.figures import Figure
 from pixelwright.metrics.score import Statistic
 from pixelwright.structures.image import Image
-from pixelwright.structures.spec import BundleSpec
+from pixelwright.structures.spec import BundleSpec, Decision
 from pixelwright.structures.targets import Target
 
 NAMED = 12  # labels in a message
@@ -100,6 +101,20 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision fitted to a goal, and what it does on the data it was fitted on.
+
+    Attributes:
+        decision: Temperature and thresholds.
+        reached: For each label with a threshold of its own how well it does; labels that the data has no example of
+            have none.
+    """
+
+    decision: Decision
+    reached: Mapping[str, Fitted]
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """One row of the registry; its name is the task's.
 
@@ -115,6 +130,9 @@ class Evaluation:
         outcome: `(observation, scoring)` to what became of that picture.
         figures: `(observations, scoring)` to curves, confusions and whatever else a report shows.
         draw: `(upright picture in 8-bit sRGB, result, target, scoring)` to a picture that shows answer and truth.
+        decide: `(observations, scoring, goal)` to temperature and thresholds that reach a goal: what was observed of a
+            calibration split that nothing else is measured on, by a contract without any decision. None where a task's
+            answers have no scores.
     """
 
     task: str
@@ -126,6 +144,7 @@ class Evaluation:
     outcome: Callable[[Any, Scoring], Outcome]
     figures: Callable[[Sequence[Any], Scoring], Sequence[Figure]]
     draw: Callable[[Image, Any, Target, Scoring], Image]
+    decide: Callable[[Sequence[Any], Scoring, Goal], Decided] | None = None
 
 
 def _mismatch(missing: Sequence[str], dataset: Dataset, spec: BundleSpec) -> str:

@@ -20,6 +20,7 @@ MAX_LABELS = 1_000_000
 
 # `$` alone would let a trailing line break pass in Python, and `\d` the digits of other scripts.
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$(?!\n)")]
+Metric = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)")]  # as the field writes it: AP50, mIoU
 Text = Annotated[str, Meta(max_length=4_000)]
 RelativePath = Annotated[str, Meta(min_length=1, max_length=1_000)]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
@@ -159,18 +160,6 @@ class OutputSpec(Spec, frozen=True):
     void_id: Annotated[int, Meta(ge=0, le=65_535)] | None = None
 
 
-class Decision(Spec, frozen=True):
-    """From scores to an answer; fitted on a calibration split of its own.
-
-    `threshold` holds for every class that `thresholds` (by label) does not name.
-    """
-
-    temperature: Positive = 1.0
-    threshold: Probability | None = None
-    thresholds: dict[str, Probability] = {}
-    conformal_quantile: Probability | None = None
-
-
 class Data(Spec, frozen=True):
     """Which pictures a number was measured on: the fingerprint is the SHA-256 of their sorted digests."""
 
@@ -179,10 +168,25 @@ class Data(Spec, frozen=True):
     split: Text = ""
 
 
+class Decision(Spec, frozen=True):
+    """From scores to an answer; fitted on a calibration split of its own.
+
+    `threshold` holds for every class that `thresholds` (by label) does not name. `goal` is what they were fitted to,
+    as in `f1` or `precision>=0.95`, and `data` the pictures of that split.
+    """
+
+    temperature: Positive = 1.0
+    threshold: Probability | None = None
+    thresholds: dict[str, Probability] = {}
+    conformal_quantile: Probability | None = None
+    goal: Text = ""
+    data: Data | None = None
+
+
 class Measured(Spec, frozen=True):
     """One score, with its 95 % interval; `definition` names exactly how it is computed."""
 
-    metric: Name
+    metric: Metric
     definition: Text
     value: Finite
     n: Annotated[int, Meta(ge=1)]
