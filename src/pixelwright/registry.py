@@ -68,9 +68,11 @@ BUILTIN: dict[str, dict[str, str]] = {
         "idx": "pixelwright.data.layouts.idx:LAYOUT",
         "npz": "pixelwright.data.layouts.npz:LAYOUT",
         "image-folder": "pixelwright.data.layouts.image_folder:LAYOUT",
+        "voc": "pixelwright.data.layouts.voc:LAYOUT",
     },
     "training": {
         "classify": "pixelwright.tasks.classify.train:TRAINING",
+        "segment": "pixelwright.tasks.segment.train:TRAINING",
     },
     "importer": {
         "onnx": "pixelwright.interop.onnx:IMPORTER",
