@@ -58,6 +58,8 @@ BUILTIN: dict[str, dict[str, str]] = {
         "residual": "pixelwright.models.residual:ARCHITECTURE",
         "efficient": "pixelwright.models.efficient:ARCHITECTURE",
         "vit": "pixelwright.models.vit:ARCHITECTURE",
+        "onestage": "pixelwright.models.onestage:ARCHITECTURE",
+        "starconvex": "pixelwright.models.starconvex:ARCHITECTURE",
         "unet": "pixelwright.models.unet:ARCHITECTURE",
         "swiftnet": "pixelwright.models.swiftnet:ARCHITECTURE",
         "resunet": "pixelwright.models.resunet:ARCHITECTURE",
@@ -69,9 +71,11 @@ BUILTIN: dict[str, dict[str, str]] = {
         "npz": "pixelwright.data.layouts.npz:LAYOUT",
         "image-folder": "pixelwright.data.layouts.image_folder:LAYOUT",
         "voc": "pixelwright.data.layouts.voc:LAYOUT",
+        "masks": "pixelwright.data.layouts.masks:LAYOUT",
     },
     "training": {
         "classify": "pixelwright.tasks.classify.train:TRAINING",
+        "detect": "pixelwright.tasks.detect.train:TRAINING",
         "segment": "pixelwright.tasks.segment.train:TRAINING",
     },
     "importer": {

@@ -13,6 +13,7 @@ from pixelwright.ops.batch import Placement
 from pixelwright.structures.masks import Mask, Runs
 
 Floats = npt.NDArray[np.float32]
+Neighbors = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]
 
 BAND_PX = 1 << 22  # of a mask interpolated at a time: 16 MB
 
@@ -26,6 +27,15 @@ class Patch:
     inside: Mask
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Logits (h, w) of a mask, one for each pixel of a tensor from `top`, `left` on; nothing is inside beyond it."""
+
+    top: int
+    left: int
+    logits: Floats
+
+
 def patch(logits: Floats, tensor_hw: tuple[int, int], placement: Placement, box_xyxy: Sequence[float]) -> Patch:
     """The part within a box of a mask that a network made, bilinearly interpolated at the image's pixel centers.
 
@@ -35,9 +45,33 @@ def patch(logits: Floats, tensor_hw: tuple[int, int], placement: Placement, box_
         placement: Of the tensor in the image.
         box_xyxy: In pixels of the image, inside of it.
     """
-    left, top, right, bottom = floor(box_xyxy[0]), floor(box_xyxy[1]), ceil(box_xyxy[2]), ceil(box_xyxy[3])
-    low_x, high_x, share_x = _neighbors(left, right, placement, tensor_hw, logits.shape, axis=1)
-    low_y, high_y, share_y = _neighbors(top, bottom, placement, tensor_hw, logits.shape, axis=0)
+    left, top, right, bottom = _pixels(box_xyxy)
+    across_x = _neighbors(left, right, placement, tensor_hw, logits.shape, axis=1)
+    return _interpolated(
+        logits, across_x, _neighbors(top, bottom, placement, tensor_hw, logits.shape, axis=0), box_xyxy
+    )
+
+
+def patch_of(part: Part, tensor_hw: tuple[int, int], placement: Placement, box_xyxy: Sequence[float]) -> Patch:
+    """The same as `patch`, of a mask that is known in a part of the tensor."""
+    left, top, right, bottom = _pixels(box_xyxy)
+    # Beyond the part, as at its rim, nothing is inside: between two pixels it ends in the middle.
+    framed = np.pad(part.logits, 1, constant_values=np.float32(-1))
+    axes = []
+    for start, stop, first, axis in ((left, right, part.left, 1), (top, bottom, part.top, 0)):
+        low, high, share = _neighbors(start, stop, placement, tensor_hw, tensor_hw, axis=axis)
+        low, high = (np.clip(one - first + 1, 0, framed.shape[axis] - 1) for one in (low, high))
+        axes.append((low, high, share))
+    return _interpolated(framed, axes[0], axes[1], box_xyxy)
+
+
+def _pixels(box_xyxy: Sequence[float]) -> tuple[int, int, int, int]:
+    return floor(box_xyxy[0]), floor(box_xyxy[1]), ceil(box_xyxy[2]), ceil(box_xyxy[3])
+
+
+def _interpolated(logits: Floats, across_x: Neighbors, across_y: Neighbors, box_xyxy: Sequence[float]) -> Patch:
+    left, top, right, bottom = _pixels(box_xyxy)
+    (low_x, high_x, share_x), (low_y, high_y, share_y) = across_x, across_y
     across = logits[:, low_x] * (1 - share_x) + logits[:, high_x] * share_x
     inside = np.empty((bottom - top, right - left), bool)
     step = max(1, BAND_PX // max(1, right - left))
@@ -55,7 +89,7 @@ def patch(logits: Floats, tensor_hw: tuple[int, int], placement: Placement, box_
 
 def _neighbors(
     start: int, stop: int, placement: Placement, tensor_hw: tuple[int, int], map_hw: tuple[int, ...], *, axis: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
+) -> Neighbors:
     """For each pixel center along an axis the cells of the map on both sides, and how near it is to the second."""
     scale, offset = placement.scale_xy[1 - axis], placement.offset_xy[1 - axis]
     places = (np.arange(start, stop) + 0.5 - offset) / scale * (map_hw[axis] / tensor_hw[axis]) - 0.5

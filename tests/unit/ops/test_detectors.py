@@ -436,6 +436,10 @@ SOUND: dict[str, tuple[dict[str, np.ndarray], dict[str, Any]]] = {
     "detr": ({"l": np.ones((2, 5, 3)), "b": np.ones((2, 5, 4))}, {"logits": "l", "boxes": "b"}),
     "heatmap": ({"y": np.full((2, 3, 4, 4), 0.3)}, {"output": "y"}),
     "keypoints": ({"y": np.full((2, 1, 3, 3), 0.3)}, {"output": "y"}),
+    "star-polygons": (
+        {"o": np.full((2, 1, 4, 4), 0.3), "r": np.full((2, 8, 4, 4), 0.3)},
+        {"objects": "o", "rays": "r", "stride": 32},
+    ),
 }
 DAMAGED = [(name, output) for name, (outputs, _) in SOUND.items() for output in outputs]
 

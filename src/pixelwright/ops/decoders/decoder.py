@@ -6,7 +6,7 @@ therefore needs data, not code. What only the moment knows comes under the names
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
 from types import MappingProxyType
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.errors import ShapeError
+from pixelwright.ops.masks import Part
 from pixelwright.structures.spec import TensorSpec
 
 Array = npt.NDArray[Any]
@@ -44,6 +45,8 @@ class Candidates:
         keypoints: (M, K, 3) float32: x, y in pixels of the tensor, score; or None.
         mask_logits: A function from rows (P,) to (P, h, w) float32 over the whole tensor at any scale, positive
             inside; or None. It is a function since only the rows that survive are worth computing.
+        mask_parts: The same for masks that are known in parts of the tensor alone, one after the other: a thousand
+            small things have no room as maps over all of it.
     """
 
     boxes_xyxy: npt.NDArray[np.float32]
@@ -51,6 +54,7 @@ class Candidates:
     class_ids: npt.NDArray[np.int32]
     keypoints: npt.NDArray[np.float32] | None = None
     mask_logits: Callable[[npt.NDArray[np.intp]], npt.NDArray[np.float32]] | None = None
+    mask_parts: Callable[[npt.NDArray[np.intp]], Iterable[Part]] | None = None
 
 
 def no_class_count(tensors: Mapping[str, TensorSpec], parameters: Mapping[str, Any]) -> int | None:

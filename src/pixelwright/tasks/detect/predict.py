@@ -21,7 +21,7 @@ from pixelwright.errors import BundleError, RuntimeFailure, UsageError
 from pixelwright.ops import batch, decision, seams
 from pixelwright.ops.boxes import MOST, clip, suppress, to_original
 from pixelwright.ops.decoders.decoder import Candidates
-from pixelwright.ops.masks import Patch, join, patch, runs_of
+from pixelwright.ops.masks import Patch, join, patch, patch_of, runs_of
 from pixelwright.structures.detections import Detections
 from pixelwright.structures.masks import Masks
 from pixelwright.structures.raster import Raster, Window
@@ -204,6 +204,9 @@ def _sift(
     if candidates.mask_logits is not None:
         logits = candidates.mask_logits(rows)
         patches = tuple(patch(one, input_hw, placement, box.tolist()) for one, box in zip(logits, boxes, strict=True))
+    elif candidates.mask_parts is not None:
+        parts = candidates.mask_parts(rows)
+        patches = tuple(patch_of(one, input_hw, placement, box.tolist()) for one, box in zip(parts, boxes, strict=True))
     return Found(boxes, scores[rows], ids[rows], _mapped(candidates.keypoints, rows, placement), patches)
 
 

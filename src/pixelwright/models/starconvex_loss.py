@@ -1,0 +1,156 @@
+"""What star-convex polygons learn: how central a place is in its thing, and how far the thing goes in each direction.
+
+Source: Schmidt et al., MICCAI 2018, https://arxiv.org/abs/1806.03535, section 2 (the two maps, and rays followed until
+the label changes); Xie et al., PolarMask, CVPR 2020, https://arxiv.org/abs/1912.04488, equation 8 (the polar IoU).
+
+Where ours differs:
+- how central a place is comes from the rays, as the shortest of them over the longest such in the thing, so that
+  whatever augmentation made of a thing is measured but once;
+- rays that leave the picture are not learned, and do not make a place less central: the thing goes on, or may.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pixelwright.models.architecture import Outputs, Problem
+from pixelwright.models.batch import Batch
+
+OBJECTS, RAYS = "objects", "rays"
+STRIDE = 2
+CENTRAL_RAYS = 8  # by which it is measured how central a place is
+STEP_PX = 0.5  # rays are followed in such steps; their ends are known to half of it
+RAY_WEIGHT = 1.0
+FEWEST = 1.0  # a picture without things is divided by this
+OUTSIDE = -1  # label of what is beyond the picture
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stars:
+    """The truth at P places that lie in a thing.
+
+    Attributes:
+        places: Index tensors (P,) of the maps: picture, row, column; and the thing's row, counted from 1.
+        central: (P,), 0..1.
+        measured: (Q,) those of the places from which all rays were followed.
+        distances: (Q, R) in pixels, from the center of the place's pixel.
+        known: (Q, R) which of them end within the picture.
+    """
+
+    places: tuple[Tensor, Tensor, Tensor, Tensor]
+    central: Tensor
+    measured: Tensor
+    distances: Tensor
+    known: Tensor
+
+
+def loss(outputs: Outputs, batch: Batch, problem: Problem) -> Mapping[str, Tensor]:
+    """Binary cross-entropy of how central places are, and -log of the polar IoU weighted by that.
+
+    Raises:
+        ValueError: The batch has no masks.
+    """
+    del problem
+    if batch.instances is None or batch.box_classes is None:
+        raise ValueError("star-convex polygons are learned from masks; the batch has none.")
+    logits, rays = outputs[OBJECTS].float(), outputs[RAYS].float()
+    with torch.no_grad():
+        stars = stars_of(batch.instances, rays.shape[1])
+        picture, row, column, thing = stars.places
+        classes, ignored = _columns(batch, logits.device)
+        counted = ~ignored[picture, thing - 1]
+        wanted = torch.zeros_like(logits)
+        wanted[picture, classes[picture, thing - 1], row, column] = stars.central
+        weights = torch.ones_like(logits[:, :1])
+        weights[picture, 0, row, column] = counted.float()
+        known = stars.known * (stars.central * counted)[stars.measured, None]
+    entropies = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
+    predicted = rays.permute(0, 2, 3, 1)[tuple(one[stars.measured] for one in (picture, row, column))]
+    return {
+        "objects": (entropies * weights).sum() / (wanted * weights).sum().clamp_min(FEWEST),
+        "rays": RAY_WEIGHT * polar_loss(predicted + math.log(STRIDE), stars.distances.log(), known),
+    }
+
+
+def polar_loss(one: Tensor, other: Tensor, weights: Tensor) -> Tensor:
+    """-log of the polar IoU: log(sum of the longer rays / sum of the shorter ones), of logarithms of rays (P, R).
+
+    Args:
+        one: Predicted.
+        other: True.
+        weights: (P, R) of the rays; those of a place are equal, or 0 where a ray is not known.
+    """
+    larger, smaller = torch.maximum(one, other).exp(), torch.minimum(one, other).exp()
+    known = weights > 0
+    shares = weights.amax(dim=1)
+    seen = shares > 0
+    ratio = (larger * known).sum(dim=1)[seen].log() - (smaller * known).sum(dim=1)[seen].log()
+    return (ratio * shares[seen]).sum() / shares.sum().clamp_min(FEWEST)
+
+
+def _columns(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Classes and whether nothing is learned, of every thing: (N, M), padded."""
+    given = batch.box_classes or []
+    most = max((len(one) for one in given), default=0) or 1
+    aside = batch.box_ignored or [torch.zeros(len(one), dtype=torch.bool) for one in given]
+    classes = torch.zeros((len(given), most), dtype=torch.int64, device=device)
+    ignored = torch.zeros((len(given), most), dtype=torch.bool, device=device)
+    for row, (one, flags) in enumerate(zip(given, aside, strict=True)):
+        classes[row, : len(one)], ignored[row, : len(one)] = one, flags
+    return classes, ignored
+
+
+def stars_of(instances: Tensor, rays: int) -> Stars:
+    """The truth of label maps (N, H, W), 0 where nothing is, at the middle pixel of every place."""
+    labels = instances[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+    picture, row, column = places = labels.nonzero(as_tuple=True)
+    thing = labels[places].long()
+    distances, known = follow(instances, places, CENTRAL_RAYS)
+    shortest = torch.where(known, distances, math.inf).amin(dim=1)
+    # A place none of whose rays ends within the picture is as central as can be.
+    shortest = torch.where(shortest.isinf(), distances.amax(dim=1), shortest)
+    most = int(thing.max()) + 1 if len(thing) else 1
+    keys = picture * most + thing
+    longest = torch.zeros(len(instances) * most, device=keys.device).scatter_reduce(0, keys, shortest, "amax")
+    # All rays are followed from a quarter of the places, none of whose rows and columns has two together.
+    measured = ((row + 2 * column) % 4 == 0).nonzero(as_tuple=True)[0]
+    distances, known = follow(instances, (picture[measured], row[measured], column[measured]), rays)
+    return Stars((*places, thing), shortest / longest[keys], measured, distances, known)
+
+
+def follow(instances: Tensor, places: tuple[Tensor, ...], rays: int) -> tuple[Tensor, Tensor]:
+    """How far things reach from the middle pixels of places (picture, row, column), in directions evenly around.
+
+    Returns:
+        Distances (P, rays) in pixels, half a step before the first sample with another label; and whether that lies
+        within the picture (P, rays).
+    """
+    picture, row, column = places
+    height, width = instances.shape[1:]
+    flat = functional.pad(instances, (1, 1, 1, 1), value=OUTSIDE).flatten()
+    # All rays start at centers of pixels, so that a step along one of them leads as many pixels on from everywhere.
+    start = (picture * (height + 2) + row * STRIDE + STRIDE // 2 + 1) * (width + 2) + column * STRIDE + STRIDE // 2 + 1
+    angles = torch.arange(rays, dtype=torch.float64, device=flat.device) * (2 * math.pi / rays)
+    ray = torch.arange(rays, device=flat.device).repeat(len(start))
+    start = start.repeat_interleave(rays)
+    label = flat[start]
+    alive = torch.arange(len(start), device=flat.device)
+    distances = torch.zeros(len(start), device=flat.device)
+    known = torch.zeros(len(start), dtype=torch.bool, device=flat.device)
+    reach = 0.0
+    while len(alive):  # one entry for each ray still within its thing
+        reach += STEP_PX
+        down, right = ((0.5 + reach * way).floor().long() for way in (angles.sin(), angles.cos()))
+        met = flat[start + (down * (width + 2) + right)[ray]]
+        ended = met != label
+        distances[alive[ended]] = reach - STEP_PX / 2
+        known[alive[ended]] = met[ended] != OUTSIDE
+        left = (~ended).nonzero(as_tuple=True)[0]
+        alive, start, ray, label = alive[left], start[left], ray[left], label[left]
+    return distances.view(-1, rays), known.view(-1, rays)
