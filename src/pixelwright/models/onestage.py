@@ -110,11 +110,11 @@ class Head(nn.Module):
             nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False) for _ in range(2)
         )
         self.wide = nn.ModuleList(nn.Conv2d(channels, channels, 1, bias=False) for _ in range(2))
-        self.norms = nn.ModuleList(nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(2)) for _ in STRIDES)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(2 * len(STRIDES)))
         self.last = nn.Conv2d(channels, values, 1)
 
     def forward(self, features: Tensor, level: int) -> Tensor:
-        for deep, wide, norm in zip(self.deep, self.wide, self.norms[level], strict=True):
+        for deep, wide, norm in zip(self.deep, self.wide, self.norms[2 * level : 2 * level + 2], strict=True):
             features = functional.silu(norm(wide(deep(features))))
         return self.last(features)
 

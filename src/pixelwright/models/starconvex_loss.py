@@ -121,7 +121,7 @@ def stars_of(instances: Tensor, rays: int) -> Stars:
     # All rays are followed from a quarter of the places, none of whose rows and columns has two together.
     measured = ((row + 2 * column) % 4 == 0).nonzero(as_tuple=True)[0]
     distances, known = follow(instances, (picture[measured], row[measured], column[measured]), rays)
-    return Stars((*places, thing), shortest / longest[keys], measured, distances, known)
+    return Stars((picture, row, column, thing), shortest / longest[keys], measured, distances, known)
 
 
 def follow(instances: Tensor, places: tuple[Tensor, ...], rays: int) -> tuple[Tensor, Tensor]:

@@ -163,7 +163,7 @@ def _edges(radii: Floats) -> tuple[Floats, Floats, Floats]:
     corners = np.multiply(radii[:, :, None], ways, dtype=np.float32)
     steps = np.roll(corners, -1, axis=1) - corners
     normals = np.stack((steps[:, :, 1], -steps[:, :, 0]), axis=2)
-    return normals, np.sum(normals * corners, axis=2, dtype=np.float32), corners
+    return normals, np.einsum("mrd,mrd->mr", normals, corners), corners
 
 
 def _inside(
