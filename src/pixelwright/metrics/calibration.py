@@ -26,7 +26,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 def bins_of(confidence: Floats, bins: int = BINS) -> npt.NDArray[np.intp]:
-    """The bin of each confidence: bin i holds what is above i / bins and up to (i + 1) / bins, and the first holds 0."""
+    """The bin of each confidence: bin i holds what is above i / bins and up to (i + 1) / bins, the first also 0."""
     return np.clip(np.ceil(np.asarray(confidence, np.float64) * bins).astype(np.intp) - 1, 0, bins - 1)
 
 
