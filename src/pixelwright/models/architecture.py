@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # torch is an extra, and it takes seconds to import
     from pixelwright.models.batch import Batch
 
 Outputs = Mapping[str, "Tensor"]
+Level = float | tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ class Architecture:
         reading: `(config, problem)` to how the outputs are to be read.
         loss: `(outputs by name, batch, problem)` to named parts, already weighted, whose sum is to become smaller;
             None for the task's own losses.
-        mean_std: What the input is normalized by where the recipe does not say: `white` is 1 before it.
+        mean_std: What the input is normalized by where the recipe does not say, where full white is 1: a number, or
+            one for each channel.
     """
 
     name: str
@@ -118,4 +120,4 @@ class Architecture:
     outputs: tuple[str, ...]
     reading: Callable[[Any, Problem], Reading]
     loss: Callable[[Outputs, Batch, Problem], Mapping[str, Tensor]] | None = None
-    mean_std: tuple[float, float] = (0.5, 0.25)
+    mean_std: tuple[Level, Level] = (0.5, 0.25)

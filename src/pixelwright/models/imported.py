@@ -10,7 +10,7 @@ quantization as in Jacob et al., CVPR 2018, equation 1, https://arxiv.org/abs/17
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,9 +21,9 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from pixelwright.bundle import ModelBundle
+from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.errors import UnsupportedModel, UsageError
-from pixelwright.models.architecture import Architecture, Problem, Reading
+from pixelwright.models.architecture import Architecture, Problem, whole_picture
 from pixelwright.models.onnx_steps import STEPS, Attributes
 from pixelwright.structures.spec import InputSpec
 
@@ -64,11 +64,22 @@ class Backbone:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A backbone and the head that is put on it: dropout, then a dense layer."""
+    """A bundle whose network is the backbone, and the head that is put on it: dropout, then a dense layer.
 
-    backbone: Backbone
+    `body_rate` is the learning rate of the backbone as a share of the head's: it knows something already. 0 freezes it.
+    """
+
+    bundle: str
     classes: int = 2
     dropout: float = 0.2
+    body_rate: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.classes < 1 or not 0 <= self.dropout < 1 or not 0 <= self.body_rate <= 1:
+            raise UsageError(
+                "backbone: expected one class or more, dropout below 1 and body_rate from 0 to 1, got "
+                f"{self.classes}, {self.dropout} and {self.body_rate}."
+            )
 
 
 class Transferred(nn.Module):
@@ -76,9 +87,12 @@ class Transferred(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.body = GraphNetwork(config.backbone)
+        self.body = GraphNetwork(open_backbone(read_bundle(config.bundle)))
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(self.body.feature_count(), config.classes)
+        self.rates = {"body.": config.body_rate}
+        if config.body_rate == 0:
+            self.body.requires_grad_(requires_grad=False)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.dropout(pooled(self.body(images))))
@@ -157,29 +171,40 @@ def read_backbone(path: Path, task: str, spec: InputSpec) -> Backbone:
     return Backbone(kept, {name: array for name, array in constants.items() if name in used}, entry, last, input_spec)
 
 
-def architecture(backbone: Backbone, name: str) -> Architecture:
-    """The record for a backbone, as the trainer takes it."""
+def architecture(bundle: ModelBundle, name: str) -> Architecture:
+    """The record for the network of a bundle as a backbone, as the trainer takes it.
+
+    Raises:
+        UnsupportedModel: It has an operator that cannot be trained here.
+        UsageError: There is nothing in it that could serve as a backbone.
+    """
+    spec = open_backbone(bundle).input
 
     def fit(config: Config, problem: Problem) -> Config:
-        channels = _channels(backbone.input)
-        if problem.task != "classify" or problem.channels != channels:
+        if problem.task not in ("classify", "regress") or problem.sequence or problem.channels != _channels(spec):
             raise UsageError(
-                f"backbone {name}: classifies pictures of {channels} channels, and asked is {problem.task} of "
-                f"{problem.channels}. Choose another model."
+                f"backbone {name}: reads pictures of {_channels(spec)} channels to classify or regress, and asked is "
+                f"{problem.task} of {problem.channels}. Choose another model, or the channels (--channels)."
             )
-        return Config(backbone, len(problem.labels), config.dropout)
+        return replace(config, classes=len(problem.labels))
 
     return Architecture(
         name=name,
         summary=f"The features of {name} with a new head.",
-        tasks=frozenset({"classify"}),
+        tasks=frozenset({"classify", "regress"}),
         source="https://arxiv.org/abs/1310.1531",
-        variants={"features": Config(backbone)},
+        variants={"features": Config(str(bundle.path))},
         fit=fit,
         build=Transferred,
         outputs=("logits",),
-        reading=lambda _, problem: Reading("softmax" if problem.exclusive else "scores", {"output": "logits"}),
+        reading=whole_picture,
+        mean_std=(_shares(spec.mean or [0.0], spec), _shares(spec.std or [1.0], spec)),
     )
+
+
+def _shares(values: Sequence[float], spec: InputSpec) -> tuple[float, ...]:
+    """A mean or deviation where full white is 1."""
+    return tuple(value / spec.white for value in values)
 
 
 def _nodes(graph: Any, constants: dict[str, Any]) -> list[Node]:

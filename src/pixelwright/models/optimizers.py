@@ -104,19 +104,21 @@ def build(name: str, net: nn.Module, options: OptimizerOptions) -> optim.Optimiz
     if name not in OPTIMIZERS:
         raise UnknownName("optimizer", name, OPTIMIZERS)
     rate = RATES[name] if options.learning_rate is None else options.learning_rate
-    return OPTIMIZERS[name](parameter_groups(net, options.weight_decay), rate, options)
+    return OPTIMIZERS[name](parameter_groups(net, options.weight_decay, rate), rate, options)
 
 
-def parameter_groups(net: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """The learning weights as one group that decays and one that does not; empty ones are left out.
+def parameter_groups(net: nn.Module, weight_decay: float, rate: float) -> list[dict[str, Any]]:
+    """The learning weights in groups of the same decay and learning rate; empty ones are left out.
 
-    A network may name more that does not decay in `undecayed`, a collection of names as `named_parameters` has them.
+    A network may name more that does not decay in `undecayed`, a collection of names as `named_parameters` has them,
+    and in `rates` how fast those whose names begin in a certain way learn, as a share of the rate.
     """
     spared = frozenset(getattr(net, "undecayed", ()))
-    decayed: list[torch.nn.Parameter] = []
-    kept: list[torch.nn.Parameter] = []
+    shares: Mapping[str, float] = getattr(net, "rates", {})
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, weight in net.named_parameters():
         if weight.requires_grad:
-            (kept if weight.ndim < 2 or name in spared else decayed).append(weight)
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
+            decay = 0.0 if weight.ndim < 2 or name in spared else weight_decay
+            share = next((share for start, share in shares.items() if name.startswith(start)), 1.0)
+            groups.setdefault((decay, rate * share), []).append(weight)
+    return [{"params": groups[key], "weight_decay": key[0], "lr": key[1]} for key in sorted(groups, reverse=True)]

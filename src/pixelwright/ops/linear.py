@@ -88,8 +88,9 @@ def fit_linear(
         out = normal[folds == fold]
         solved = _ridges(gram - out.T @ out, moment - out.T @ truth[folds == fold], len(rows) - len(out))
         unseen[:, folds == fold] = out @ solved
-    sharpness = [_sharpness(answers, class_ids) for answers in unseen]
-    losses = [_loss(answers * sharp, class_ids) for answers, sharp in zip(unseen, sharpness, strict=True)]
+    trials = range(len(PENALTIES))
+    sharpness = [_sharpness(unseen[trial], class_ids) for trial in trials]
+    losses = [_loss(unseen[trial] * sharpness[trial], class_ids) for trial in trials]
     best = int(np.argmin(losses))
     weights = _ridges(gram, moment, len(rows))[best]
     head = LinearHead(center, scale, weights[:-1], weights[-1], sharpness[best], PENALTIES[best])

@@ -88,7 +88,7 @@ def test_biases_and_scales_do_not_decay_and_neither_does_what_a_network_names() 
             self.place = nn.Parameter(torch.zeros(2, 3))
 
     net = Net()
-    decayed, kept = optimizers.parameter_groups(net, 0.1)
+    decayed, kept = optimizers.parameter_groups(net, 0.1, 0.01)
     assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
     assert [id(weight) for weight in decayed["params"]] == [id(net.layers[0].weight)]
     assert len(kept["params"]) == 4
@@ -97,7 +97,7 @@ def test_biases_and_scales_do_not_decay_and_neither_does_what_a_network_names() 
 def test_frozen_weights_are_left_out() -> None:
     net = nn.Linear(2, 2)
     net.weight.requires_grad_(False)
-    assert [group["params"] for group in optimizers.parameter_groups(net, 0.1)] == [[net.bias]]
+    assert [group["params"] for group in optimizers.parameter_groups(net, 0.1, 0.01)] == [[net.bias]]
 
 
 def test_an_unknown_optimizer_names_the_nearest() -> None:

@@ -26,6 +26,7 @@ from pixelwright.structures.spec import (
     Terms,
 )
 from pixelwright.verbs.train.config import TrainConfig
+from pixelwright.verbs.train.networks import name_and_variant, record_of
 
 UNKNOWN = Terms(license="unknown", commercial="unknown")
 
@@ -54,7 +55,7 @@ class Plan:
 
     def record(self) -> Architecture:
         """The architecture."""
-        return registry.get("architecture", self.architecture)
+        return record_of(self.architecture)
 
     def training(self) -> Training:
         """What the task adds to be learned."""
@@ -68,8 +69,8 @@ def network_of(config: TrainConfig, problem: Problem) -> tuple[str, Any]:
         UnknownName: There is no such architecture or variant.
         UsageError: It is not for this task, or cannot be had in this way.
     """
-    name, _, variant = config.model.partition("/")
-    record: Architecture = registry.get("architecture", name)
+    name, variant = name_and_variant(config.model)
+    record = record_of(name)
     if config.task not in record.tasks:
         raise UsageError(f"{name}: is for {', '.join(sorted(record.tasks))}, and the task is {config.task}.")
     variant = variant or next(iter(record.variants))
@@ -89,7 +90,7 @@ def network_of(config: TrainConfig, problem: Problem) -> tuple[str, Any]:
 
 def spec_of(config: TrainConfig, problem: Problem, network: Any, proposed: InputSpec, dataset: Dataset) -> BundleSpec:
     """The contract of what will be trained: inputs as proposed, outputs as the architecture says they are read."""
-    record: Architecture = registry.get("architecture", config.model.partition("/")[0])
+    record = record_of(name_and_variant(config.model)[0])
     reading = record.reading(network, problem)
     return BundleSpec(
         schema=SCHEMA_ID,
@@ -117,9 +118,9 @@ def spec_of(config: TrainConfig, problem: Problem, network: Any, proposed: Input
 
 
 def _input(config: TrainConfig, record: Architecture, proposed: InputSpec, multiple_of: int) -> InputSpec:
-    mean, std = record.mean_std
-    means = list(config.input.mean) or [mean * proposed.white]
-    stds = list(config.input.std) or [std * proposed.white]
+    mean, std = (list(level) if isinstance(level, tuple) else [level] for level in record.mean_std)
+    means = list(config.input.mean) or [level * proposed.white for level in mean]
+    stds = list(config.input.std) or [level * proposed.white for level in std]
     plain = not any(means) and all(one == 1 for one in stds)
     channels = 1 if proposed.channels == "gray" else 3
     return msgspec.structs.replace(

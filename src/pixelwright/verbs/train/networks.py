@@ -1,0 +1,36 @@
+"""Networks by what `--model` names: an architecture with its variant, or a bundle whose network learns on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pixelwright import hub, registry
+from pixelwright.bundle import read_bundle
+from pixelwright.errors import UnknownName
+from pixelwright.models import imported
+from pixelwright.models.architecture import Architecture
+
+
+def name_and_variant(model: str) -> tuple[str, str]:
+    """The name of an architecture and of its variant, which may be empty; a bundle has none."""
+    name, _, variant = model.partition("/")
+    return (name, variant) if name in registry.names("architecture") else (model, "")
+
+
+def record_of(name: str) -> Architecture:
+    """The architecture of this name, or that of the bundle.
+
+    Raises:
+        UnknownName: There is no such architecture and no such bundle.
+        NotPulled: It is a bundle of the hub that has to be pulled first.
+        BundleError: The bundle is damaged.
+        UnsupportedModel: Its network cannot be trained here.
+        UsageError: There is nothing in it that could serve as a backbone.
+    """
+    if name in registry.names("architecture"):
+        return registry.get("architecture", name)
+    try:
+        folder = Path(hub.locate(name))
+    except UnknownName as err:
+        raise UnknownName("architecture or model", name, (*registry.names("architecture"), *hub.names())) from err
+    return imported.architecture(read_bundle(folder), name)
