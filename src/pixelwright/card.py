@@ -183,6 +183,7 @@ def _provenance(spec: BundleSpec) -> list[str]:
         ("parent", source.parent),
         ("source", source.source_url),
         ("SHA-256 of the source", source.source_sha256 or ""),
+        *((f"learned from {data.name} {data.split}".strip(), f"fingerprint {data.fingerprint}") for data in source.data),
     )
     files = ((f.path, f"{f.bytes} bytes, SHA-256 {f.sha256}") for a in spec.artifacts for f in a.files)
     return ["## Provenance", "", *_table(("", ""), [*(row for row in rows if row[1] != ""), *files])]

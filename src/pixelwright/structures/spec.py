@@ -245,7 +245,7 @@ class License(Spec, frozen=True):
 
 
 class Provenance(Spec, frozen=True):
-    """Where the weights come from: a source with its checksum, or the recipe that trained them."""
+    """Where the weights come from: a source with its checksum, or the recipe and the data that trained them."""
 
     toolkit: Text
     recipe: Text = ""
@@ -253,6 +253,7 @@ class Provenance(Spec, frozen=True):
     parent: Text = ""
     source_url: Text = ""
     source_sha256: Sha256 | None = None
+    data: list[Data] = []
 
 
 class BundleSpec(Spec, frozen=True):

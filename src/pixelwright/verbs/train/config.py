@@ -115,6 +115,8 @@ class BundleConfig(Spec, frozen=True):
     """What the bundle at the end says of itself.
 
     `threshold` is what the decision is fitted to on the calibration split: `f1`, `precision>=0.9`, `recall>=0.95`.
+    Licenses are `SPDX` or `SPDX=URL`; `commercial` is said where their names do not tell. `weights` are stored as they
+    are, or rounded to 16 or 8 bits, which is measured; `trainable` keeps them in a second file, to be trained further.
     """
 
     name: str = ""
@@ -124,6 +126,8 @@ class BundleConfig(Spec, frozen=True):
     data_license: Text = ""
     commercial: Literal["yes", "no", "unknown"] = "unknown"
     threshold: Text = "f1"
+    weights: Literal["f32", "f16", "int8"] = "f32"
+    trainable: bool = True
 
 
 class TrainConfig(Spec, frozen=True):
