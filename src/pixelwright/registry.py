@@ -23,6 +23,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "enhance": "pixelwright.tasks.enhance.task:TASK",
         "segment": "pixelwright.tasks.segment.task:TASK",
         "embed": "pixelwright.tasks.embed.task:TASK",
+        "regress": "pixelwright.tasks.regress.task:TASK",
     },
     "runtime": {
         "onnxruntime": "pixelwright.runtimes.onnx:RUNTIME",
@@ -72,11 +73,14 @@ BUILTIN: dict[str, dict[str, str]] = {
         "image-folder": "pixelwright.data.layouts.image_folder:LAYOUT",
         "voc": "pixelwright.data.layouts.voc:LAYOUT",
         "masks": "pixelwright.data.layouts.masks:LAYOUT",
+        "instance-masks": "pixelwright.data.layouts.instance_masks:LAYOUT",
     },
     "training": {
         "classify": "pixelwright.tasks.classify.train:TRAINING",
         "detect": "pixelwright.tasks.detect.train:TRAINING",
         "segment": "pixelwright.tasks.segment.train:TRAINING",
+        "enhance": "pixelwright.tasks.enhance.train:TRAINING",
+        "regress": "pixelwright.tasks.regress.train:TRAINING",
     },
     "importer": {
         "onnx": "pixelwright.interop.onnx:IMPORTER",

@@ -1,0 +1,76 @@
+"""What a JPEG file does to pictures, on whole batches: the arithmetic of the format, without the bytes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pixelwright.data.augment.values import LUMA, QUANTIZATION
+
+# ITU-T T.81 (JPEG), table K.2: quantization of chrominance at quality 50; 99 where nothing else is said.
+QUANTIZATION_COLOR = (
+    (17, 18, 24, 47, 99, 99, 99, 99), (18, 21, 26, 66, 99, 99, 99, 99), (24, 26, 56, 99, 99, 99, 99, 99),
+    (47, 66, 99, 99, 99, 99, 99, 99), (99, 99, 99, 99, 99, 99, 99, 99), (99, 99, 99, 99, 99, 99, 99, 99),
+    (99, 99, 99, 99, 99, 99, 99, 99), (99, 99, 99, 99, 99, 99, 99, 99),
+)  # fmt: skip
+BLOCK = 8
+UNIT_PX = 16  # blocks of colors at half resolution cover so many pixels
+
+
+def store_as_jpeg(images: Tensor, quality: Tensor, halved: Tensor) -> Tensor:
+    """Pictures as a decoder gives them back: 0..1, in steps of 1/255.
+
+    Args:
+        images: (N, 1 or 3, H, W), 0..1 (others are clipped), of any size.
+        quality: (N,) whole numbers, 1..100, as the Independent JPEG Group counts them.
+        halved: (N,) bool: colors are kept at half resolution (4:2:0), by the mean of 2x2 pixels, and enlarged by
+            triangles as libjpeg does.
+
+    Source: ITU-T T.81, annexes A.3 and K.1; colors by ITU-T T.871 (JFIF), section 7; quality as in libjpeg, jcparam.c.
+    """
+    height, width = images.shape[2:]
+    frame = (0, -width % UNIT_PX, 0, -height % UNIT_PX)
+    levels = functional.pad((images.clamp(0, 1) * 255).round(), frame, mode="replicate")
+    factor = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).floor() / 100
+    if images.shape[1] == 1:
+        return (_quantized(levels, factor, QUANTIZATION)[:, :, :height, :width].round().clamp(0, 255)) / 255
+    matrix = _to_luma_and_colors(images)
+    # Centered at 0, where JFIF has 128: the transform works on that.
+    planes = torch.einsum("ij,njhw->nihw", matrix, levels - 128).round()
+    luma = _quantized(planes[:, :1], factor, QUANTIZATION, offset=0).round()
+    colors = planes[:, 1:]
+    whole = _quantized(colors, factor, QUANTIZATION_COLOR, offset=0).round()
+    half = _quantized(functional.avg_pool2d(colors, 2).round(), factor, QUANTIZATION_COLOR, offset=0).round()
+    enlarged = functional.interpolate(half, scale_factor=2.0, mode="bilinear").round()
+    colors = torch.where(halved.view(-1, 1, 1, 1), enlarged, whole)
+    restored = torch.einsum("ij,njhw->nihw", torch.linalg.inv(matrix), torch.cat((luma, colors), dim=1)) + 128
+    return restored[:, :, :height, :width].round().clamp(0, 255) / 255
+
+
+def _to_luma_and_colors(like: Tensor) -> Tensor:
+    """(3, 3) from RGB to Y, Cb, Cr."""
+    red, green, blue = LUMA
+    cb = (-red / (2 - 2 * blue), -green / (2 - 2 * blue), 0.5)
+    cr = (0.5, -green / (2 - 2 * red), -blue / (2 - 2 * red))
+    return like.new_tensor((LUMA, cb, cr))
+
+
+def _quantized(planes: Tensor, factor: Tensor, table: tuple[tuple[int, ...], ...], *, offset: float = 128) -> Tensor:
+    """Planes (N, C, H, W) of 0..255 (less 128) whose cosine coefficients are multiples of the table's steps."""
+    steps = (factor.view(-1, 1, 1) * planes.new_tensor(table) + 0.5).floor().clamp(1, 255)[:, None, None, None]
+    cells = (planes - offset).unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK)).transpose(3, 4)
+    basis = _cosines(planes)
+    kept = (basis @ cells @ basis.T / steps).round() * steps
+    return (basis.T @ kept @ basis).transpose(3, 4).flatten(4, 5).flatten(2, 3) + offset
+
+
+def _cosines(like: Tensor) -> Tensor:
+    """(8, 8) orthonormal cosine transform, a row a frequency."""
+    frequency = torch.arange(BLOCK, device=like.device, dtype=like.dtype)[:, None]
+    place = torch.arange(BLOCK, device=like.device, dtype=like.dtype) + 0.5
+    basis = torch.cos(frequency * place * (math.pi / BLOCK)) / 2
+    basis[0] /= math.sqrt(2)
+    return basis
