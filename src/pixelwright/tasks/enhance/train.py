@@ -99,27 +99,25 @@ def collate(examples: Sequence[Example], generator: np.random.Generator, problem
 
 
 def _cut_pair(example: Example, generator: np.random.Generator, problem: Problem) -> tuple[Pixels, Pixels]:
-    starts = [
-        int(generator.integers(max(count - side, 0) + 1))
-        for count, side in zip(example.pixels.shape[:2], problem.size_hw, strict=True)
-    ]
-    scale = problem.scale
-    clean = _window(
-        example.target[CLEAN], [scale * start for start in starts], [scale * side for side in problem.size_hw]
-    )
-    return _window(example.pixels, starts, problem.size_hw), clean
+    scale, sides = problem.scale, problem.size_hw
+    starts = _starts(example.pixels, sides, generator)
+    enlarged = [scale * start for start in starts], [scale * side for side in sides]
+    return _window(example.pixels, starts, sides), _window(example.target[CLEAN], *enlarged)
 
 
 def _cut_clean(pixels: Pixels, generator: np.random.Generator, size_hw: tuple[int, int]) -> Pixels:
     """A part of a clean picture, at times made smaller; as large as asked."""
-    fitting = [scale for scale in SCALES if scale * min(np.divide(pixels.shape[:2], size_hw)) >= 1] or [1.0]
+    room = min(count / side for count, side in zip(pixels.shape, size_hw, strict=False))
+    fitting = [scale for scale in SCALES if scale * room >= 1] or [1.0]
     scale = fitting[int(generator.integers(len(fitting)))]
-    wanted = [round(side / scale) for side in size_hw]
-    wanted = [max(side, min(size, count)) for side, size, count in zip(size_hw, wanted, pixels.shape, strict=False)]
-    starts = [
-        int(generator.integers(max(count - side, 0) + 1)) for count, side in zip(pixels.shape, wanted, strict=False)
-    ]
-    return resample.resize(_window(pixels, starts, wanted), size_hw, kernel="lanczos")
+    sides = [round(side / scale) for side in size_hw]
+    cut = _window(pixels, _starts(pixels, sides, generator), sides)
+    return resample.resize(cut, size_hw, kernel="lanczos")
+
+
+def _starts(pixels: Pixels, sides: Sequence[int], generator: np.random.Generator) -> list[int]:
+    """Where a window of these sides begins, evenly among all places where it fits."""
+    return [int(generator.integers(max(count - side, 0) + 1)) for count, side in zip(pixels.shape, sides, strict=False)]
 
 
 def _window(pixels: Pixels, starts: Sequence[int], sides: Sequence[int]) -> Pixels:
