@@ -181,6 +181,32 @@ def quarters(folder: Path, *, name: str = "quarters", **changes: Any) -> ModelBu
     return write_bundle(folder, msgspec.structs.replace(contract, **changes), {"model": path})
 
 
+def sizes(folder: Path, *, name: str = "sizes", **changes: Any) -> ModelBundle:
+    """Says two numbers of a picture: its `light`, 10 to 20 from black to white, and its `gray`, 0 to 1."""
+    nodes = [
+        helper.make_node("ReduceMean", ["in", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Concat", ["mean", "mean"], ["out"], axis=1),
+    ]
+    path = folder.parent / f"{name}.onnx"
+    _save(path, nodes, {"axes": np.array([2, 3], np.int64)}, ["batch", 1, 8, 8], ["batch", 2])
+    tensors = GraphSpec(
+        inputs=[TensorSpec("in", "float32", ["batch", 1, 8, 8], "NCHW")],
+        outputs=[TensorSpec("out", "float32", ["batch", 2], "")],
+    )
+    contract = spec(
+        name=name,
+        task="regress",
+        graphs={"model": tensors},
+        input=InputSpec(channels="gray", resize=Resize(rule="stretch", size_hw=(8, 8))),
+        output=OutputSpec(
+            decoder="values",
+            parameters={"output": "out", "mean": [10.0, 0.0], "std": [10.0, 1.0]},
+            labels=["light", "gray"],
+        ),
+    )
+    return write_bundle(folder, msgspec.structs.replace(contract, **changes), {"model": path})
+
+
 def trends(folder: Path, *, name: str = "trends", **changes: Any) -> ModelBundle:
     """A classifier of sequences of two numbers a step: `up` or `down`, whichever number is larger in the mean."""
     nodes = [helper.make_node("ReduceMean", ["in", "axes"], ["out"], keepdims=0)]

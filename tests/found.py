@@ -11,14 +11,14 @@ from pixelwright.data.export import Found
 from pixelwright.structures.detections import Detections
 from pixelwright.structures.label_map import LabelMap
 from pixelwright.structures.masks import Masks
-from pixelwright.structures.results import ClassScores, Embedding
+from pixelwright.structures.results import ClassScores, Embedding, NamedValues
 
 SIZE_HW = (20, 30)
 LABELS = ("cat", "dog & <fox>", 'the "third"\n')
 KEYPOINTS = ("left eye", "right eye", "nose")
 SKELETON = (("left eye", "nose"), ("nose", "right eye"))
 
-Result = ClassScores | Detections | LabelMap | Embedding
+Result = ClassScores | Detections | LabelMap | NamedValues | Embedding
 
 
 def boxes(*rows: Sequence[float], scores: Sequence[float] = (), ids: Sequence[int] = (), **more: Any) -> Detections:
@@ -69,6 +69,7 @@ RESULTS: dict[type, tuple[Result, ...]] = {
     ClassScores: (scores(), ClassScores(np.zeros(0, np.int32), np.zeros(0, np.float32), ())),
     Detections: (things(), boxes(), boxes((1, 2, 3, 4)), boxes((-5, -5, 40, 40), (50, 50, 60, 60), (3, 3, 3, 3))),
     LabelMap: (regions(), LabelMap(np.ones(SIZE_HW, np.uint8), LABELS)),
+    NamedValues: (NamedValues(np.array([4.5, -0.25], np.float32), LABELS[:2]),),
     Embedding: (Embedding(np.array([0.6, 0.8], np.float32), "plane"),),
 }
 

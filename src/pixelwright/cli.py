@@ -118,7 +118,11 @@ def _add_task(commands: Any, task: Task) -> None:
     parser = add_command(commands, task.name, task.summary, task.example, command, more=EXIT_CODES)
     sources = "files, folders, globs, tars, https://..., camera:0, or - for a list on stdin"
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help=sources)
-    parser.add_argument("--model", default=task.default_model, help="zoo name or bundle folder (default: %(default)s)")
+    named = "zoo name or bundle folder"
+    if task.default_model:
+        parser.add_argument("--model", default=task.default_model, help=f"{named} (default: %(default)s)")
+    else:
+        parser.add_argument("--model", required=True, help=named)
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR|FILE", help="a job folder, or one picture or video file"
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bundles import blur, brightness, levels, quarters, squares
+from bundles import blur, brightness, levels, quarters, sizes, squares
 from pixelwright import registry
 from pixelwright.contract import PredictOptions, Task
 from pixelwright.errors import BundleError
@@ -22,7 +22,14 @@ from pixelwright.structures.image import GRAY, Image
 from pixelwright.structures.raster import Raster
 
 # A small bundle for each task; a task that joins needs a row here, and then all of the suite is its own.
-SMALL = {"classify": brightness, "detect": squares, "embed": quarters, "enhance": blur, "segment": levels}
+SMALL = {
+    "classify": brightness,
+    "detect": squares,
+    "embed": quarters,
+    "enhance": blur,
+    "regress": sizes,
+    "segment": levels,
+}
 PICTURES = {
     "photo": Image(np.random.default_rng(0).integers(0, 256, (47, 61, 3)).astype(np.uint8)),
     "one pixel": Image(np.full((1, 1, 3), 200, np.uint8)),

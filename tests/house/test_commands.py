@@ -54,7 +54,7 @@ def test_every_dependency_is_pinned() -> None:
     assert sorted(asked - {pin.partition("==")[0] for pin in pins}) == []
 
 
-@pytest.mark.parametrize(("folder", "extras"), [("src", ("train",)), ("tests", ("dev",))])
+@pytest.mark.parametrize(("folder", "extras"), [("src", ("train",)), ("tests", ("dev", "train"))])
 def test_every_import_is_of_a_declared_dependency(folder: str, extras: tuple[str, ...]) -> None:
     declared = {name for extra in (*ALWAYS, *extras) for name in _dependencies()[extra]}
     ours = {path.stem for path in (ROOT / folder).iterdir()} | {"pixelwright", "house"}

@@ -28,7 +28,7 @@ def test_there_is_a_model_for_each_task_that_ships_none() -> None:
 
 def test_every_default_model_is_at_hand_or_known() -> None:
     for task in registry.names("task"):
-        assert registry.get("task", task).default_model in {*hub.names(), *NAMES}
+        assert registry.get("task", task).default_model in {"", *hub.names(), *NAMES}
 
 
 def test_a_file_is_named_by_an_address_that_cannot_change(entry: Entry) -> None:

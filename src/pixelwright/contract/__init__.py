@@ -11,6 +11,7 @@ from pixelwright.contract.task import (
     shape_of,
 )
 from pixelwright.contract.training import Example, LossOptions, Training, kept
+from pixelwright.contract.whole import whole_input, whole_pixels
 
 __all__ = [
     "Decided",
@@ -28,4 +29,6 @@ __all__ = [
     "prepare",
     "prepare_image",
     "shape_of",
+    "whole_input",
+    "whole_pixels",
 ]

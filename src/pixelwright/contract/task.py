@@ -83,7 +83,7 @@ class Task:
         name: Registry name and command.
         summary: One line for `--help`.
         example: A command line that runs.
-        default_model: Used where the user names none.
+        default_model: Used where the user names none; empty where one has to be named.
         options: Which fields of `PredictOptions` the task reads.
         result: The type of its results, with `to_dict` and `from_dict`; `Raster` where it makes pictures.
         check: `(bundle, options)`: refuse what cannot work before anything is read.

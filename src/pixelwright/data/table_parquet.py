@@ -7,6 +7,7 @@ Columns are the same for every model of a task, and null where it gives no such 
 | class scores | `label`, `class_id`, `score` |
 | detections | the same, `left`, `top`, `right`, `bottom`, `mask_counts`, `keypoints`, `track_id` |
 | label map | `label`, `class_id`, `pixels`, `mask_counts` |
+| values | `label`, `value` |
 | embedding | `space`, `vector` (a list of fixed size) |
 
 `row` is 0 for the best. A picture in which nothing was found has one row of its own with a null `row`, and so has a
@@ -30,12 +31,12 @@ from pixelwright.data.export import Export, Found
 from pixelwright.io.atomic import whole_file
 from pixelwright.structures.detections import Detections
 from pixelwright.structures.label_map import LabelMap
-from pixelwright.structures.results import ClassScores, Embedding
+from pixelwright.structures.results import ClassScores, Embedding, NamedValues
 
 GROUP_ROWS = 4096  # held in memory at once; a vector of 2048 numbers makes that 32 MB
 
 
-def rows(result: ClassScores | Detections | LabelMap | Embedding) -> Iterator[dict[str, Any]]:
+def rows(result: ClassScores | Detections | LabelMap | NamedValues | Embedding) -> Iterator[dict[str, Any]]:
     """What was found in one picture, as rows."""
     match result:
         case ClassScores():
@@ -51,6 +52,9 @@ def rows(result: ClassScores | Detections | LabelMap | Embedding) -> Iterator[di
                     "pixels": region["pixels"],
                     "mask_counts": region["counts"],
                 }
+        case NamedValues():
+            for name, value in zip(result.names, result.values.tolist(), strict=True):
+                yield {"label": name, "value": value}
         case Embedding():
             yield {"space": result.space, "vector": result.vector}
 
@@ -117,6 +121,7 @@ def _schema(found: Found) -> Any:
             ("track_id", whole),
         ],
         LabelMap: [*named, ("pixels", pa.int64()), ("mask_counts", text)],
+        NamedValues: [("label", text), ("value", number)],
         Embedding: [("space", text), ("vector", pa.list_(number, _dimensions(found)))],
     }
     picture = [("path", text), ("name", text), ("frame", whole), ("time_s", pa.float64())]
@@ -139,7 +144,7 @@ def _available() -> str | None:
 EXPORT = Export(
     "parquet",
     "one table with typed columns, a row for each thing found",
-    (ClassScores, Detections, LabelMap, Embedding),
+    (ClassScores, Detections, LabelMap, NamedValues, Embedding),
     write,
     _available,
 )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor
 
 
@@ -41,6 +46,22 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.images)
+
+
+def stacked_pictures(pixels: Sequence[npt.NDArray[Any]]) -> Tensor:
+    """Pictures (H, W, C) of one size and dtype as (N, C, H, W) float32, 0..1; the memory keeps its order."""
+    stacked = np.stack(pixels)
+    white = float(np.iinfo(stacked.dtype).max) if stacked.dtype.kind == "u" else 1.0
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / white
+
+
+def filled_sequences(pixels: Sequence[npt.NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
+    """Sequences (T, F, 1) filled up with zeros to the longest, (N, T, F) float32, and their lengths (N,) int64."""
+    lengths = np.array([len(one) for one in pixels], np.int64)
+    steps = np.zeros((len(pixels), lengths.max(), pixels[0].shape[1]), np.float32)
+    for row, one in zip(steps, pixels, strict=True):
+        row[: len(one)] = one[:, :, 0]
+    return torch.from_numpy(steps), torch.from_numpy(lengths)
 
 
 VOID = -100  # torch's `ignore_index`

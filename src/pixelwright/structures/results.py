@@ -98,6 +98,54 @@ class ClassScores:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class NamedValues:
+    """Numbers that belong to a whole picture or sequence, each with its name.
+
+    Attributes:
+        values: (V,) float32, in their own units.
+        names: V texts.
+
+    Raises:
+        ShapeError: The columns differ in length, or a value is not finite.
+
+    Example:
+        >>> import numpy as np
+        >>> answer = NamedValues(np.array([4.5, 0.25], np.float32), ("age", "tilt"))
+        >>> answer["tilt"], len(answer)
+        (0.25, 2)
+    """
+
+    values: npt.NDArray[np.float32]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (len(self.names),):
+            raise ShapeError(f"values: expected one for each of {len(self.names)} names, got {self.values.shape}.")
+        if not np.isfinite(self.values).all():
+            raise ShapeError("values: hold NaN or infinity.")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, name: str) -> float:
+        return float(self.values[self.names.index(name)])
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name} {value:g}" for name, value in zip(self.names, self.values.tolist(), strict=True))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as written to JSON lines."""
+        pairs = zip(self.names, self.values.tolist(), strict=True)
+        return {"values": [{"name": name, "value": value} for name, value in pairs]}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> NamedValues:
+        """The result that `to_dict` wrote."""
+        rows = record["values"]
+        return cls(np.array([row["value"] for row in rows], np.float32), tuple(row["name"] for row in rows))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Embedding:
     """A vector that stands for an image: near vectors, like images. Compare only within one space.
 

@@ -1,0 +1,1 @@
+"""Numbers that belong to whole pictures: ages, angles, counts."""
