@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from pixelwright import registry
 from pixelwright.data.dataset import Dataset, Fault
 from pixelwright.data.layout import Evidence, Hints, Layout
+from pixelwright.data.mask_pairs import PICTURES
+from pixelwright.data.stated import LABEL_FILES, split_of
 from pixelwright.data.tree import Tree
 from pixelwright.errors import DataError, PixelwrightError, UsageError
 from pixelwright.io import archive, zips
@@ -114,25 +116,42 @@ def _grouped(dataset: Dataset, pattern: str) -> Dataset:
     return replace(dataset, samples=tuple(samples), faults=(*dataset.faults, *faults), remarks=remarks)
 
 
-def _inward(tree: Tree) -> Iterable[Tree]:
-    """A tree, and what is in it as long as there is only one thing: a folder or an archive."""
-    yield tree
+def _inward(tree: Tree) -> Iterator[Tree]:
+    """What is in a tree as long as there is only one thing, a folder or an archive; first what is in its wrapping.
+
+    Ids begin within the wrapping, so that a data set has the same ones whether it was unpacked into a folder or not.
+    """
     for _ in range(_DEEPEST):
-        if tree.chosen:
+        inner = _only(tree)
+        if inner is None or _says_something(tree):
+            yield tree
+        if inner is None:
             return
-        packed = [name for name in tree.places if zips.is_zip(name) or archive.is_tar(name)]
-        alone = len(tree.tops) == 1 and not any(map(_matters, tree.folders.get("", ())))
-        if alone and not packed:
-            tree = tree.below(tree.tops[0])
-        elif len(packed) == 1 and not tree.pictures and tree.places[packed[0]].path is not None:
-            tree = Tree.of(Path(tree.places[packed[0]].file))
-        else:
-            return
-        yield tree
+        tree = inner
+    yield tree
+
+
+def _only(tree: Tree) -> Tree | None:
+    """The only folder or archive in a tree, beside texts for people."""
+    if tree.chosen:
+        return None
+    packed = [name for name in tree.places if zips.is_zip(name) or archive.is_tar(name)]
+    if not packed and len(tree.tops) == 1 and not any(map(_matters, tree.folders.get("", ()))):
+        return tree.below(tree.tops[0])
+    if len(packed) == 1 and not tree.pictures and tree.places[packed[0]].path is not None:
+        return Tree.of(Path(tree.places[packed[0]].file))
+    return None
+
+
+def _says_something(tree: Tree) -> bool:
+    """Whether the name of the only folder means something: a split, or what is in it."""
+    return len(tree.tops) == 1 and (split_of(tree.tops[0]) is not None or tree.tops[0].casefold() in PICTURES)
 
 
 def _matters(name: str) -> bool:
-    """Whether a file beside a folder may belong to a data set; a README does not."""
+    """Whether a file beside a folder may belong to a data set; a README does not, a list of classes does."""
+    if name.lower() in LABEL_FILES:
+        return True
     return not name.lower().endswith((".md", ".txt", ".rst", ".pdf", ".html")) and "license" not in name.lower()
 
 

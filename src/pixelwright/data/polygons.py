@@ -1,4 +1,8 @@
-"""Masks as polygons along the edges of their pixels, for layouts that know no others."""
+"""Masks as polygons along the edges of their pixels, for layouts that know no others, and polygons as masks.
+
+Source of the way back: the COCO API's `rleFrPoly` (`common/maskApi.c`, BSD-2-Clause), whose rule which pixels are
+inside is followed to the pixel, as scores depend on it: https://github.com/cocodataset/cocoapi.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.io.border import quiet_opencv
+from pixelwright.structures.masks import Runs
 
 Polygon = npt.NDArray[np.float32]  # (N, 2): x, y
 
@@ -16,6 +21,8 @@ Polygon = npt.NDArray[np.float32]  # (N, 2): x, y
 TOLERANCE_PX = 0.75
 TOLERANCE_SHARE = 0.02  # of the side of a square as large
 LARGEST_CHANGE = 0.02  # of the area, as thin lines could lose more
+
+STEPS = 5  # to a pixel, in which the edges of a polygon are walked along
 
 
 def outlines(mask: npt.NDArray[np.bool_], *, with_islands: bool = False) -> list[Polygon]:
@@ -60,3 +67,44 @@ def joined(parts: list[Polygon]) -> Polygon:
         detour = np.concatenate([part[there:], part[: there + 1], whole[here : here + 1]])
         whole = np.concatenate([whole[: here + 1], detour, whole[here + 1 :]])
     return whole
+
+
+def fill(polygon: npt.NDArray[np.floating[Any]], size_hw: tuple[int, int]) -> Runs:
+    """The mask of a polygon (N, 2), cut off at the border, as the COCO tools would fill it: its runs.
+
+    Edges are walked in fifths of a pixel; where they pass the middle of a column, everything below changes sides.
+    """
+    height, width = size_hw
+    x, y = _walk_edges(polygon)
+    # Where a step leads from one column of fifths to the next, its left or upper end counts.
+    moved = np.flatnonzero(x[1:] != x[:-1])
+    column = (np.minimum(x[moved], x[moved + 1] - (x[moved + 1] > x[moved])) + 0.5) / STEPS - 0.5
+    row = (np.minimum(y[moved], y[moved + 1]) + 0.5) / STEPS - 0.5
+    middle = (np.floor(column) == column) & (column >= 0) & (column <= width - 1)
+    places = column[middle].astype(np.int64) * height + np.ceil(np.clip(row[middle], 0, height)).astype(np.int64)
+    borders, times = np.unique(places, return_counts=True)
+    changes = borders[(times % 2 == 1) & (borders < height * width)]  # twice is as if never
+    return np.diff(np.concatenate(([0], changes, [height * width]))).astype(np.uint32)
+
+
+def _walk_edges(polygon: npt.NDArray[np.floating[Any]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Points along a closed polygon, one for each fifth of a pixel of the longer direction of an edge."""
+    corners = np.trunc(polygon * STEPS + 0.5).astype(np.int64)  # towards zero, as C rounds
+    parts_x, parts_y = [], []
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        across, down = abs(x1 - x0), abs(y1 - y0)
+        flat = across >= down
+        count = int(across if flat else down)
+        # The walk is calculated from the lower end, or halves would be rounded to another side on the way back.
+        backward = x0 > x1 if flat else y0 > y1
+        (start_x, start_y), (end_x, end_y) = ((x1, y1), (x0, y0)) if backward else ((x0, y0), (x1, y1))
+        steps = np.arange(count + 1)
+        if flat:
+            slope = (end_y - start_y) / count if count else 0.0
+            xs, ys = start_x + steps, np.trunc(start_y + slope * steps + 0.5).astype(np.int64)
+        else:
+            slope = (end_x - start_x) / count
+            xs, ys = np.trunc(start_x + slope * steps + 0.5).astype(np.int64), start_y + steps
+        parts_x.append(xs[::-1] if backward else xs)
+        parts_y.append(ys[::-1] if backward else ys)
+    return np.concatenate(parts_x), np.concatenate(parts_y)

@@ -34,6 +34,15 @@ def split_of(name: str) -> SplitName | None:
     return SPLITS.get(name.casefold())
 
 
+def split_of_path(name: str) -> SplitName:
+    """The split that a folder on the way to a file is called after, the outermost first; empty where none is."""
+    for part in name.split("/"):
+        found = split_of(part)
+        if found is not None:
+            return found
+    return ""
+
+
 def split_within(name: str) -> SplitName | None:
     """The split that a name begins with or has between its words: `train20k-images` to train; None where none."""
     for word in re.split(r"[^a-z0-9]+", name.casefold()):

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pixelwright.data.place import Place
 from pixelwright.errors import DataError, ImageError
@@ -84,6 +84,11 @@ class Tree:
         """Names of all files that end as pictures do, sorted."""
         return tuple(name for name in self.places if is_picture(name))
 
+    @cached_property
+    def pictures_by_stem(self) -> dict[str, str]:
+        """Names of pictures without their endings to the names; of several the first."""
+        return {stem(name): name for name in reversed(self.pictures)}
+
     def with_suffix(self, *suffixes: str) -> list[str]:
         """Names of the files with one of these endings (lower case); of a chosen file, it alone."""
         if self.chosen:
@@ -125,7 +130,8 @@ def is_picture(name: str) -> bool:
 
 def stem(name: str) -> str:
     """A name without its last ending: `a/b.jpg` to `a/b`."""
-    return str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).suffix else name
+    before, dot, _ = name.rpartition(".")
+    return before if dot and before and not before.endswith("/") else name
 
 
 def _walk(root: Path) -> Iterator[tuple[str, Place]]:

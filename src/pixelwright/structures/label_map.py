@@ -101,7 +101,7 @@ class LabelMap:
                 "pixels": int(runs[1::2].sum(dtype=np.int64)),
                 "counts": runs_to_text(runs),
             }
-            for one, runs in _encode(self.ids)
+            for one, runs in encode_ids(self.ids)
         ]
         ranked = sorted(classes, key=lambda row: -row["pixels"])
         return {"label_map": {"size": list(self.size_hw), "void": self.void_id, "classes": ranked}}
@@ -140,7 +140,7 @@ def _counts(ids: Ids) -> npt.NDArray[np.int64]:
     return counts
 
 
-def _encode(ids: Ids) -> Iterator[tuple[int, Runs]]:
+def encode_ids(ids: Ids) -> Iterator[tuple[int, Runs]]:
     """Each class that is there with its runs, all from one pass over the places where the class changes."""
     flat = ids.ravel(order="F")
     if not flat.size:

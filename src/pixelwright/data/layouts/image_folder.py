@@ -35,7 +35,7 @@ def recognize(tree: Tree) -> str | None:
     if tree.chosen:
         return None
     classes = {label for _, label, _ in _rows(tree)}
-    if len(classes) < 2 or any(label.casefold() in ROLES for label in classes):
+    if len(classes) < 2 or all(map(split_of, classes)) or any(label.casefold() in ROLES for label in classes):
         return None
     return f"folders of pictures named after {len(classes)} classes"
 
@@ -76,14 +76,14 @@ def read(tree: Tree, hints: Hints) -> Dataset:
 def _rows(tree: Tree) -> Iterator[tuple[str, str, SplitName]]:
     """Name, class and split of each picture in the folder of a class."""
     # A folder `train` with pictures right in it, among others, is a class of vehicles.
-    splits = {top: split_of(top) for top in tree.tops}
+    splits: dict[str, SplitName] = {top: split_of(top) or "" for top in tree.tops}
     has_splits = any(name.count("/") > 1 and splits[name.partition("/")[0]] for name in tree.pictures)
     for name in tree.pictures:
         top, *rest = name.split("/")[:-1] or [""]
-        split = splits.get(top) if has_splits else None
+        split = splits.get(top, "") if has_splits else ""
         label = rest[0] if split and rest else "" if split else top
         if label:
-            yield name, label, split or ""
+            yield name, label, split
 
 
 LAYOUT = Layout("image-folder", "a folder for each class", frozenset({"classes"}), "arrangement", recognize, read)

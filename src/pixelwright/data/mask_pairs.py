@@ -1,0 +1,138 @@
+"""Pictures and their masks: which belong together, and whether a mask counts classes or things."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pixelwright.data.index_png import coded, read_stored
+from pixelwright.data.pairing import Pair, attachment, facing, pairs
+from pixelwright.data.place import Place
+from pixelwright.data.stated import split_of_path
+from pixelwright.data.tree import Tree, is_picture, stem
+from pixelwright.errors import ImageError
+
+PICTURES = frozenset({"images", "image", "imgs", "img", "jpegimages", "pictures", "photos", "leftimg8bit", "rgb"})
+MASKS = frozenset(
+    {"masks", "mask", "labels", "label", "annotations", "annotation", "annots", "annot", "gt", "ground_truth"}
+    | {"segmentationclass", "labelmaps", "seg", "segmentation", "segmentations", "targets", "semantic", "classes"}
+)
+ENDINGS = frozenset({"annot", "annots", "annotations", "labels", "label", "masks", "mask", "gt"})
+
+_LOSSLESS = (".png", ".tif", ".tiff", ".bmp", ".gif", ".webp")
+_MOST_COLORS = 256  # of a mask; a photograph has thousands
+_MOST_GRAYS = 128  # of a mask whose numbers have gaps
+_TRIED = 8  # masks looked into
+_PIECES = 100  # numbers looked at in one mask
+_WHOLE = 0.9  # the share of the numbers in a mask that are in one piece each, where these are things
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Pictures with their masks.
+
+    Attributes:
+        pairs: All pictures, also those without a mask, where any has one.
+        folders: In which the masks are.
+        things: Whether the numbers are those of things.
+        remark: How they were found.
+    """
+
+    pairs: tuple[Pair, ...] = ()
+    folders: tuple[str, ...] = ()
+    things: bool = False
+    remark: str = ""
+
+
+def mask_pairs(tree: Tree) -> Found:
+    """Pictures and their masks, wherever they lie; nothing where there are none."""
+    if tree.chosen:
+        return Found()
+    facing_folders = _sure(tree, facing(tree, PICTURES, MASKS, ENDINGS))
+    found = [pair for one, other in facing_folders for pair in pairs(tree, one, other)]
+    remark = f"masks from {', '.join(sorted({other for _, other in facing_folders}))}"
+    folders = tuple(sorted({other for _, other in facing_folders}))
+    if not any(pair.other for pair in found):
+        found, remark, folders = *_side_by_side(tree), tuple(tree.folders)
+    masks = [pair.other for pair in found if pair.other]
+    if not masks or not any(_is_mask(tree.places[name]) for name in masks[:_TRIED]):
+        return Found()
+    return Found(tuple(found), folders, _are_things(tree, found), remark)
+
+
+def _sure(tree: Tree, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """For each folder of pictures the one folder of masks that has most of them: `masks` rather than `labels`."""
+    best: dict[str, tuple[int, str]] = {}
+    for one, other in found:
+        masked = sum(name.lower().endswith(_LOSSLESS) for name in tree.folders[other])
+        if masked > best.get(one, (0, ""))[0]:
+            best[one] = masked, other
+    return [(one, other) for one, (_, other) in best.items()]
+
+
+def _side_by_side(tree: Tree) -> tuple[list[Pair], str]:
+    """Pictures and masks in one folder: `a.jpg` and `a_mask.png`."""
+    found: list[Pair] = []
+    attached, left = "", ""
+    for folder, names in tree.folders.items():
+        prefix = f"{folder}/" if folder else ""
+        stems = {stem(name): name for name in names if is_picture(name)}
+        lossless = [one for one, name in stems.items() if name.lower().endswith(_LOSSLESS)]
+        attached = attachment(list(stems), lossless) or ""
+        pictures = [one for one in stems if one + attached in stems] if attached else []
+        if len(pictures) * 3 < len(stems):
+            continue
+        split = split_of_path(folder)
+        found += (Pair(prefix + stems[one], prefix + stems[one + attached], split) for one in pictures)
+        # A second observer's masks, and the like, are neither pictures nor used.
+        left = next((name for one, name in stems.items() if one not in pictures and not one.endswith(attached)), "")
+    aside = f"; others, such as {left}, are left aside" if left else ""
+    return found, f"masks beside the pictures, with {attached!r} attached{aside}"
+
+
+def _is_mask(place: Place) -> bool:
+    """Whether a picture has so few numbers or colors that it is no photograph."""
+    try:
+        stored = read_stored(place)
+    except ImageError:
+        return False
+    if stored.ndim == 3:
+        return np.unique(coded(stored)).size <= _MOST_COLORS
+    return (
+        stored.dtype == np.uint16 or np.unique(stored).size < _MOST_GRAYS or stored.max() + 1 == np.unique(stored).size
+    )
+
+
+def _are_things(tree: Tree, found: list[Pair]) -> bool:
+    """Whether nearly every number of a few masks is in one piece, and there are several: things, not classes."""
+    masks = [pair.other for pair in found if pair.other]
+    whole = pieces = several = 0
+    for name in masks[:: -(-len(masks) // _TRIED)]:
+        numbers, in_one_piece = _pieces(tree.places[name])
+        whole += in_one_piece
+        pieces += numbers
+        several += numbers > 1
+    return several * 2 > min(len(masks), _TRIED) and pieces > 0 and whole >= _WHOLE * pieces
+
+
+def _pieces(place: Place) -> tuple[int, int]:
+    """How many numbers above 0 a mask has, counted from 1 without gaps, and how many of these are in one piece."""
+    import cv2
+
+    try:
+        stored = read_stored(place)
+    except ImageError:
+        return 0, 0
+    if stored.ndim != 2:
+        return 0, 0
+    counts = np.bincount(stored.ravel())
+    present = np.flatnonzero(counts[1:]) + 1
+    if not present.size or present[-1] > 1.5 * present.size + 1:  # classes leave gaps, things hardly
+        return int(present.size), 0
+    in_one, looked_at = 0, present[:_PIECES]
+    for number in looked_at.tolist():
+        rows, columns = np.nonzero(stored == number)
+        part = (stored[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] == number).astype(np.uint8)
+        in_one += cv2.connectedComponents(part, connectivity=8)[0] == 2
+    return looked_at.size, in_one

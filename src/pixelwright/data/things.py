@@ -1,0 +1,230 @@
+"""Things: what a label file says of the boxes, masks and keypoints in a picture, and how that becomes `Annotations`.
+
+All layouts with boxes end here, so that a box that reaches outside or is empty is treated the same in each: cut off at
+the border of the picture, and left out where nothing of it remains.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwright.data.dataset import Fault, Picture
+from pixelwright.data.polygons import fill
+from pixelwright.errors import DataError, ImageError, ShapeError
+from pixelwright.structures.masks import Masks, Runs, decode_runs, encode_runs, text_to_runs
+from pixelwright.structures.targets import Annotations
+
+Box = tuple[float, float, float, float]
+Ring = tuple[float, ...]  # x, y, x, y ... of a polygon
+
+# A box may be this much over the border without a word: annotators count pixels from 0 or from 1.
+TOLERATED_PX = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A mask as run lengths: COCO's text, or its counts."""
+
+    counts: str | tuple[int, ...]
+    size_hw: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing as it stands in the file.
+
+    Attributes:
+        class_id: Position in the labels.
+        box: Left, top, right, bottom; None stands for that of the mask.
+        mask: Polygons, or run lengths; None where it has none.
+        keypoints: x, y, visibility of each.
+        area: In pixels, where the file states it.
+    """
+
+    class_id: int
+    box: Box | None
+    mask: tuple[Ring, ...] | Coded | None = None
+    keypoints: tuple[float, ...] = ()
+    crowd: bool = False
+    ignore: bool = False
+    area: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Things:
+    """The truth of one picture; calling it gives the `Annotations`.
+
+    Attributes:
+        picture: Whose size counts.
+        where: File and row, for messages.
+        things: In the order of the file.
+        in_shares: Whether coordinates are shares of width and height rather than pixels.
+        stated_hw: Rows and columns as the file states them; None where it does not.
+        masks: Whether masks are wanted.
+        keypoints: How many keypoints each has.
+    """
+
+    picture: Picture
+    where: str
+    things: tuple[Thing, ...]
+    in_shares: bool = False
+    stated_hw: tuple[int, int] | None = None
+    masks: bool = False
+    keypoints: int = 0
+
+    def __call__(self) -> Annotations:
+        """The things in pixels of the picture, cut off at its border.
+
+        Raises:
+            DataError: The picture cannot be read, or has another size than stated.
+        """
+        try:
+            with self.picture.open() as raster:
+                size_hw = raster.size_hw
+        except ImageError as err:
+            raise DataError(f"{self.where}: {err}") from err
+        if self.stated_hw not in (None, size_hw):
+            stated, actual = (f"{size[1]}x{size[0]}" for size in (self.stated_hw or size_hw, size_hw))
+            what = f"made for a picture of {stated}, which has {actual}"
+            raise DataError(f"{self.where}: {what}. Was it resized or turned? Make the annotations anew.")
+        try:
+            return self._annotations(size_hw)
+        except ShapeError as err:
+            raise DataError(f"{self.where}: {err}") from err
+
+    def faults(self, size_hw: tuple[int, int] | None = None) -> list[Fault]:
+        """What is wrong with the boxes, as far as it can be seen without the picture, or with its rows and columns."""
+        size_hw = size_hw or self.stated_hw or ((1, 1) if self.in_shares else None)
+        tolerated = 0.01 if size_hw == (1, 1) else TOLERATED_PX
+        found = (_fault(thing, size_hw, tolerated) for thing in self.things)
+        return [Fault(self.where, what, lost) for what, lost in filter(None, found)]
+
+    def _annotations(self, size_hw: tuple[int, int]) -> Annotations:
+        height, width = size_hw
+        scale = (width, height) if self.in_shares else (1, 1)
+        kept: list[Thing] = []
+        boxes: list[Box] = []
+        masks: list[Runs] = []
+        for thing in self.things:
+            runs = _runs(thing, size_hw, scale)
+            box = _scaled(thing.box, scale) if thing.box else _around(thing, runs, size_hw, scale)
+            clipped = _clipped(box, size_hw)
+            if clipped is None or (self.masks and not runs[1::2].any()):
+                continue
+            kept.append(thing)
+            boxes.append(clipped)
+            masks.append(runs)
+        return Annotations(
+            np.array(boxes, np.float32).reshape(-1, 4),
+            np.array([thing.class_id for thing in kept], np.int32),
+            masks=Masks(size_hw, tuple(masks)) if self.masks else None,
+            keypoints=_points(kept, scale, self.keypoints) if self.keypoints else None,
+            crowd=np.array([thing.crowd for thing in kept], bool),
+            ignore=np.array([thing.ignore for thing in kept], bool),
+            areas=_areas(kept, boxes),
+        )
+
+
+def _fault(thing: Thing, size_hw: tuple[int, int] | None, tolerated: float) -> tuple[str, int] | None:
+    """What is wrong with a thing, and how many things are lost by it."""
+    if thing.box is None:
+        return None
+    left, top, right, bottom = thing.box
+    said = f"box {left:g}, {top:g}, {right:g}, {bottom:g}"
+    if not all(map(math.isfinite, thing.box)) or right <= left or bottom <= top:
+        return f"{said} is empty: expected left < right and top < bottom; it is left out", 1
+    height, width = size_hw or (math.inf, math.inf)
+    if right <= 0 or bottom <= 0 or left >= width or top >= height:
+        return f"{said} lies outside of the picture; it is left out", 1
+    if min(left, top) < -tolerated or right > width + tolerated or bottom > height + tolerated:
+        return f"{said} reaches outside of the picture; it is cut off at the border", 0
+    return None
+
+
+def _scaled(box: Box, scale: tuple[float, float]) -> Box:
+    return box[0] * scale[0], box[1] * scale[1], box[2] * scale[0], box[3] * scale[1]
+
+
+def _clipped(box: Box | None, size_hw: tuple[int, int]) -> Box | None:
+    """What of a box lies in the picture; None where that is nothing."""
+    if box is None or not all(map(math.isfinite, box)):
+        return None
+    height, width = size_hw
+    left, top, right, bottom = max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(width)), min(box[3], float(height))
+    # As float32, in which they are kept, they may be the same although they differ here.
+    return (
+        (left, top, right, bottom)
+        if np.float32(right) > np.float32(left) and np.float32(bottom) > np.float32(top)
+        else None
+    )
+
+
+def _runs(thing: Thing, size_hw: tuple[int, int], scale: tuple[float, float]) -> Runs:
+    """The mask of a thing; of one without, its box filled."""
+    mask = thing.mask
+    if isinstance(mask, Coded):
+        if mask.size_hw != size_hw:
+            raise ShapeError(f"a mask has {mask.size_hw[1]}x{mask.size_hw[0]} pixels, the picture {size_hw[::-1]}.")
+        return text_to_runs(mask.counts) if isinstance(mask.counts, str) else np.array(mask.counts, np.uint32)
+    if mask is None:
+        left, top, right, bottom = _scaled(thing.box or (0, 0, 0, 0), scale)
+        mask, scale = ((left, top, right, top, right, bottom, left, bottom),), (1, 1)
+    rings = [np.array(ring, float).reshape(-1, 2) * scale for ring in mask]
+    if len(rings) == 1:
+        return fill(rings[0], size_hw)
+    joined = np.zeros(size_hw, bool)
+    for ring in rings:
+        joined |= decode_runs(fill(ring, size_hw), size_hw)
+    return encode_runs(joined)
+
+
+def _around(thing: Thing, runs: Runs, size_hw: tuple[int, int], scale: tuple[float, float]) -> Box | None:
+    """The box around a mask: of polygons exactly, of run lengths in whole pixels."""
+    if isinstance(thing.mask, tuple):
+        points = np.array([value for ring in thing.mask for value in ring], float).reshape(-1, 2) * scale
+        low, high = points.min(axis=0), points.max(axis=0)
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+    rows, columns = np.nonzero(decode_runs(runs, size_hw))
+    if not rows.size:
+        return None
+    return float(columns.min()), float(rows.min()), float(columns.max()) + 1, float(rows.max()) + 1
+
+
+def _points(things: Sequence[Thing], scale: tuple[float, float], count: int) -> npt.NDArray[np.float32]:
+    points = np.zeros((len(things), count, 3), np.float32)
+    for row, thing in enumerate(things):
+        if thing.keypoints:
+            points[row] = np.array(thing.keypoints, float).reshape(count, 3) * (*scale, 1)
+    return points
+
+
+def _areas(things: Sequence[Thing], boxes: Sequence[Box]) -> npt.NDArray[np.float32] | None:
+    """What the file states; None where it states nothing."""
+    if not things or any(thing.area is None for thing in things):
+        return None
+    return np.array([thing.area for thing in things], np.float32)
+
+
+def sound(things: Sequence[Thing], where: str) -> Iterator[tuple[Thing | None, Fault | None]]:
+    """Each thing, or None with the reason where its polygons or keypoints are no such; boxes are looked at later."""
+    for thing in things:
+        fault = _shape_fault(thing)
+        yield (None, Fault(where, fault, lost=1)) if fault else (thing, None)
+
+
+def _shape_fault(thing: Thing) -> str | None:
+    if isinstance(thing.mask, tuple):
+        short = [ring for ring in thing.mask if len(ring) < 6 or len(ring) % 2]
+        if short or not thing.mask:
+            counts = ", ".join(str(len(ring)) for ring in short) or "no"
+            return f"a polygon has {counts} numbers; expected x and y of 3 points or more. It is left out"
+        if not all(map(math.isfinite, (value for ring in thing.mask for value in ring))):
+            return "a polygon has numbers that are not finite. It is left out"
+    if not all(map(math.isfinite, thing.keypoints)):
+        return "a keypoint has numbers that are not finite. The thing is left out"
+    return None
