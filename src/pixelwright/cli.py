@@ -29,6 +29,7 @@ from pixelwright.cli_options import (
 from pixelwright.cli_output import DONE, FAILURES, INTERRUPTED, UNREADABLE, UNWRITABLE, WRONG_USE, print_json, say
 from pixelwright.cli_progress import clear_of_bar, show_progress
 from pixelwright.cli_similar import add_index_option, add_similar, index_sources
+from pixelwright.cli_train import add_train
 from pixelwright.contract import PredictOptions, Task
 from pixelwright.errors import FetchError, ImageError, OutputError, PixelwrightError, UsageError
 
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add_models(commands)
     add_convert(commands)
     add_similar(commands)
+    add_train(commands)
     _add_plugins(commands)
     _add_demo(commands)
     return parser

@@ -42,6 +42,39 @@ def show_transfers(stream: TextIO) -> Iterator[Callable[[Any], None]]:
 
 
 @contextmanager
+def show_training(stream: TextIO) -> Iterator[Callable[[Any], None] | None]:
+    """A function to call with each `Shown` of a training: on a terminal a bar with rate, loss and time left.
+
+    Elsewhere None: the lines that training logs at each validation say it all.
+    """
+    if not stream.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+    from tqdm.contrib.logging import logging_redirect_tqdm
+
+    form = "{percentage:3.0f}%|{bar}| step {postfix}"
+    with logging_redirect_tqdm(), tqdm(file=stream, total=1.0, bar_format=form, dynamic_ncols=True, leave=False) as bar:
+
+        def show(shown: Any) -> None:
+            bar.set_postfix_str(
+                f"{shown.step}, loss {shown.loss:.4f}, {shown.rate:.0f}/s, {_clock(shown.left)} left", refresh=False
+            )
+            bar.update(shown.done - bar.n)
+
+        yield show
+
+
+def _clock(seconds: float) -> str:
+    """As in `1:02:03` or `2:03`."""
+    if seconds != seconds or seconds > 1e7:
+        return "?"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextmanager
 def clear_of_bar(stream: TextIO) -> Iterator[None]:
     """Takes the bar, if one is shown, away from what is written to a stream, and draws it again below."""
     if "tqdm" not in sys.modules or not stream.isatty():

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from torch import Tensor, nn
 
 from pixelwright.errors import UsageError
-from pixelwright.models.architecture import Architecture, Problem, Reading
+from pixelwright.models.architecture import Architecture, Problem, whole_picture
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,6 @@ def fit(config: Config, problem: Problem) -> Config:
     return replace(config, classes=len(problem.labels), image_channels=problem.channels)
 
 
-def reading(config: Config, problem: Problem) -> Reading:
-    """Logits of classes that exclude each other, or of several."""
-    del config
-    return Reading("softmax" if problem.exclusive else "sigmoid", {"output": "logits"})
-
-
 ARCHITECTURE = Architecture(
     name="plaincnn",
     summary="Pairs of 3x3 convolutions and the mean over space, for small images.",
@@ -99,6 +93,6 @@ ARCHITECTURE = Architecture(
     fit=fit,
     build=build,
     outputs=("logits",),
-    reading=reading,
+    reading=whole_picture,
     mean_std=(0.0, 1.0),  # the network itself subtracts a half
 )

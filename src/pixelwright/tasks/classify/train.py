@@ -26,8 +26,12 @@ ROUND_PX = 16  # networks halve their maps four times and more
 
 
 def input_of(dataset: Dataset, sizes_hw: Sequence[tuple[int, int]], channels: int) -> InputSpec:
-    """All pictures in one size: their own where they have one in common and it is small, else a square."""
-    del dataset
+    """All pictures in one size: their own where they have one in common and it is small, else a square.
+
+    Sequences stay as they are.
+    """
+    if dataset.sequence:
+        return InputSpec(color="as-is", channels="gray", depth="keep", layout="NTF")
     return InputSpec(
         channels="gray" if channels == 1 else "rgb",
         resize=Resize(rule="stretch", size_hw=_common_size(sizes_hw)),

@@ -9,9 +9,9 @@ from typing import Any
 
 from pixelwright.errors import MissingExtra
 from pixelwright.verbs.train.config import TrainConfig
-from pixelwright.verbs.train.recipe import read_config
+from pixelwright.verbs.train.recipe import read_config, to_toml
 
-__all__ = ["TrainConfig", "Trained", "read_config", "train"]
+__all__ = ["TrainConfig", "Trained", "plan", "read_config", "to_toml", "train"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,19 @@ class Trained:
 
 
 def train(
-    config: TrainConfig, *, output: Path | None = None, on_progress: Callable[[Any], None] = lambda _: None
+    config: TrainConfig,
+    *,
+    output: Path | None = None,
+    other_data: bool = False,
+    on_progress: Callable[[Any], None] | None = None,
 ) -> Trained:
-    """Train a network, or continue a training that was stopped.
+    """Train a network, or continue a training that was stopped: the same configuration continues the same run.
 
     Args:
         config: What is wanted; what it leaves open is chosen, shown and saved.
         output: The run's folder; None for `runs/TASK/NAME`.
-        on_progress: Called with a `loop.Shown` now and then.
+        other_data: Whether a run may be continued although the data have changed.
+        on_progress: Called with a `loop.Shown` twice a second.
 
     Raises:
         MissingExtra: PyTorch or Lightning Fabric are not installed.
@@ -51,11 +56,32 @@ def train(
         UsageError: Some of the configuration does not go together.
         TrainingError: It cannot start or go on.
         OutputError: The disk is full or not writable.
+        KeyboardInterrupt: Ctrl-C was pressed; the same call continues.
     """
+    _check_extra()
+    from pixelwright.verbs.train.loop import Watch
+    from pixelwright.verbs.train.start import start
+
+    return start(config, output, Watch(show=on_progress), other_data=other_data)
+
+
+def plan(config: TrainConfig) -> Any:
+    """What `train` would do: a `plan.Plan`, in which nothing is open any more. Decodes no picture.
+
+    Raises:
+        MissingExtra: PyTorch or Lightning Fabric are not installed.
+        DataError: The data cannot be used.
+        UsageError: Some of the configuration does not go together.
+    """
+    _check_extra()
+    from pixelwright.verbs.train.start import decide
+
+    return decide(config)
+
+
+def _check_extra() -> None:
     try:
-        from pixelwright.verbs.train.start import start
+        import lightning_fabric  # noqa: F401
+        import torch  # noqa: F401
     except ImportError as err:
-        if (err.name or "").partition(".")[0] in ("torch", "lightning_fabric"):
-            raise MissingExtra("training", "train") from err
-        raise
-    return start(config, output, on_progress)
+        raise MissingExtra("training", "train") from err

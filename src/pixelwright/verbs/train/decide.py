@@ -10,7 +10,6 @@ import torch
 
 from pixelwright import registry
 from pixelwright.contract import Training
-from pixelwright.data.augment.policy import Policy, keypoint_swaps, without_forbidden
 from pixelwright.data.dataset import Dataset
 from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
@@ -22,10 +21,12 @@ from pixelwright.structures.spec import InputSpec
 from pixelwright.verbs.train.config import DataConfig, TrainConfig
 from pixelwright.verbs.train.plan import Plan, network_of, spec_of
 from pixelwright.verbs.train.recipe import changed
+from pixelwright.verbs.train.variation import policy_of
 
 LOOKED_AT = 64  # pictures whose headers are read to learn their sizes
 CROP_PX = 256
 DEFAULT_MINUTES = 10.0
+MANY = 50_000  # pictures, of which few are seen often
 
 # Pictures in a step by the pixels of one: smaller pictures give less of a gradient each.
 BATCHES = ((64 * 64, 64), (256 * 256, 32), (512 * 512, 16))
@@ -71,7 +72,7 @@ def plan_of(config: TrainConfig, splits: Splits) -> Plan:
     spec = spec_of(choices.config, problem, network, proposed, splits.train)
     _fill_machine(choices)
     _fill_batch(choices, problem, len(splits.train))
-    _fill_augment(choices, splits.train, training)
+    _fill_augment(choices, splits.train)
     if choices.config.budget.epochs is None:
         choices.fill("budget.minutes", DEFAULT_MINUTES, "neither --minutes nor --epochs were given")
     _fill_validations(choices)
@@ -180,38 +181,11 @@ def _fill_batch(choices: _Choices, problem: Problem, count: int) -> None:
     )
 
 
-def _fill_augment(choices: _Choices, dataset: Dataset, training: Training) -> None:
-    choices.fill("augment.preset", "light" if len(dataset) > 50_000 else "standard", f"{len(dataset):,} pictures")
-    config = choices.config.augment
-    policy, remarks = without_forbidden(policy_of(choices.config, dataset), dataset.kind, dataset.labels)
-    if not training.flips and policy.turns:
-        policy = policy.only([name for name in policy.__slots__ if name not in ("mirror", "vertical", "quarter_turns")])
-    forbidden = {
-        name: getattr(policy, name)
-        for name in policy.__slots__
-        if getattr(policy, name) != getattr(Policy.named(config.preset), name) and name not in config.changes
-    }
-    choices.config = changed(choices.config, {"augment.changes": {**forbidden, **config.changes}})
-    if forbidden:
-        choices.reasons["augment.changes"] = "; ".join(remarks) or "of what the labels mean"
-
-
-def policy_of(config: TrainConfig, dataset: Dataset) -> Policy:
-    """How pictures are varied: the preset, and what the configuration changes of it.
-
-    Raises:
-        UsageError: There is no such limit, or a value is out of its range.
-    """
-    preset = Policy.named(config.augment.preset)
-    start = msgspec.to_builtins(preset)
-    start["keypoint_swaps"] = keypoint_swaps(dataset.keypoints)
-    unknown = config.augment.changes.keys() - start.keys()
-    if unknown:
-        raise UsageError(f"augment: there is no {', '.join(sorted(unknown))}; there are: {', '.join(start)}.")
-    try:
-        return msgspec.convert({**start, **config.augment.changes}, Policy, strict=False)
-    except msgspec.ValidationError as err:
-        raise UsageError(f"augment: {err}.") from err
+def _fill_augment(choices: _Choices, dataset: Dataset) -> None:
+    choices.fill("augment.preset", "light" if len(dataset) > MANY else "standard", f"{len(dataset):,} pictures")
+    _, remarks = policy_of(choices.config, dataset)
+    if remarks:
+        choices.reasons["augment"] = "; ".join(remarks)
 
 
 def _fill_validations(choices: _Choices) -> None:

@@ -83,7 +83,12 @@ def generator_of(seed: int, step: int, rank: int) -> np.random.Generator:
 
 
 def normalized(images: Tensor, spec: InputSpec) -> Tensor:
-    """Images (N, C, H, W), 0..1, as the network takes them by its input contract: what `ops.batch.tensor` does."""
+    """Images (N, C, H, W), 0..1, as the network takes them by its input contract: what `ops.batch.tensor` does.
+
+    Of sequences (N, T, F) only mean and standard deviation change.
+    """
+    if spec.is_sequence:
+        return (images - (spec.mean or [0.0])[0]) / (spec.std or [1.0])[0]
     if spec.channels == "bgr":
         images = images.flip(1)
     bottom, right = (-images.shape[-2]) % spec.multiple_of, (-images.shape[-1]) % spec.multiple_of

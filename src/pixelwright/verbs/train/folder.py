@@ -6,6 +6,7 @@ RUN/checkpoints/last.ckpt, best.ckpt    all that is needed to continue; the best
 RUN/results.csv         a line for each validation
 RUN/log.txt             what was said
 RUN/events.*            for TensorBoard, where it is installed
+RUN/summary.json        what came of it; written last
 ```
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,9 +25,12 @@ from lightning_fabric import Fabric
 
 from pixelwright.errors import OutputError, TrainingError
 from pixelwright.io.atomic import whole_file
+from pixelwright.verbs.train.config import TrainConfig
+from pixelwright.verbs.train.recipe import asked_of, differences, read_run, to_toml
 
 CONFIG = "config.toml"
 RESULTS = "results.csv"
+SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Run:
     """Where a training keeps what it makes.
 
     Attributes:
-        path: The folder; it is there.
+        path: The folder.
     """
 
     path: Path
@@ -48,6 +53,37 @@ class Run:
         """The weights of the best validation."""
         return self.path / "checkpoints" / "best.ckpt"
 
+    @property
+    def begun(self) -> bool:
+        """Whether it holds a training."""
+        return (self.path / CONFIG).exists()
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return (self.path / SUMMARY).exists()
+
+    def begin(self, config: TrainConfig, automatic: Mapping[str, str]) -> None:
+        """Make the folder, and say in it what will be trained."""
+        self.write(CONFIG, to_toml(config, automatic).encode())
+
+    def decided(self) -> tuple[TrainConfig, dict[str, str]]:
+        """What `begin` wrote."""
+        return read_run(self.path / CONFIG)
+
+    def write(self, name: str, content: bytes) -> None:
+        """A file, whole or not at all.
+
+        Raises:
+            OutputError: The disk is full or not writable.
+        """
+        try:
+            (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+            with whole_file(self.path / name) as out:
+                out.write(content)
+        except OSError as err:
+            raise OutputError(f"{self.path / name}: cannot be written: {err.strerror or err}.") from err
+
     def save(self, fabric: Fabric, path: Path, state: dict[str, Any]) -> None:
         """A checkpoint, whole or not at all.
 
@@ -59,7 +95,7 @@ class Run:
         try:
             fabric.save(aside, state)
             if fabric.is_global_zero:
-                os.replace(aside, path)  # noqa: PTH105 (`Path.replace` is the same)
+                os.replace(aside, path)  # noqa: PTH105 (the same as `Path.replace`, and tests make it fail)
         except OSError as err:
             aside.unlink(missing_ok=True)
             raise OutputError(
@@ -77,10 +113,9 @@ class Run:
             return False
         try:
             fabric.load(self.last, state, weights_only=True)
-        except Exception as err:  # of whatever torch finds wrong in a file
-            raise TrainingError(
-                f"{self.last}: cannot be continued from: {err}. Delete the run, or name another."
-            ) from err
+        except Exception as err:  # whatever torch finds wrong in a file
+            where = f"{self.last}: cannot be continued from"
+            raise TrainingError(f"{where}: {err}. Delete the run, or name another.") from err
         return True
 
     def rows(self) -> list[dict[str, str]]:
@@ -93,10 +128,41 @@ class Run:
 
     def add_row(self, row: Mapping[str, Any]) -> None:
         """A line more in results.csv; lines of later steps, of a run that was killed since, go."""
-        rows = [one for one in self.rows() if int(one["step"]) < int(row["step"])]
+        rows: list[Mapping[str, Any]] = [one for one in self.rows() if int(one["step"]) < row["step"]]
         text = io.StringIO()
         writer = csv.DictWriter(text, list(rows[0] if rows else row), extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
-        writer.writerows([*rows, row])  # type: ignore[list-item]
-        with whole_file(self.path / RESULTS) as out:
-            out.write(text.getvalue().encode())
+        writer.writerows([*rows, row])
+        self.write(RESULTS, text.getvalue().encode())
+
+    def summary(self) -> dict[str, Any]:
+        """What was written at the end."""
+        return json.loads((self.path / SUMMARY).read_text(encoding="utf-8"))
+
+
+def find_run(config: TrainConfig, output: Path | None, name: str) -> Run:
+    """The folder for a training: the one to continue where it was stopped, else a new one.
+
+    Args:
+        config: As asked for, before anything is chosen.
+        output: The folder that was named.
+        name: For a folder below `runs/TASK`, if none was named; a number follows where it is taken.
+
+    Raises:
+        TrainingError: The folder named holds another training; what differs is listed.
+    """
+    if output is not None:
+        run = Run(output)
+        if run.begun and (others := differences(asked_of(*run.decided()), config)):
+            raise TrainingError(
+                f"{output}: holds another training: {'; '.join(others)}. Name another folder (-o), or delete this one."
+            )
+        return run
+    number = 1
+    while True:
+        run = Run(Path("runs") / config.task / (name if number == 1 else f"{name}{number}"))
+        if not run.path.exists() or (
+            run.begun and not run.finished and not differences(asked_of(*run.decided()), config)
+        ):
+            return run
+        number += 1

@@ -50,11 +50,19 @@ class Progress:
 
 
 class Learner:
-    """Network, average of its weights, optimizer, and how far they are."""
+    """Network, average of its weights, optimizer, and how far they are.
+
+    Attributes:
+        plan: What is trained.
+        net: As Fabric runs it.
+        average: Of its weights, or None.
+        optimizer: As Fabric runs it.
+        progress: How far it is.
+    """
 
     def __init__(self, fabric: Fabric, plan: Plan, precision: Precision, loss: LossOptions) -> None:
         """Fresh weights from the plan's seed."""
-        self._fabric, self._plan, self._precision, self._loss_options = fabric, plan, precision, loss
+        self._fabric, self.plan, self._precision, self._loss_options = fabric, plan, precision, loss
         config, record = plan.config, plan.record()
         torch.manual_seed(config.seed)
         net = record.build(plan.network)
@@ -83,11 +91,11 @@ class Learner:
             TrainingError: Memory does not even suffice for one picture, or many losses in a row were not finite.
         """
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * schedules.factor(self._plan.config.optimizer.schedule, done)
+            group["lr"] = rate * schedules.factor(self.plan.config.optimizer.schedule, done)
         self.net.train()
         while True:
             # A step's random numbers follow from its number: a run that is continued needs no state of generators.
-            torch.manual_seed(_mixed(self._plan.config.seed, self.progress.step, self._fabric.global_rank))
+            torch.manual_seed(_mixed(self.plan.config.seed, self.progress.step, self._fabric.global_rank))
             self.optimizer.zero_grad()
             try:
                 value = self._backward(parts(batch, self.progress.part), len(batch))
@@ -111,15 +119,15 @@ class Learner:
 
     def losses(self, batch: Batch) -> Mapping[str, Tensor]:
         """The named parts of the loss."""
-        images = normalized_of(batch, self._plan)
+        images = normalized_of(batch, self.plan)
         made = self.net(images) if batch.lengths is None else self.net(images, batch.lengths)
         named = dict(zip(self._record.outputs, (made,) if isinstance(made, Tensor) else made, strict=True))
         if self._record.loss is not None and not self._loss_options.name:
-            return self._record.loss(named, batch, self._plan.problem)
-        return self._training.loss(named, batch, self._plan.problem, self._loss_options)
+            return self._record.loss(named, batch, self.plan.problem)
+        return self._training.loss(named, batch, self.plan.problem, self._loss_options)
 
     def _update(self) -> None:
-        limit = self._plan.config.optimizer.clip_norm or float("inf")
+        limit = self.plan.config.optimizer.clip_norm or float("inf")
         norm = self._fabric.clip_gradients(self.net, self.optimizer, max_norm=limit, error_if_nonfinite=False)
         finite = norm is not None and bool(torch.isfinite(norm))
         if finite or _scaler(self._precision):  # a scaler skips by itself, and has to see why
@@ -142,7 +150,7 @@ class Learner:
         part = min(self.progress.part, count)
         if part <= 1 or self._fabric.world_size > 1:
             raise TrainingError(
-                f"out of memory with {part} pictures of {self._plan.problem.size_hw} at once on a device: {err}. "
+                f"out of memory with {part} pictures of {self.plan.problem.size_hw} at once on a device: {err}. "
                 "Take smaller ones (--size), a smaller model, or a smaller batch (--batch)."
             ) from err
         self.progress.part = -(-part // 2)
@@ -175,9 +183,7 @@ def precision_of(name: str, device: Literal["cpu", "cuda"]) -> Precision:
 
 
 def normalized_of(batch: Batch, plan: Plan) -> Tensor:
-    """What the network takes: pictures as the contract normalizes them, sequences as they are."""
-    if plan.problem.sequence:
-        return batch.images
+    """What the network takes."""
     return normalized(batch.images, plan.spec.input)
 
 

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learner import Learner
-from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.source import Source
 from pixelwright.verbs.train.validate import Validation
 
@@ -57,7 +56,7 @@ class Watch:
     """The time that a run has used, over all its starts, and whoever is told how far it is."""
 
     clock: Callable[[], float] = time.monotonic
-    show: Callable[[Shown], None] = lambda _: None
+    show: Callable[[Shown], None] | None = None
     before: float = 0.0
     started: float | None = None
 
@@ -76,21 +75,21 @@ class Loop:
 
     Attributes:
         fabric: Devices, precision, loggers.
-        plan: What is trained.
         learner: The network.
         source: Batches.
         validation: Scores; only the first device asks for them.
         run: Where checkpoints go.
         watch: The clock.
+        data: Fingerprint of what is learned from, for checkpoints.
     """
 
     fabric: Fabric
-    plan: Plan
     learner: Learner
     source: Source
     validation: Validation
     run: Run
     watch: Watch
+    data: str
     _losses: list[Tensor] = field(default_factory=list)
     _scores: Mapping[str, float] = field(default_factory=dict)
     _checkpoint_s: float = 0.0
@@ -124,7 +123,7 @@ class Loop:
 
     def _done(self) -> float:
         """Share of the training that is done, the same on all devices."""
-        progress, budget = self.learner.progress, self.plan.config.budget
+        progress, budget = self.learner.progress, self.learner.plan.config.budget
         progress.seconds = float(self.fabric.broadcast(self.watch.seconds))
         if budget.minutes is not None:
             return min(progress.seconds / (60 * budget.minutes), 1.0)
@@ -132,11 +131,11 @@ class Loop:
 
     def _is_due(self, before: float, done: float) -> bool:
         """Whether a validation lies between the shares before and after a step."""
-        count = self.plan.config.budget.validations or 1
+        count = self.learner.plan.config.budget.validations or 1
         if math.floor(before * count) == math.floor(done * count):
             return False
         # By the clock, training must not drown in validations. Never so with epochs, where runs have to be equal.
-        timed = self.plan.config.budget.minutes is not None
+        timed = self.learner.plan.config.budget.minutes is not None
         slow = self._validation_s > VALIDATION_SHARE * self.learner.progress.seconds
         return not (timed and slow and done < 1 and math.floor(done * count) % max(count // SEVERAL, 1))
 
@@ -176,11 +175,11 @@ class Loop:
         )  # fmt: skip
 
     def _gave_up(self) -> bool:
-        patience = self.plan.config.budget.patience
+        patience = self.learner.plan.config.budget.patience
         return bool(patience) and self.learner.progress.stale >= patience
 
     def _save(self) -> None:
-        self.run.save(self.fabric, self.run.last, self.learner.state())
+        self.run.save(self.fabric, self.run.last, {**self.learner.state(), "data": self.data})
         self._checkpoint_s = self.learner.progress.seconds
 
     def _show(self, done: float) -> None:
@@ -189,27 +188,13 @@ class Loop:
             return
         rate = (progress.step - last_step) / max(now - last_s, 1e-9)
         left = (1 - done) / done * now if done else math.inf
-        if self.plan.config.budget.epochs is not None:
-            left = (self.source.order.steps(self.plan.config.budget.epochs) - progress.step) / max(rate, 1e-9)
+        if self.learner.plan.config.budget.epochs is not None:
+            left = (self.source.order.steps(self.learner.plan.config.budget.epochs) - progress.step) / max(rate, 1e-9)
         loss = float(self._losses[-1]) if self._losses else math.nan
         size = self.source.order.batch_size
-        self.watch.show(Shown(done, progress.step, now, left, loss, rate * size, self._scores))
+        if self.watch.show is not None:
+            self.watch.show(Shown(done, progress.step, now, left, loss, rate * size, self._scores))
         self._shown = now, progress.step
-
-
-def restore(learner: Learner, run: Run, fabric: Fabric, watch: Watch) -> bool:
-    """Continue from the run's last checkpoint, if it has one.
-
-    Raises:
-        TrainingError: The checkpoint cannot be used, or the data have changed since.
-    """
-    state = learner.state()
-    if not run.load(fabric, state):
-        return False
-    learner.restored(state)
-    watch.before = learner.progress.seconds
-    log.info("continuing from step %d, after %.1f minutes", learner.progress.step, learner.progress.seconds / 60)
-    return True
 
 
 @contextmanager

@@ -71,6 +71,26 @@ def read_run(path: Path) -> tuple[TrainConfig, dict[str, str]]:
     return _checked(content, str(path)), automatic
 
 
+def asked_of(config: TrainConfig, automatic: Mapping[str, str]) -> TrainConfig:
+    """What was asked for, without what was chosen."""
+    start = TrainConfig(task=config.task)
+    return changed(config, {name: value_of(start, name) for name in automatic})
+
+
+def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
+    """Where two configurations differ, in words: `batch.size 32, now 64`."""
+    before, now = _flat(msgspec.to_builtins(one)), _flat(msgspec.to_builtins(other))
+    names = [name for name in before | now if before.get(name) != now.get(name)]
+    return [f"{name} {before.get(name, 'open')}, now {now.get(name, 'open')}" for name in names]
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in content.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
 def _entries(prefix: str, values: Mapping[str, Any], automatic: Mapping[str, str]) -> list[str]:
     mark = "  # automatic"
     return [

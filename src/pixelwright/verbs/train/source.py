@@ -44,12 +44,12 @@ class Source:
     @contextmanager
     def ahead(self, first: int) -> Iterator[Callable[[int], Batch]]:
         """A function to ask for one batch after the other. The next is made in the meantime, up to the device."""
-        with ahead(self._made, first) as take:
+        with ahead(self.made, first) as take:
             yield (
                 (lambda step: take(step)) if self.device.type == "cpu" else (lambda step: self._sent(take(step), step))
             )
 
-    def _made(self, step: int) -> Batch:
+    def made(self, step: int) -> Batch:
         """A batch on the CPU; a GPU varies it itself."""
         random = generator_of(self.order.seed, step, self.rank)
         examples = self.store.get(self.order.batch(step)[self.rank :: self.world])

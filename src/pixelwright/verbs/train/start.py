@@ -2,87 +2,110 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
-from pixelwright.contract import Example, LossOptions
-from pixelwright.data.dataset import Sample
-from pixelwright.io.atomic import whole_file
-from pixelwright.verbs.train import Trained, balance
+from pixelwright.data.opening import describe
+from pixelwright.verbs.train import Trained
 from pixelwright.verbs.train.config import TrainConfig
-from pixelwright.verbs.train.decide import open_splits, plan_of, policy_of
-from pixelwright.verbs.train.feed import Order
-from pixelwright.verbs.train.folder import CONFIG, Run
-from pixelwright.verbs.train.learner import Learner, Progress, precision_of
-from pixelwright.verbs.train.loop import Loop, Shown, Watch, restore
+from pixelwright.verbs.train.decide import open_splits, plan_of
+from pixelwright.verbs.train.folder import SUMMARY, Run, find_run
+from pixelwright.verbs.train.identity import identity_of
+from pixelwright.verbs.train.learner import Progress, precision_of
+from pixelwright.verbs.train.loop import Watch
 from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.recipe import to_toml
-from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, cores, free_bytes, lost_text
-from pixelwright.verbs.train.source import Source
-from pixelwright.verbs.train.validate import Validation, goal_of
+from pixelwright.verbs.train.samples import cores
+from pixelwright.verbs.train.work import Work
 
 log = logging.getLogger(__name__)
 
 
-def start(config: TrainConfig, output: Path | None, show: Callable[[Shown], None]) -> Trained:
+def start(config: TrainConfig, output: Path | None, watch: Watch, *, other_data: bool = False) -> Trained:
     """See `train`."""
-    watch = Watch(show=show)
-    splits = open_splits(config.task, config.data, config.seed)
-    for remark in (*splits.train.remarks, *splits.remarks):
-        log.info("%s", remark)
-    plan = plan_of(config, splits)
-    run = Run(output or Path("runs") / config.task / "run")
-    (run.path / "checkpoints").mkdir(parents=True, exist_ok=True)
-    with whole_file(run.path / CONFIG) as out:
-        out.write(to_toml(plan.config, plan.automatic).encode())
+    run = find_run(config, output, _name(config))
+    if run.finished:
+        log.info("%s: is finished. Name another folder (-o) to train again.", run.path)
+        return Trained(**{**run.summary(), "run": run.path})
+    plan = decide(config, run)
+    run.begin(plan.config, plan.automatic)
+    with _written(run.path / "log.txt"):
+        _tell(plan, run)
+        progress = _launch(plan, run, watch, other_data=other_data)
+        done = Trained(run.path, plan.config.goal, progress.best, progress.best_step, progress.step, progress.seconds)
+        run.write(SUMMARY, json.dumps({**asdict(done), "run": str(run.path)}, indent=2).encode())
+    return done
+
+
+def decide(config: TrainConfig, run: Run | None = None) -> Plan:
+    """The plan for a configuration, or that of a run that has begun.
+
+    Raises:
+        DataError: The data cannot be used.
+        UsageError: Some of what was asked does not go together.
+    """
+    if run is None or not run.begun:
+        return plan_of(config, open_splits(config.task, config.data, config.seed))
+    decided, automatic = run.decided()
+    return replace(plan_of(decided, open_splits(decided.task, decided.data, decided.seed)), automatic=automatic)
+
+
+def _launch(plan: Plan, run: Run, watch: Watch, *, other_data: bool) -> Progress:
     machine = plan.config.machine
     torch.set_num_threads(machine.threads or cores())
     device = "cuda" if machine.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    precision = precision_of(plan.config.machine.precision, device)
-    fabric = Fabric(accelerator=device, devices=machine.devices, plugins=[precision])
-    progress = fabric.launch(partial(_train, plan=plan, run=run, watch=watch))
-    return Trained(run.path, plan.config.goal, progress.best, progress.best_step, progress.step, progress.seconds)
-
-
-def _train(fabric: Fabric, *, plan: Plan, run: Run, watch: Watch) -> Progress:
-    """What each process does."""
-    config = plan.config
-    threads = config.machine.threads or cores()
-    budget = int(config.machine.memory_gb * 1e9) if config.machine.memory_gb else int(free_bytes() * MEMORY_SHARE)
-    store = Store(
-        plan.splits.train.samples, partial(_encode, plan), budget_bytes=budget // fabric.world_size, threads=threads
+    precision = precision_of(machine.precision, device)
+    alone = machine.devices == 1
+    fabric = Fabric(
+        accelerator=device,
+        devices=machine.devices,
+        # Processes are spawned, not made by running the command line anew: this may be called from anywhere.
+        strategy="auto" if alone else "ddp_spawn",
+        plugins=[precision],
+        loggers=[TensorBoardLogger(run.path, "", "")] if find_spec("tensorboard") else [],
     )
-    if store.lost:
-        log.warning("%d samples cannot be used: %s", len(store.lost), lost_text(store.lost))
-    table = None
-    if config.batch.sampler == "balanced" or config.loss.class_weights == "balanced":
-        table = balance.amounts(store, plan.training(), plan.problem)
-    chances = balance.chances(table) if table is not None and config.batch.sampler == "balanced" else None
-    weights = balance.weights_of(config.loss.class_weights, table, plan.problem.labels)
-    loss = LossOptions(config.loss.name, config.loss.label_smoothing, weights)
-    learner = Learner(fabric, plan, fabric._precision, loss)
-    restore(learner, run, fabric, watch)
-    source = Source(
-        store=store,
-        order=Order(len(store), config.batch.size or 1, config.seed, chances),
-        training=plan.training(),
-        problem=plan.problem,
-        policy=policy_of(config, plan.splits.train),
-        device=fabric.device,
-        rank=fabric.global_rank,
-        world=fabric.world_size,
-    )
-    validation = Validation(plan, *goal_of(config.task, config.goal), budget_bytes=budget // 4, threads=threads)
-    Loop(fabric, plan, learner, source, validation, run, watch).train()
-    return learner.progress
+    work = Work(plan, run, precision, identity_of(plan.splits), other_data)
+    # A bar cannot be drawn by another process; it says how far it is in lines.
+    return fabric.launch(partial(work, watch=watch if alone else Watch()))
 
 
-def _encode(plan: Plan, sample: Sample) -> Example:
-    with sample.picture.open() as raster:
-        image = raster.read()
-    return plan.training().encode(image, sample.truth(), plan.problem, plan.spec.input)
+def _name(config: TrainConfig) -> str:
+    """For the run's folder: of the data and the model."""
+    data = Path(config.data.path).resolve().stem.lower() or "data"
+    return "-".join([data, *filter(None, config.model.lower().replace("/", "-").split("-"))])
+
+
+def _tell(plan: Plan, run: Run) -> None:
+    for line in (*describe(plan.splits.train), *plan.splits.remarks):
+        log.info("%s", line)
+    for fault in plan.splits.faults:
+        log.warning("%s: %s", fault.where, fault.what)
+    for name, reason in plan.automatic.items():
+        value: object = plan.config
+        for part in name.split("."):
+            value = getattr(value, part)
+        log.info("%s = %s (%s)", name, value, reason)
+    log.info("run: %s", run.path)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """What is said while it trains, also in a file."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("pixelwright")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()

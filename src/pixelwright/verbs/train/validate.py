@@ -30,18 +30,25 @@ class Validation:
 
     Attributes:
         plan: What is trained.
-        goal: The metric that chooses.
-        more: Whether more of it is better.
         budget_bytes: What prepared pictures may take.
         threads: For preparing.
     """
 
     plan: Plan
-    goal: str
-    more: bool
     budget_bytes: int
     threads: int
     _kept: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+
+    @property
+    def goal(self) -> str:
+        """The metric that chooses."""
+        return self.plan.config.goal
+
+    @property
+    def more(self) -> bool:
+        """Whether more of it is better; so it is of metrics that the evaluation does not list as goals."""
+        goals = dict(registry.get("evaluation", self.plan.config.task).goals)
+        return goals.get(self.goal, True)
 
     def __call__(self, net: nn.Module) -> Mapping[str, float]:
         """All metrics of the task's evaluation.
@@ -93,12 +100,3 @@ class Validation:
         if self.budget_bytes >= 0:
             self._kept[place] = pair
         return pair
-
-
-def goal_of(task: str, asked: str) -> tuple[str, bool]:
-    """The metric that chooses the best weights, and whether more of it is better.
-
-    A metric that the evaluation does not list as a goal is taken to be better the more there is of it.
-    """
-    goals = registry.get("evaluation", task).goals
-    return next((goal for goal in goals if goal[0] == asked), (asked, True)) if asked else goals[0]

@@ -1,0 +1,119 @@
+"""Work: what each process of a training does. It can be pickled, for processes that are spawned."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import Precision
+
+from pixelwright.contract import Example, LossOptions
+from pixelwright.data.dataset import Sample
+from pixelwright.errors import TrainingError
+from pixelwright.verbs.train import balance
+from pixelwright.verbs.train.feed import Order
+from pixelwright.verbs.train.folder import Run
+from pixelwright.verbs.train.learner import Learner, Progress
+from pixelwright.verbs.train.loop import Loop, Watch
+from pixelwright.verbs.train.plan import Plan
+from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, cores, free_bytes, lost_text
+from pixelwright.verbs.train.source import Source
+from pixelwright.verbs.train.validate import Validation
+from pixelwright.verbs.train.variation import policy_of
+
+log = logging.getLogger(__name__)
+
+VALIDATION_MEMORY = 0.25  # of what pictures may take
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A plan, and where it is carried out.
+
+    Attributes:
+        plan: What is trained.
+        run: Where it is kept.
+        precision: Fabric's plugin.
+        identity: Of the data (`identity.identity_of`).
+        other_data: Whether a run may go on with data that have changed.
+    """
+
+    plan: Plan
+    run: Run
+    precision: Precision
+    identity: str
+    other_data: bool = False
+
+    def __call__(self, fabric: Fabric, watch: Watch) -> Progress:
+        """All steps that remain; gives how far it came."""
+        plan, config = self.plan, self.plan.config
+        threads = config.machine.threads or cores()
+        torch.set_num_threads(threads)
+        memory = int(config.machine.memory_gb * 1e9 if config.machine.memory_gb else free_bytes() * MEMORY_SHARE)
+        store = self._store(memory // fabric.world_size, threads)
+        loss, order = self._balanced(store)
+        learner = Learner(fabric, plan, self.precision, loss)
+        self._restore(fabric, learner, watch)
+        source = Source(
+            store=store,
+            order=order,
+            training=plan.training(),
+            problem=plan.problem,
+            policy=policy_of(config, plan.splits.train)[0],
+            device=fabric.device,
+            rank=fabric.global_rank,
+            world=fabric.world_size,
+        )
+        validation = Validation(plan, budget_bytes=int(memory * VALIDATION_MEMORY), threads=threads)
+        Loop(fabric, learner, source, validation, self.run, watch, self.identity).train()
+        return learner.progress
+
+    def _store(self, memory: int, threads: int) -> Store:
+        samples = self.plan.splits.train.samples
+        store = Store(samples, partial(_encode, self.plan), budget_bytes=memory, threads=threads)
+        if store.lost:
+            log.warning("%d of %d samples cannot be used: %s", len(store.lost), len(samples), lost_text(store.lost))
+        if store.held < len(store):
+            log.info("%d of %d samples fit into memory; the others are decoded each time", store.held, len(store))
+        return store
+
+    def _balanced(self, store: Store) -> tuple[LossOptions, Order]:
+        """Class weights and the order of samples, which may both rest on how much of each class there is."""
+        config = self.plan.config
+        draws, weighs = config.batch.sampler == "balanced", config.loss.class_weights == "balanced"
+        table = balance.amounts(store, self.plan.training(), self.plan.problem) if draws or weighs else None
+        weights = balance.weights_of(config.loss.class_weights, table, self.plan.problem.labels)
+        chances = balance.chances(table) if draws and table is not None else None
+        order = Order(len(store), config.batch.size or 1, config.seed, chances)
+        return LossOptions(config.loss.name, config.loss.label_smoothing, weights), order
+
+    def _restore(self, fabric: Fabric, learner: Learner, watch: Watch) -> None:
+        """Continue from the last checkpoint, if there is one.
+
+        Raises:
+            TrainingError: It cannot be used, or the data have changed since.
+        """
+        state = {**learner.state(), "data": self.identity}
+        if not self.run.load(fabric, state):
+            return
+        learner.restored(state)
+        watch.before = learner.progress.seconds
+        at = f"step {learner.progress.step}, after {learner.progress.seconds / 60:.1f} minutes"
+        if state["data"] != self.identity:
+            what = f"the data have changed since {at}: fingerprint {state['data'][:12]}, now {self.identity[:12]}"
+            if not self.other_data:
+                raise TrainingError(
+                    f"{self.run.path}: {what}. Name another folder (-o) to start anew, or go on with what is there now "
+                    "(--changed-data)."
+                )
+            log.warning("%s; going on with what is there now", what)
+        log.info("continuing from %s", at)
+
+
+def _encode(plan: Plan, sample: Sample) -> Example:
+    with sample.picture.open() as raster:
+        image = raster.read()
+    return plan.training().encode(image, sample.truth(), plan.problem, plan.spec.input)
