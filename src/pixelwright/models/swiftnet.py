@@ -142,10 +142,12 @@ def fit(config: Config, problem: Problem) -> Config:
     """The configuration with as many channels and classes as the problem has.
 
     Raises:
-        UsageError: There is no class, or the pictures are so small that nothing is left to look at.
+        UsageError: There are not two classes, or the pictures are so small that nothing is left to look at.
     """
-    if not problem.labels:
-        raise UsageError("swiftnet: expected one class or more, got none.")
+    if len(problem.labels) < 2:
+        raise UsageError(
+            f"swiftnet: expected two classes or more, got {len(problem.labels)}. What is around a thing is a class too."
+        )
     if min(problem.size_hw) < 2 * MULTIPLE_PX:
         raise UsageError(
             f"swiftnet: expected sides of {2 * MULTIPLE_PX} pixels or more, got {problem.size_hw}. Choose unet, or a "

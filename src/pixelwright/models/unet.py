@@ -113,10 +113,12 @@ def fit(config: Config, problem: Problem) -> Config:
     """The configuration with as many channels and classes as the problem has.
 
     Raises:
-        UsageError: There is no class, or the pictures are smaller than the coarsest cell.
+        UsageError: There are not two classes, or the pictures are smaller than the coarsest cell.
     """
-    if not problem.labels:
-        raise UsageError("unet: expected one class or more, got none.")
+    if len(problem.labels) < 2:
+        raise UsageError(
+            f"unet: expected two classes or more, got {len(problem.labels)}. What is around a thing is a class too."
+        )
     if min(problem.size_hw) < config.multiple_px:
         raise UsageError(
             f"unet: expected sides of {config.multiple_px} pixels or more, got {problem.size_hw}. Choose a larger "
