@@ -49,13 +49,13 @@ class Matched:
     """What of one picture average precision depends on.
 
     Attributes:
-        scores: (D,) of what was found, at most a hundred of each class, best first within each.
+        scores: (D,) of what was found, best first.
         class_ids: (D,).
         ranks: (D,) place within its class, from 0.
         hits: (4, D) for each area range: a bit for each IoU at which it is right.
         counted: (4, D) the same: at which it is right or wrong, rather than neither.
         overlaps: (D,) IoU with what it is matched to at IoU 0.5; 0 where it is wrong.
-        rows: (D,) of the things found, of which these are left.
+        rows: (D,) where each stood among the things found.
         truth_ids: (G,) classes of what is there.
         truth_counted: (4, G) whether it is to be found.
         missed: (G,) whether it is to be found, and is matched to nothing at IoU 0.5.
@@ -121,7 +121,7 @@ def match(overlaps: Floats, scores: Floats, class_ids: Ids, areas: Floats, truth
     outside = (areas < low) | (areas > high)
     order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
     ranks = _ranks(np.asarray(class_ids)[order])
-    rows, ranks = order[ranks < MOST[-1]], ranks[ranks < MOST[-1]]
+    rows = order
     hits = np.zeros((len(AREAS), len(rows)), np.uint16)
     counted = np.where(outside[:, rows], 0, BITS.sum()).astype(np.uint16)
     best = np.zeros(len(rows), np.float32)
@@ -249,15 +249,18 @@ class Table:
             return np.concatenate([empty, *(getattr(one, name) for one in matched)], axis=axis)
 
         none, nothing = np.zeros(0, np.int32), np.zeros((len(AREAS), 0), np.uint16)
+        # What comes after the hundredth of its class in a picture has taken nothing from those before it.
+        ranks = joined("ranks", 0, none)
         scores, ids = joined("scores", 0, np.zeros(0, np.float32)), joined("class_ids", 0, none)
         pictures = np.repeat(np.arange(len(matched)), [len(one.scores) for one in matched])
         order = np.lexsort((-scores, ids))  # stable: of equal scores the earlier picture
+        order = order[ranks[order] < MOST[-1]]
         return cls(
             classes=classes,
             scores=scores[order],
             class_ids=ids[order],
             pictures=pictures[order],
-            ranks=joined("ranks", 0, none)[order],
+            ranks=ranks[order],
             hits=joined("hits", 1, nothing)[:, order],
             counted=joined("counted", 1, nothing)[:, order],
             truth_pictures=np.repeat(np.arange(len(matched)), [len(one.truth_ids) for one in matched]),

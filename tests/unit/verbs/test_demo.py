@@ -12,10 +12,11 @@ from PIL import Image as PillowImage
 from bundles import blur, brightness
 from pixelwright.errors import ShapeError, UnknownName, UsageError
 from pixelwright.io.images import read_image
+from pixelwright.metrics.fidelity import psnr, psnr_y, studio_luma
 from pixelwright.verbs.demo import DemoModels, demo
 from pixelwright.verbs.demo import photos as photo_finder
 from pixelwright.verbs.demo.digits import draw_digit
-from pixelwright.verbs.demo.measure import DETAIL_PX, busiest, calmest, psnr, psnr_y, studio_luma
+from pixelwright.verbs.demo.measure import DETAIL_PX, busiest, calmest
 from pixelwright.verbs.run import Progress
 
 HOSTILE = 'a<script>alert("1")&.png'

@@ -7,12 +7,13 @@ import numpy as np
 from pixelwright.io.icc import srgb_encode, to_srgb8
 from pixelwright.io.images import read_image
 from pixelwright.io.profiles import SRGB_CURVE, TO_XYZ_D50
+from pixelwright.metrics.fidelity import psnr
 from pixelwright.ops import color, resample
 from pixelwright.structures.image import Color, Image
 from pixelwright.structures.raster import crop
 from pixelwright.verbs.demo.bench import Bench, megapixels
 from pixelwright.verbs.demo.markup import Layer, Part, compare, credited, details, size
-from pixelwright.verbs.demo.measure import calmest, psnr
+from pixelwright.verbs.demo.measure import calmest
 from pixelwright.verbs.demo.photos import Photo
 from pixelwright.verbs.report.markup import facts, grid, section, text
 

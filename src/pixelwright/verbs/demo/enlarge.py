@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pixelwright.metrics.fidelity import psnr_y
 from pixelwright.ops import resample
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import crop
 from pixelwright.verbs.demo.bench import Bench, megapixels
 from pixelwright.verbs.demo.markup import Layer, Part, compare, credited, details, gain, size
-from pixelwright.verbs.demo.measure import busiest, psnr_y
+from pixelwright.verbs.demo.measure import busiest
 from pixelwright.verbs.demo.photos import Photo
 from pixelwright.verbs.report.markup import facts, grid, section
 

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from pixelwright.io.exchange import from_opencv, to_opencv
 from pixelwright.io.images import read_image
+from pixelwright.metrics.fidelity import psnr
 from pixelwright.structures.image import Image
 from pixelwright.verbs.demo.bench import Bench, megapixels
 from pixelwright.verbs.demo.markup import Layer, Part, compare, credited, gain
-from pixelwright.verbs.demo.measure import psnr
 from pixelwright.verbs.demo.photos import Photo
 from pixelwright.verbs.report.markup import grid, section, table, text
 

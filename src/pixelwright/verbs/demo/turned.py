@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from pixelwright.io.images import read_image
+from pixelwright.metrics.fidelity import psnr
 from pixelwright.structures.image import Image
 from pixelwright.verbs.demo.bench import Bench, megapixels
 from pixelwright.verbs.demo.markup import Part, size
-from pixelwright.verbs.demo.measure import psnr
 from pixelwright.verbs.report.markup import facts, figure, grid, section
 
 ORIENTATION_TAG = 0x0112
