@@ -1,0 +1,134 @@
+"""Labels that are likely wrong: those that a classifier which has not seen the sample firmly contradicts.
+
+The features are small copies of the pictures and their edges, as they are kept for every sample anyway, and the
+classifier is linear; where that does not suffice to tell the classes apart, nothing is said.
+
+Source: Northcutt, Jiang, Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 70, 2021,
+https://arxiv.org/abs/1911.00068, equations 1 and 2 (a class counts as seen where its score reaches the mean score that
+samples labeled so have; a sample is off the diagonal where that is another class than its label); Dalal, Triggs,
+Histograms of Oriented Gradients for Human Detection, CVPR 2005 (edges).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pixelwright.data.dataset import Dataset
+from pixelwright.ops.linear import fit_linear
+from pixelwright.verbs.doctor.finding import Case
+from pixelwright.verbs.doctor.look import THUMB_PX, TINT_PX
+
+Floats = npt.NDArray[np.float32]
+
+FEATURES = "small copies and edges"
+CELLS, DIRECTIONS = 8, 8  # of histograms of edges: across each side, and around
+AT_ONCE = 20_000  # samples judged together: 150 MB of features
+LEAST_SAMPLES = 50
+LEAST_PER_CLASS = 5  # or its mean score says nothing
+LEAST_ACCURACY = 0.8  # of the classifier, below which it is no judge
+LEAST_MARGIN = 0.5  # by which another class must score above the label
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found, and a sentence on how."""
+
+    cases: tuple[Case, ...]
+    remark: str
+
+
+def find_mislabeled(
+    dataset: Dataset,
+    class_ids: npt.NDArray[np.int64],
+    copies: tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]],
+    families: npt.NDArray[np.int64],
+) -> Verdict:
+    """Samples whose label a classifier firmly contradicts, the most certain first.
+
+    Args:
+        dataset: Names the classes and samples.
+        class_ids: (N,) of each sample, -1 where it has none or could not be read.
+        copies: (N, 32, 32) gray and (N, 8, 8, 3) color.
+        families: (N,) number of the family of near copies that a sample is of: they would give each other away.
+    """
+    rows = np.flatnonzero(class_ids >= 0)
+    counts = np.bincount(class_ids[rows], minlength=len(dataset.labels))
+    rows = rows[counts[class_ids[rows]] >= LEAST_PER_CLASS]
+    if len(rows) < LEAST_SAMPLES or len(np.unique(class_ids[rows])) < 2:
+        return Verdict((), f"labels were not judged: that takes {LEAST_SAMPLES} samples of two classes or more")
+    groups = _groups(dataset, families)
+    order = np.random.default_rng(0).permutation(rows)
+    scores = np.zeros((len(class_ids), len(dataset.labels)), np.float32)
+    for part in np.array_split(order, -(-len(order) // AT_ONCE)):
+        kept = [groups[row] for row in part.tolist()]
+        if len(set(kept)) < 2:
+            return Verdict((), "labels were not judged: all pictures are nearly equal")
+        _, scores[part] = fit_linear(
+            features(copies[0][part], copies[1][part]), class_ids[part], len(dataset.labels), groups=kept
+        )
+    right = float((scores[rows].argmax(axis=1) == class_ids[rows]).mean())
+    judge = f"by a linear classifier on {FEATURES}, right on {right:.1%} of samples it had not seen"
+    if right < LEAST_ACCURACY:
+        return Verdict((), f"labels were not judged: {judge}, which is too little")
+    return Verdict(tuple(_suspects(dataset, class_ids, scores, rows)), f"labels were judged {judge}")
+
+
+def _groups(dataset: Dataset, families: npt.NDArray[np.int64]) -> list[str]:
+    """What a fold must not part: a group of the data, else a family of copies."""
+    return [
+        f"group {sample.group}" if sample.group else f"family {family}"
+        for sample, family in zip(dataset.samples, families.tolist(), strict=True)
+    ]
+
+
+def _suspects(
+    dataset: Dataset, class_ids: npt.NDArray[np.int64], scores: Floats, rows: npt.NDArray[np.int64]
+) -> list[Case]:
+    given, said = class_ids[rows], scores[rows]
+    own = np.take_along_axis(said, given[:, None], axis=1)[:, 0]
+    sums = np.bincount(given, weights=own, minlength=said.shape[1])
+    counts = np.bincount(given, minlength=said.shape[1])
+    usual = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)  # equation 2
+    reached = np.where(said >= usual, said, -1)
+    seen = reached.argmax(axis=1)
+    margins = np.take_along_axis(said, seen[:, None], axis=1)[:, 0] - own
+    suspect = (reached.max(axis=1) >= 0) & (seen != given) & (own < usual[given]) & (margins >= LEAST_MARGIN)
+    ranked = sorted(np.flatnonzero(suspect).tolist(), key=lambda place: -margins[place])
+    return [
+        Case(
+            (dataset.samples[rows[place]].id,),
+            f"labeled {dataset.labels[given[place]]} ({own[place]:.2f}), "
+            f"looks like {dataset.labels[seen[place]]} ({said[place, seen[place]]:.2f})",
+        )
+        for place in ranked
+    ]
+
+
+def features(thumbs: npt.NDArray[np.uint8], tints: npt.NDArray[np.uint8]) -> Floats:
+    """(N, D): histograms of the directions of edges, gray values at a quarter of the size, and colors."""
+    return np.concatenate([
+        _describe(thumbs[start : start + 1024], tints[start : start + 1024]) for start in range(0, len(thumbs), 1024)
+    ])  # fmt: skip
+
+
+def _describe(thumbs: npt.NDArray[np.uint8], tints: npt.NDArray[np.uint8]) -> Floats:
+    count = len(thumbs)
+    gray = thumbs.astype(np.float32) / 255
+    down, across = np.gradient(gray, axis=(1, 2))
+    strength = np.hypot(across, down)
+    turn = np.arctan2(down, across) * (DIRECTIONS / (2 * np.pi)) % DIRECTIONS
+    low = np.floor(turn).astype(np.int64)
+    high_share = (turn - low) * strength
+    edges = np.zeros((count, CELLS, CELLS, DIRECTIONS), np.float32)
+    side = THUMB_PX // CELLS
+    for direction in range(DIRECTIONS):
+        mine = np.where(low % DIRECTIONS == direction, strength - high_share, 0)
+        mine += np.where((low + 1) % DIRECTIONS == direction, high_share, 0)
+        edges[..., direction] = mine.reshape(count, CELLS, side, CELLS, side).sum(axis=(2, 4))
+    edges = np.sqrt(edges.reshape(count, -1) / (edges.sum(axis=(1, 2, 3))[:, None] + 1e-6))
+    values = gray.reshape(count, TINT_PX, 4, TINT_PX, 4).mean(axis=(2, 4)).reshape(count, -1)
+    colors = tints.reshape(count, 4, 2, 4, 2, 3).mean(axis=(2, 4)).reshape(count, -1) / 255
+    return np.concatenate([edges, values, colors.astype(np.float32)], axis=1)
