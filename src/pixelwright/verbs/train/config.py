@@ -86,6 +86,13 @@ class AugmentConfig(Spec, frozen=True):
     changes: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class DegradeConfig(Spec, frozen=True):
+    """How clean pictures are made worse, to learn the way back: a preset, and what is changed of it."""
+
+    preset: str = ""
+    changes: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
 class BudgetConfig(Spec, frozen=True):
     """How long: minutes by the clock (what a run that is continued has used counts), or epochs.
 
@@ -148,6 +155,7 @@ class TrainConfig(Spec, frozen=True):
     optimizer: OptimizerConfig = OptimizerConfig()
     batch: BatchConfig = BatchConfig()
     augment: AugmentConfig = AugmentConfig()
+    degrade: DegradeConfig = DegradeConfig()
     budget: BudgetConfig = BudgetConfig()
     machine: MachineConfig = MachineConfig()
     bundle: BundleConfig = BundleConfig()

@@ -21,7 +21,7 @@ from pixelwright.structures.spec import InputSpec
 from pixelwright.verbs.train.config import DataConfig, TrainConfig
 from pixelwright.verbs.train.plan import Plan, network_of, spec_of
 from pixelwright.verbs.train.recipe import changed
-from pixelwright.verbs.train.variation import policy_of
+from pixelwright.verbs.train.variation import degradation_of, policy_of, scale_of
 
 LOOKED_AT = 64  # pictures whose headers are read to learn their sizes
 CROP_PX = 256
@@ -118,10 +118,9 @@ def _problem(
     proposed = training.input(dataset, sizes_hw, choices.config.input.channels or 3)
     asked = choices.config.input.size_hw
     if proposed.resize is not None:
-        if asked:
-            resize = msgspec.structs.replace(proposed.resize, size_hw=asked)
-            proposed = msgspec.structs.replace(proposed, resize=resize)
-        size_hw, why = proposed.resize.size_hw, f"pictures are {_range(sizes_hw)}"
+        resize = msgspec.structs.replace(proposed.resize, size_hw=asked or proposed.resize.size_hw)
+        proposed = msgspec.structs.replace(proposed, resize=resize)
+        size_hw, why = resize.size_hw, f"pictures are {_range(sizes_hw)}"
     elif dataset.sequence:
         size_hw = (max(height for height, _ in sizes_hw), sizes_hw[0][1])
         why = "the longest sequence looked at, and its features"
@@ -130,6 +129,9 @@ def _problem(
         size_hw, why = (sides[0], sides[1]), f"crops of pictures that are {_range(sizes_hw)}"
     choices.fill("input.size_hw", size_hw, why)
     whole = proposed.resize is not None and proposed.resize.rule != "shorter"
+    if dataset.kind == "clean":
+        choices.fill("degrade.preset", "denoise", "the pictures are clean, and nothing else was asked for")
+    degradation = degradation_of(choices.config, dataset)
     problem = Problem(
         task=training.task,
         labels=dataset.labels,
@@ -141,6 +143,8 @@ def _problem(
         keypoints=len(dataset.keypoints),
         void_id=dataset.void_id,
         sequence=dataset.sequence,
+        scale=degradation.downscale if degradation else scale_of(dataset),
+        degradation=degradation,
     )
     return proposed, problem
 

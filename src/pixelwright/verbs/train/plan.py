@@ -113,7 +113,7 @@ def spec_of(config: TrainConfig, problem: Problem, network: Any, proposed: Input
         ),
         license=License(code=Terms(license="Apache-2.0", commercial="yes"), weights=UNKNOWN),
         provenance=Provenance(toolkit=f"pixelwright {__version__}", seed=config.seed),
-        tiling=reading.tiling,
+        tiling=None if proposed.resize or proposed.crop_hw else reading.tiling,  # tiles would be scaled one by one
     )
 
 

@@ -1,4 +1,4 @@
-"""Variation: how the pictures of a training are varied, by its configuration and by what the labels mean."""
+"""Variation: how the pictures of a training are varied and made worse, by its configuration and by what they are of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import msgspec
 from pixelwright import registry
 from pixelwright.data.augment.policy import TURNS, Policy, keypoint_swaps, without_forbidden
 from pixelwright.data.dataset import Dataset
-from pixelwright.errors import UsageError
+from pixelwright.errors import DataError, UsageError
+from pixelwright.structures.degradation import Degradation
+from pixelwright.structures.image import Image
 from pixelwright.verbs.train.config import TrainConfig
 
 
@@ -35,3 +37,48 @@ def policy_of(config: TrainConfig, dataset: Dataset) -> tuple[Policy, tuple[str,
         return msgspec.convert({**msgspec.to_builtins(policy), **changes}, Policy, strict=False), remarks
     except msgspec.ValidationError as err:
         raise UsageError(f"augment.changes: {err}.") from err
+
+
+def degradation_of(config: TrainConfig, dataset: Dataset) -> Degradation | None:
+    """How clean pictures are made worse: the preset with its changes; None where the data has the worse ones too.
+
+    Raises:
+        UnknownName: There is no such preset.
+        UsageError: There is no such limit, a value is out of its range, or there is nothing to be made worse.
+    """
+    asked = config.degrade
+    if dataset.kind != "clean":
+        if asked.preset or asked.changes:
+            raise UsageError(f"degrade: is for clean pictures, and these data have more: {dataset.kind}. Leave it out.")
+        return None
+    known = [one.name for one in fields(Degradation)]
+    if unknown := asked.changes.keys() - set(known):
+        raise UsageError(f"degrade.changes: there is no {', '.join(sorted(unknown))}; there are: {', '.join(known)}.")
+    start = msgspec.to_builtins(Degradation.named(asked.preset))
+    try:
+        return msgspec.convert({**start, **asked.changes}, Degradation, strict=False)
+    except msgspec.ValidationError as err:
+        raise UsageError(f"degrade.changes: {err}.") from err
+
+
+def scale_of(dataset: Dataset) -> int:
+    """How many times larger the better pictures of pairs are, by the first pair; 1 for other data.
+
+    Raises:
+        DataError: By no whole number.
+    """
+    if dataset.kind != "pair":
+        return 1
+    sample = dataset.samples[0]
+    better = sample.truth()
+    with sample.picture.open() as raster:
+        height, width = raster.size_hw
+    if not isinstance(better, Image):
+        raise DataError(f"{sample.id}: expected a better picture of the same, got {type(better).__name__}.")
+    scale = max(round(better.size_hw[0] / height), 1)
+    if better.size_hw != (height * scale, width * scale):
+        raise DataError(
+            f"{sample.id}: has {height} rows and {width} columns, and its better picture {better.size_hw[0]} and "
+            f"{better.size_hw[1]}. Expected the same number, or a whole multiple."
+        )
+    return scale
