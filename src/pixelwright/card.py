@@ -159,12 +159,14 @@ def _parity(rows: Sequence[Parity]) -> list[str]:
             f"{row.tolerance:.2g}",
             "yes" if row.holds else "no",
             f"{row.metric} {row.metric_delta:+.2g}" if row.metric else "",
+            "" if row.relative_time is None else f"{row.relative_time:.2f}",
             row.n,
         )
         for row in rows
     )
-    head = ("runtime", "precision", "largest difference", "allowed", "holds", "metric change", "n")
-    return ["## Parity", "", "Relative to the largest value of the reference's output.", "", *_table(head, cells)]
+    head = ("runtime", "precision", "largest difference", "allowed", "holds", "metric change", "time", "n")
+    said = "Differences are relative to the largest value of the reference's output; times, on one thread, to its time."
+    return ["## Parity", "", said, "", *_table(head, cells)]
 
 
 def _licenses(spec: BundleSpec) -> list[str]:
@@ -183,7 +185,10 @@ def _provenance(spec: BundleSpec) -> list[str]:
         ("parent", source.parent),
         ("source", source.source_url),
         ("SHA-256 of the source", source.source_sha256 or ""),
-        *((f"learned from {data.name} {data.split}".strip(), f"fingerprint {data.fingerprint}") for data in source.data),
+        *(
+            (f"learned from {data.name} {data.split}".strip(), f"fingerprint {data.fingerprint}")
+            for data in source.data
+        ),
     )
     files = ((f.path, f"{f.bytes} bytes, SHA-256 {f.sha256}") for a in spec.artifacts for f in a.files)
     return ["## Provenance", "", *_table(("", ""), [*(row for row in rows if row[1] != ""), *files])]

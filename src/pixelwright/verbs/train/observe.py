@@ -1,0 +1,175 @@
+"""Observe: what one network, or the same in several runtimes, answers to the pictures of one part.
+
+All of it goes through the task's own steps from a picture to a result, so that what is scored is what users get.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pixelwright import registry
+from pixelwright.bundle import ModelBundle
+from pixelwright.contract import Evaluation, Scoring, Task
+from pixelwright.data.dataset import Dataset, Sample
+from pixelwright.metrics.score import Statistic
+from pixelwright.models.architecture import Problem
+from pixelwright.runtimes.parity import difference
+from pixelwright.runtimes.protocol import Array, Graph
+from pixelwright.structures.raster import Raster
+from pixelwright.structures.spec import BundleSpec, Precision, TensorSpec
+from pixelwright.structures.targets import Target
+
+CHUNK = 16  # pictures in memory at once, and of one shape in one batch
+
+Trial = Callable[[Any, Target | None, Problem, int], tuple[Any, Target | None]]
+Where = tuple[str, Precision]  # a runtime, or what stands for one, and its arithmetic
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Pictures with their truth, prepared as a contract says.
+
+    Attributes:
+        dataset: The part.
+        spec: The contract, with the decision that is to be scored.
+        problem: What is learned.
+        threads: For preparing.
+    """
+
+    dataset: Dataset
+    spec: BundleSpec
+    problem: Problem
+    threads: int = 1
+
+    @property
+    def task(self) -> Task:
+        """What is done."""
+        return registry.get("task", self.spec.task)
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """How it is scored."""
+        return registry.get("evaluation", self.spec.task)
+
+    @property
+    def scoring(self) -> Scoring:
+        """How answers and truth meet."""
+        return Scoring.of(self.dataset, self.spec)
+
+    def chunks(self) -> Iterator[list[tuple[Any, Any]]]:
+        """Prepared pictures with their truth, in order; those of one chunk may share a batch."""
+        task, bundle = self.task, ModelBundle(Path("training"), self.spec)
+        trial = registry.get("training", self.spec.task).trial
+        samples = list(enumerate(self.dataset.samples))
+        with ThreadPoolExecutor(max(self.threads, 1), thread_name_prefix="prepare") as pool:
+            for start in range(0, len(samples), CHUNK):
+                chunk = samples[start : start + CHUNK]
+                pairs = list(pool.map(lambda one: _pair(one[0], one[1], task, bundle, trial, self.problem), chunk))
+                key: Callable[[Any], Hashable] = task.key or id
+                for _, group in groupby(pairs, key=lambda pair: key(pair[0])):
+                    yield list(group)
+
+
+def _pair(
+    place: int, sample: Sample, task: Task, bundle: ModelBundle, trial: Trial | None, problem: Problem
+) -> tuple[Any, Any]:
+    image, true = sample.read(), sample.truth()
+    if trial is not None:
+        image, true = trial(image, true, problem, place)
+    return task.prepare(Raster.of(image), bundle), true
+
+
+@dataclass(eq=False, slots=True)
+class Observed:
+    """What came of it.
+
+    Attributes:
+        n: Pictures.
+        observations: Of each graph, one for each picture.
+        differences: Of each graph the largest difference of an output to the reference's, over all pictures.
+        metrics: Of each graph all metrics over all pictures.
+        statistics: The same for any picks of the pictures.
+        feeds: What the first pictures were fed as, one picture each.
+    """
+
+    n: int = 0
+    observations: dict[Where, list[Any]] = field(default_factory=dict)
+    differences: dict[Where, float] = field(default_factory=dict)
+    metrics: dict[Where, Mapping[str, float]] = field(default_factory=dict)
+    statistics: dict[Where, Statistic] = field(default_factory=dict)
+    feeds: list[dict[str, Array]] = field(default_factory=list)
+
+
+FEEDS_KEPT = 2
+
+
+def observe(part: Part, graphs: Mapping[Where, Graph]) -> Observed:
+    """Answers of several graphs to the same pictures, each compared with the first of them, the reference.
+
+    Args:
+        part: Which pictures.
+        graphs: The same network in several runtimes, the reference first; one is enough.
+
+    Raises:
+        ImageError: A picture cannot be read.
+        RuntimeFailure: A graph fails.
+    """
+    found = Observed(observations={key: [] for key in graphs}, differences=dict.fromkeys(graphs, 0.0))
+    evaluation, scoring, task = part.evaluation, part.scoring, part.task
+    bundle, options = ModelBundle(Path("training"), part.spec), part.evaluation.options(part.spec)
+    for chunk in part.chunks():
+        found.n += len(chunk)
+        calls: list[_Call] = []
+        for number, (key, graph) in enumerate(graphs.items()):
+            watched = _Watched(graph, calls, first=number == 0)
+            results = task.predict([prepared for prepared, _ in chunk], {"model": watched}, bundle, options)
+            seen = [evaluation.observe(made, true, scoring) for made, (_, true) in zip(results, chunk, strict=True)]
+            found.observations[key] += seen
+            found.differences[key] = max(found.differences[key], watched.largest)
+        if len(found.feeds) < FEEDS_KEPT and calls:
+            found.feeds.append({name: array[:1].copy() for name, array in calls[0].feeds.items()})
+    for key, observations in found.observations.items():
+        found.statistics[key] = evaluation.statistic(observations, scoring)
+        found.metrics[key] = found.statistics[key](np.arange(len(observations)))
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Call:
+    feeds: Mapping[str, Array]
+    made: dict[str, Array]
+
+
+@dataclass(eq=False, slots=True)
+class _Watched:
+    """A graph whose calls are kept, if it is the first, or else compared with the kept ones, one by one."""
+
+    graph: Graph
+    calls: list[_Call]
+    first: bool
+    place: int = 0
+    largest: float = 0.0
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        return self.graph.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        return self.graph.outputs
+
+    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        made = self.graph.run(feeds)
+        if self.first:
+            self.calls.append(_Call(feeds, made))
+            return made
+        self.largest = max(self.largest, difference(self.calls[self.place].made, made))
+        self.place += 1
+        return made
