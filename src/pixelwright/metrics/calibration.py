@@ -81,11 +81,7 @@ def fit_temperature(scores: Floats, truth: npt.NDArray[Any], *, exclusive: bool 
     if not len(scores):
         return 1.0
     values = np.clip(np.asarray(scores, np.float64), LEAST_SCORE, 1.0)
-    if exclusive:
-        logits, wanted = np.log(values), np.asarray(truth, np.intp)
-        reached = logits[np.arange(len(wanted)), wanted]
-    else:
-        logits = np.log(values) - np.log(np.clip(1.0 - values, LEAST_SCORE, 1.0))
+    logits = np.log(values) if exclusive else np.log(values) - np.log(np.clip(1.0 - values, LEAST_SCORE, 1.0))
 
     def slope(sharpness: float) -> float:
         """How the likelihood's negative grows with 1 / temperature."""
@@ -94,7 +90,7 @@ def fit_temperature(scores: Floats, truth: npt.NDArray[Any], *, exclusive: bool 
         scaled = sharpness * logits
         weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         expected = (weights * logits).sum(axis=1) / weights.sum(axis=1)
-        return float(np.mean(expected - reached))
+        return float(np.mean(expected - logits[np.arange(len(logits)), np.asarray(truth, np.intp)]))
 
     low, high = 1 / TEMPERATURES[1], 1 / TEMPERATURES[0]
     if slope(high) <= 0:

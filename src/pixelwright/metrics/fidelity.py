@@ -36,7 +36,7 @@ def psnr(truth: npt.NDArray[Any], seen: npt.NDArray[Any], *, white: float = 255.
 
 
 def studio_luma(pixels: npt.NDArray[Any], *, white: float = 255.0) -> Floats:
-    """BT.601 luma 16..235 (H, W), unrounded, of RGB (H, W, 3) or gray (H, W, 1): the Y of PSNR-Y as the field has it."""
+    """BT.601 luma 16..235 (H, W), unrounded, of RGB (H, W, 3) or gray (H, W, 1): the Y of PSNR-Y."""
     scaled = pixels if white == 255.0 else pixels * (255.0 / white)
     if pixels.shape[2] == 1:
         return scaled[:, :, 0] * STUDIO_LUMA.sum() + STUDIO_BLACK
