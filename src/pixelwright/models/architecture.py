@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pixelwright.structures.degradation import Degradation
 from pixelwright.structures.spec import Suppression, Tiling
@@ -108,6 +108,7 @@ class Architecture:
             None for the task's own losses.
         mean_std: What the input is normalized by where the recipe does not say, where full white is 1: a number, or
             one for each channel.
+        layout: In which order pictures come; `build` speaks of the first.
     """
 
     name: str
@@ -121,3 +122,4 @@ class Architecture:
     reading: Callable[[Any, Problem], Reading]
     loss: Callable[[Outputs, Batch, Problem], Mapping[str, Tensor]] | None = None
     mean_std: tuple[Level, Level] = (0.5, 0.25)
+    layout: Literal["NCHW", "NHWC"] = "NCHW"

@@ -1,4 +1,4 @@
-"""Networks by what `--model` names: an architecture with its variant, or a bundle whose network learns on."""
+"""Networks by what `--model` names: an architecture with its variant, a Keras model, or a bundle to learn on from."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from pixelwright import hub, registry
 from pixelwright.bundle import read_bundle
 from pixelwright.errors import UnknownName
+from pixelwright.interop import pytorch_keras
+from pixelwright.interop.keras import PREFIX
 from pixelwright.models import imported
 from pixelwright.models.architecture import Architecture
 
@@ -25,8 +27,11 @@ def record_of(name: str) -> Architecture:
         NotPulled: It is a bundle of the hub that has to be pulled first.
         BundleError: The bundle is damaged.
         UnsupportedModel: Its network cannot be trained here.
-        UsageError: There is nothing in it that could serve as a backbone.
+        UsageError: There is nothing in it that could serve as a backbone; or the Keras model cannot be used.
+        MissingExtra: It is a Keras model, and Keras is not installed.
     """
+    if name.startswith(PREFIX):
+        return pytorch_keras.architecture(name)
     if name in registry.names("architecture"):
         return registry.get("architecture", name)
     try:

@@ -128,6 +128,7 @@ def _input(config: TrainConfig, record: Architecture, proposed: InputSpec, multi
         mean=[] if plain else _each(means, channels),
         std=[] if plain else _each(stds, channels),
         multiple_of=multiple_of,
+        layout=proposed.layout if proposed.is_sequence else record.layout,
     )
 
 
@@ -141,7 +142,8 @@ def _graph(problem: Problem, record: Architecture) -> GraphSpec:
         inputs = [TensorSpec("steps", "float32", ["batch", "time", features], "NTF")]
     else:
         sides: list[str | int] = list(problem.size_hw) if problem.fixed else ["height", "width"]
-        inputs = [TensorSpec("images", "float32", ["batch", problem.channels, *sides], "NCHW")]
+        dims = [problem.channels, *sides] if record.layout == "NCHW" else [*sides, problem.channels]
+        inputs = [TensorSpec("images", "float32", ["batch", *dims], record.layout)]
     return GraphSpec(
         inputs=inputs, outputs=[TensorSpec(name, "float32", ["batch", f"{name}_1"]) for name in record.outputs]
     )
