@@ -187,9 +187,7 @@ def _fill_batch(choices: _Choices, problem: Problem, count: int) -> None:
 
 def _fill_augment(choices: _Choices, dataset: Dataset) -> None:
     choices.fill("augment.preset", "light" if len(dataset) > MANY else "standard", f"{len(dataset):,} pictures")
-    _, remarks = policy_of(choices.config, dataset)
-    if remarks:
-        choices.reasons["augment"] = "; ".join(remarks)
+    policy_of(choices.config, dataset)  # refuses what cannot be before anything is decoded
 
 
 def _fill_validations(choices: _Choices) -> None:

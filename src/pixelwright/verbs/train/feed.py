@@ -6,7 +6,7 @@ and a run that is continued sees what it would have seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -119,11 +119,10 @@ def _slice(batch: Batch, rows: slice) -> Batch:
 
 
 def _mapped(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
-    def one(column: Any) -> Any:
+    columns: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(batch)}
+    for name, column in columns.items():
         if isinstance(column, Tensor):
-            return change(column)
-        if isinstance(column, Sequence) and column and isinstance(column[0], Tensor):
-            return [change(value) for value in column]
-        return column
-
-    return Batch(**{field.name: one(getattr(batch, field.name)) for field in fields(batch)})
+            columns[name] = change(column)
+        elif isinstance(column, list):
+            columns[name] = [change(value) for value in column]
+    return Batch(**columns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -38,6 +39,8 @@ class Progress:
         stale: Validations since then.
         skipped: Steps in a row that were not taken because their gradients were not finite.
         part: Pictures that the network takes at once on each device; smaller after memory ran out.
+        losses: Sum of the finite losses since the last validation.
+        counted: How many these are.
     """
 
     step: int = 0
@@ -47,6 +50,13 @@ class Progress:
     stale: int = 0
     skipped: int = 0
     part: int = 0
+    losses: float = 0.0
+    counted: int = 0
+
+    @property
+    def loss(self) -> float:
+        """Mean loss since the last validation."""
+        return self.losses / self.counted if self.counted else float("nan")
 
 
 class Learner:
@@ -82,8 +92,8 @@ class Learner:
         """The network that counts: of averaged weights, where they are averaged."""
         return self.net.module if self.average is None else self.average.module
 
-    def step(self, batch: Batch, done: float) -> Tensor:
-        """One step on a batch that is on the device; gives the loss, whether or not it is finite.
+    def step(self, batch: Batch, done: float) -> None:
+        """One step on a batch that is on the device.
 
         Where memory runs out the batch is taken in smaller parts, from now on: the same step in a longer time.
 
@@ -106,16 +116,19 @@ class Learner:
                 self._halve(len(batch), err)
         self._update()
         self.progress.step += 1
-        return value
+        if math.isfinite(value):
+            self.progress.losses += value
+            self.progress.counted += 1
 
-    def _backward(self, pieces: list[Batch], count: int) -> Tensor:
+    def _backward(self, pieces: list[Batch], count: int) -> float:
         total = torch.zeros((), device=self._fabric.device)
         for place, piece in enumerate(pieces):
             with self._fabric.no_backward_sync(self.net, enabled=place < len(pieces) - 1):
                 value = torch.stack(list(self.losses(piece).values())).sum() * (len(piece) / count)
                 self._fabric.backward(value)
             total += value.detach()
-        return total
+        mean = self._fabric.all_reduce(total)
+        return float(mean) if isinstance(mean, Tensor) else math.nan
 
     def losses(self, batch: Batch) -> Mapping[str, Tensor]:
         """The named parts of the loss."""

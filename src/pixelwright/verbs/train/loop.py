@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 
 from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learner import Learner
@@ -37,7 +35,7 @@ class Shown:
         step: Steps taken.
         seconds: Time used.
         left: Seconds that remain, as far as can be said.
-        loss: Mean since the last time.
+        loss: Mean since the last validation.
         rate: Pictures a second.
         scores: Of the last validation.
     """
@@ -90,7 +88,6 @@ class Loop:
     run: Run
     watch: Watch
     data: str
-    _losses: list[Tensor] = field(default_factory=list)
     _scores: Mapping[str, float] = field(default_factory=dict)
     _checkpoint_s: float = 0.0
     _shown: tuple[float, int] = (0.0, 0)
@@ -109,7 +106,7 @@ class Loop:
         done = self._done()
         with self.source.ahead(progress.step) as take, _stop_asked() as stop:
             while done < 1 and not self._gave_up():
-                self._losses.append(self.learner.step(take(progress.step), done))
+                self.learner.step(take(progress.step), done)
                 before, done = done, self._done()
                 self._show(done)
                 if self._is_due(before, done):
@@ -117,7 +114,7 @@ class Loop:
                     self._save()
                 elif progress.seconds - self._checkpoint_s >= CHECKPOINT_SECONDS:
                     self._save()
-                if stop():
+                if self.fabric.broadcast(stop()):
                     self._save()
                     raise KeyboardInterrupt
 
@@ -159,20 +156,19 @@ class Loop:
 
     def _record(self, done: float) -> None:
         progress = self.learner.progress
-        loss = float(torch.stack(self._losses).mean()) if self._losses else math.nan
         rate = self.learner.optimizer.param_groups[0]["lr"]
         epoch = progress.step * self.source.order.batch_size / self.source.order.count
         row = {"step": progress.step, "epoch": round(epoch, 3), "minutes": round(progress.seconds / 60, 3)}
-        row |= {"learning_rate": rate, "loss": loss, **self._scores}
+        row |= {"learning_rate": rate, "loss": progress.loss, **self._scores}
         if self.fabric.is_global_zero:
             self.run.add_row(row)
         self.fabric.log_dict({name: value for name, value in row.items() if name != "step"}, step=progress.step)
-        self._losses.clear()
-        score = self._scores[self.validation.goal]
         log.info(
             "%3.0f %%  step %d  loss %.4f  %s %.4f%s",
-            100 * done, progress.step, loss, self.validation.goal, score, "" if progress.stale else "  best so far",
+            100 * done, progress.step, progress.loss, self.validation.goal, self._scores[self.validation.goal],
+            "" if progress.stale else "  best so far",
         )  # fmt: skip
+        progress.losses, progress.counted = 0.0, 0
 
     def _gave_up(self) -> bool:
         patience = self.learner.plan.config.budget.patience
@@ -190,10 +186,9 @@ class Loop:
         left = (1 - done) / done * now if done else math.inf
         if self.learner.plan.config.budget.epochs is not None:
             left = (self.source.order.steps(self.learner.plan.config.budget.epochs) - progress.step) / max(rate, 1e-9)
-        loss = float(self._losses[-1]) if self._losses else math.nan
         size = self.source.order.batch_size
         if self.watch.show is not None:
-            self.watch.show(Shown(done, progress.step, now, left, loss, rate * size, self._scores))
+            self.watch.show(Shown(done, progress.step, now, left, progress.loss, rate * size, self._scores))
         self._shown = now, progress.step
 
 

@@ -24,7 +24,9 @@ from pixelwright.verbs.train.identity import identity_of
 from pixelwright.verbs.train.learner import Progress, precision_of
 from pixelwright.verbs.train.loop import Watch
 from pixelwright.verbs.train.plan import Plan
+from pixelwright.verbs.train.recipe import value_of
 from pixelwright.verbs.train.samples import cores
+from pixelwright.verbs.train.variation import policy_of
 from pixelwright.verbs.train.work import Work
 
 log = logging.getLogger(__name__)
@@ -90,10 +92,9 @@ def _tell(plan: Plan, run: Run) -> None:
     for fault in plan.splits.faults:
         log.warning("%s: %s", fault.where, fault.what)
     for name, reason in plan.automatic.items():
-        value: object = plan.config
-        for part in name.split("."):
-            value = getattr(value, part)
-        log.info("%s = %s (%s)", name, value, reason)
+        log.info("%s = %s (%s)", name, value_of(plan.config, name), reason)
+    for remark in policy_of(plan.config, plan.splits.train)[1]:
+        log.info("%s", remark)
     log.info("run: %s", run.path)
 
 
