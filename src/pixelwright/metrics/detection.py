@@ -205,7 +205,7 @@ def statistic(
                 values |= {f"AR{most}": _mean(recalls[place]) for place, most in enumerate(MOST)}
             else:
                 values[f"AR{name}"] = _mean(recalls[-1])
-        for one in classes:
+        for one in classes.tolist():
             values[f"AP/{labels[one]}"] = _mean(by_class[:, one])
             values[f"AP50/{labels[one]}"] = float(by_class[FIRST, one])
         return {prefix + name: value for name, value in values.items()}
@@ -268,7 +268,7 @@ class Table:
             truth_counted=joined("truth_counted", 1, np.zeros((len(AREAS), 0), bool)),
         )
 
-    def there(self, weights: Floats, area: int = 0) -> Floats:
+    def there(self, weights: Floats, area: int = 0) -> npt.NDArray[Any]:
         """(K,) how many things of each class are to be found."""
         counted = weights[self.truth_pictures] * self.truth_counted[area]
         return np.bincount(self.truth_ids, counted, self.classes)
@@ -278,8 +278,8 @@ class Table:
         drawn = weights[self.pictures]
         hits = drawn * _flags(self.hits[area])
         said = drawn * _flags(self.counted[area])
-        there = self.there(weights, area)
-        there = np.where(there > 0, there, np.nan)
+        found = self.there(weights, area)
+        there: npt.NDArray[Any] = np.where(found > 0, found, np.nan)
         starts = np.searchsorted(self.class_ids, np.arange(self.classes + 1))
         recalls = np.stack([self._sums(hits * (self.ranks < most), starts) / there for most in MOST])
         right, all_said = self._running(hits, starts), self._running(said, starts)

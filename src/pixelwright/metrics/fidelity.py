@@ -85,7 +85,7 @@ def inner(pixels: npt.NDArray[Any], border_px: int) -> npt.NDArray[Any]:
     return pixels[border_px:-border_px, border_px:-border_px]
 
 
-def _blurred(pixels: Floats) -> Floats:
+def _blurred(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Gaussian means where the window lies wholly inside."""
     import cv2
 

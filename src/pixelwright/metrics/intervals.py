@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import comb, nan
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -182,8 +183,8 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def _rounds(
-    statistic: Callable[[npt.NDArray[np.intp]], Mapping[str, float]] | Callable[..., Mapping[str, float]],
-    picks: Iterator[object],
+    statistic: Callable[[Any], Mapping[str, float]],
+    picks: Iterator[Any],
     count: int,
     names: tuple[str, ...],
 ) -> dict[str, Floats]:

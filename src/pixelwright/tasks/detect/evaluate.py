@@ -79,7 +79,7 @@ def observe(result: Detections, target: Target, scoring: Scoring) -> Observation
         if truth.masks.size_hw != found.masks.size_hw:
             raise DataError(f"masks are of {truth.masks.size_hw} pixels, the picture has {found.masks.size_hw}.")
         shared = metric.mask_overlaps(found.masks, truth.masks, crowd)
-        masks = metric.match(shared, found.scores, places, found.masks.areas, there)
+        masks = metric.match(shared, found.scores, places, found.masks.areas.astype(np.float64), there)
     least = decision.thresholds(found.labels, scoring.spec.decision, None, otherwise=DEFAULT_THRESHOLD)
     passes = found.scores >= least
     mask_passes = passes[masks.rows] if masks is not None else np.zeros(0, bool)
@@ -231,7 +231,7 @@ def draw(image: Image, result: Detections, target: Target, scoring: Scoring) -> 
     hits = _bits(matched.hits) & passes
     tags = []
     # A thing that is matched only below the threshold was missed.
-    caught = _caught(found, truth, matched.rows[hits], masks=seen.masks is not None)
+    caught = _caught(found, truth, matched.rows[hits].astype(np.intp), masks=seen.masks is not None)
     for row in np.flatnonzero(matched.truth_counted[0] & ~caught):
         _outline(canvas, truth.boxes_xyxy[row], truth.masks, int(row), MISSED)
         tags.append(paint.Tag(scoring.labels[truth.class_ids[row]], tuple(truth.boxes_xyxy[row].tolist()), MISSED))
@@ -265,7 +265,7 @@ def _caught(found: Detections, truth: Annotations, rows: Rows, *, masks: bool) -
 
 def _outline(canvas: paint.Canvas, box: npt.NDArray[Any], masks: Masks | None, row: int, color: paint.Rgb) -> None:
     if masks is None:
-        paint.box(canvas, box, color)
+        paint.box(canvas, box.tolist(), color)
         return
     left, top = np.floor(box[:2]).astype(int)
     right, bottom = np.ceil(box[2:]).astype(int)

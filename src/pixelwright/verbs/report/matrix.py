@@ -27,11 +27,11 @@ def confusion(title: str, matrix: npt.NDArray[Any], labels: Sequence[str], *, an
         labels: Of the rows.
         answers: Of the columns, where they are not the rows'.
     """
-    columns = tuple(answers or labels)
+    columns = list(answers or labels)
     shown, remark = _most_mistaken(matrix, len(columns) == len(labels))
-    rows = [labels[place] for place in shown]
+    rows = [labels[int(place)] for place in shown]
     kept = shown if len(columns) == len(labels) else np.arange(len(columns))
-    drawing, size = _cells(matrix[np.ix_(shown, kept)], rows, [columns[place] for place in kept], shown, kept)
+    drawing, size = _cells(matrix[np.ix_(shown, kept)], rows, [columns[int(place)] for place in kept], shown, kept)
     mistakes = _mistakes(matrix, labels, columns)
     words = "; ".join(f"{true} taken for {said} {number(count)} times" for true, said, count in mistakes[:5])
     below = (
@@ -67,7 +67,7 @@ def _most_mistaken(matrix: npt.NDArray[Any], square: bool) -> tuple[npt.NDArray[
 def _mistakes(matrix: npt.NDArray[Any], labels: Sequence[str], columns: Sequence[str]) -> list[tuple[str, str, float]]:
     wrong = [
         (labels[row], columns[column], float(matrix[row, column]))
-        for row, column in np.argwhere(matrix > 0)
+        for row, column in np.argwhere(matrix > 0).tolist()
         if labels[row] != columns[column]
     ]
     return sorted(wrong, key=lambda one: -one[2])
@@ -87,8 +87,7 @@ def _cells(
     letters = max((len(name) for name in (*rows, *columns)), default=1)
     type_px = float(np.clip(side * 0.82, 7, 13))
     room = min(LONGEST, letters) * LETTER_PX * type_px / 13 + 12
-    if shares is None:
-        shares = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))
+    depths = matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True)) if shares is None else shares
     width, height = room + side * len(columns) + 8, room + side * len(rows) + 8
     parts = [f'<rect class="frame" x="{room}" y="{room}" width="{side * len(columns)}" height="{side * len(rows)}"/>']
     for place, name in enumerate(rows):
@@ -99,12 +98,12 @@ def _cells(
         x = room + side * (place + 0.5) + type_px * 0.35
         turned = f'transform="translate({x:.1f} {room - 6:.1f}) rotate(-90)"'
         parts.append(f'<text class="strong" style="font-size:{type_px:.1f}px" {turned}>{_name(name)}</text>')
-    for row, column in np.argwhere(np.isfinite(matrix) & (matrix > 0)):
+    for row, column in np.argwhere(np.isfinite(matrix) & (matrix > 0)).tolist():
         right = not len(row_ids) or rows[row] == columns[column]
         place = (room + side * column, room + side * row)
         words = f"{rows[row]} → {columns[column]}: {number(matrix[row, column])}"
         written = max(len(rows), len(columns)) <= COUNTS_UP_TO
-        share = float(shares[row, column])
+        share = float(depths[row, column])
         parts.append(_cell(place, side, (share, right), words, number(matrix[row, column]) if written else ""))
     return "".join(parts), (max(width, 320.0), height)
 
