@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.data.dataset import Dataset, Sample
-from pixelwright.errors import PixelwrightError
+from pixelwright.errors import ImageError, PixelwrightError
 from pixelwright.io.icc import to_srgb
 from pixelwright.ops import color, resample
 from pixelwright.pipeline import flow
@@ -103,6 +103,8 @@ def look_at(sample: Sample, dataset: Dataset) -> Look:
         digest = bytes.fromhex(sample.picture.digest())
         with sample.picture.open() as raster:
             facts = _facts(raster, problems, sequence=dataset.sequence)
+    except ImageError as err:
+        problems.append(Problem("unreadable", str(err).removeprefix(f"{err.path}: ")))  # the case says which it is
     except (PixelwrightError, OSError, MemoryError) as err:
         problems.append(Problem("unreadable", str(err) or type(err).__name__))
     target: Target | None = None

@@ -1,7 +1,8 @@
-"""Labels that are likely wrong: those that a classifier which has not seen the sample firmly contradicts.
+"""Labels that are likely wrong: a classifier that has not seen the sample firmly contradicts, and so do its neighbors.
 
 The features are small copies of the pictures and their edges, as they are kept for every sample anyway, and the
-classifier is linear; where that does not suffice to tell the classes apart, nothing is said.
+classifier is linear; where that does not suffice to tell the classes apart, nothing is said. Of what it contradicts,
+those are told of whose nearest pictures have the other label too: two judges that err on different samples.
 
 Source: Northcutt, Jiang, Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 70, 2021,
 https://arxiv.org/abs/1911.00068, equations 1 and 2 (a class counts as seen where its score reaches the mean score that
@@ -11,6 +12,7 @@ Histograms of Oriented Gradients for Human Detection, CVPR 2005 (edges).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +32,9 @@ LEAST_SAMPLES = 50
 LEAST_PER_CLASS = 5  # or its mean score says nothing
 LEAST_ACCURACY = 0.8  # of the classifier, below which it is no judge
 LEAST_MARGIN = 0.5  # by which another class must score above the label
+NEIGHBORS = 10
+LEAST_AGREEING = 7  # of the neighbors, with the other class,
+MOST_DEFENDING = 1  # and with the label
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +66,24 @@ def find_mislabeled(
         return Verdict((), f"labels were not judged: that takes {LEAST_SAMPLES} samples of two classes or more")
     groups = _groups(dataset, families)
     order = np.random.default_rng(0).permutation(rows)
-    scores = np.zeros((len(class_ids), len(dataset.labels)), np.float32)
+    cases: list[tuple[float, Case]] = []
+    right = 0
     for part in np.array_split(order, -(-len(order) // AT_ONCE)):
         kept = [groups[row] for row in part.tolist()]
         if len(set(kept)) < 2:
             return Verdict((), "labels were not judged: all pictures are nearly equal")
-        _, scores[part] = fit_linear(
-            features(copies[0][part], copies[1][part]), class_ids[part], len(dataset.labels), groups=kept
-        )
-    right = float((scores[rows].argmax(axis=1) == class_ids[rows]).mean())
-    judge = f"by a linear classifier on {FEATURES}, right on {right:.1%} of samples it had not seen"
-    if right < LEAST_ACCURACY:
+        seen, given = features(copies[0][part], copies[1][part]), class_ids[part]
+        _, scores = fit_linear(seen, given, len(dataset.labels), groups=kept)
+        right += int((scores.argmax(axis=1) == given).sum())
+        for place, other, margin in _contradicted(given, scores):
+            if _neighbors_agree(seen, given, np.array(kept), place, other):
+                cases.append((margin, _case(dataset, int(part[place]), (given[place], other), scores[place])))
+    accuracy = right / len(rows)
+    judge = f"by a linear classifier on {FEATURES}, right on {accuracy:.1%} of samples it had not seen"
+    if accuracy < LEAST_ACCURACY:
         return Verdict((), f"labels were not judged: {judge}, which is too little")
-    return Verdict(tuple(_suspects(dataset, class_ids, scores, rows)), f"labels were judged {judge}")
+    ranked = sorted(cases, key=lambda one: (-one[0], one[1].ids))
+    return Verdict(tuple(case for _, case in ranked), f"labels were judged {judge}, and by the nearest {NEIGHBORS}")
 
 
 def _groups(dataset: Dataset, families: npt.NDArray[np.int64]) -> list[str]:
@@ -84,27 +94,35 @@ def _groups(dataset: Dataset, families: npt.NDArray[np.int64]) -> list[str]:
     ]
 
 
-def _suspects(
-    dataset: Dataset, class_ids: npt.NDArray[np.int64], scores: Floats, rows: npt.NDArray[np.int64]
-) -> list[Case]:
-    given, said = class_ids[rows], scores[rows]
-    own = np.take_along_axis(said, given[:, None], axis=1)[:, 0]
-    sums = np.bincount(given, weights=own, minlength=said.shape[1])
-    counts = np.bincount(given, minlength=said.shape[1])
+def _contradicted(given: npt.NDArray[np.int64], scores: Floats) -> Iterator[tuple[int, int, float]]:
+    """Rows off the diagonal of the confident joint: place, class that is seen, and by how much it scores higher."""
+    own = np.take_along_axis(scores, given[:, None], axis=1)[:, 0]
+    sums = np.bincount(given, weights=own, minlength=scores.shape[1])
+    counts = np.bincount(given, minlength=scores.shape[1])
     usual = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)  # equation 2
-    reached = np.where(said >= usual, said, -1)
+    reached = np.where(scores >= usual, scores, -1)
     seen = reached.argmax(axis=1)
-    margins = np.take_along_axis(said, seen[:, None], axis=1)[:, 0] - own
+    margins = np.take_along_axis(scores, seen[:, None], axis=1)[:, 0] - own
     suspect = (reached.max(axis=1) >= 0) & (seen != given) & (own < usual[given]) & (margins >= LEAST_MARGIN)
-    ranked = sorted(np.flatnonzero(suspect).tolist(), key=lambda place: -margins[place])
-    return [
-        Case(
-            (dataset.samples[rows[place]].id,),
-            f"labeled {dataset.labels[given[place]]} ({own[place]:.2f}), "
-            f"looks like {dataset.labels[seen[place]]} ({said[place, seen[place]]:.2f})",
-        )
-        for place in ranked
-    ]
+    for place in np.flatnonzero(suspect).tolist():
+        yield place, int(seen[place]), float(margins[place])
+
+
+def _neighbors_agree(
+    rows: Floats, given: npt.NDArray[np.int64], groups: npt.NDArray[np.str_], place: int, other: int
+) -> bool:
+    """Whether the nearest pictures of other groups have the other class, and hardly any of them the label."""
+    apart = np.square(rows - rows[place]).sum(axis=1)
+    apart[groups == groups[place]] = np.inf
+    nearest = given[np.argsort(apart)[:NEIGHBORS]]
+    least = min(LEAST_AGREEING, len(nearest))
+    return (nearest == other).sum() >= least and (nearest == given[place]).sum() <= MOST_DEFENDING
+
+
+def _case(dataset: Dataset, row: int, classes: tuple[int, int], scores: Floats) -> Case:
+    given, other = classes
+    said = f"labeled {dataset.labels[given]} ({scores[given]:.2f}), "
+    return Case((dataset.samples[row].id,), f"{said}looks like {dataset.labels[other]} ({scores[other]:.2f})")
 
 
 def features(thumbs: npt.NDArray[np.uint8], tints: npt.NDArray[np.uint8]) -> Floats:
