@@ -116,6 +116,8 @@ def _options(precision: str, threads: int) -> dict[str, Any]:
         "NUM_STREAMS": str(streams),
         "ENABLE_CPU_PINNING": "NO",  # pinned threads of two processes fight for the same cores
         "CPU_RUNTIME_CACHE_CAPACITY": SHAPES_KEPT,
+        # Where weights are stored in 8 bits the default rounds what they are multiplied by to 8 bits as well.
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": "0",
     }
     if threads:
         options["INFERENCE_NUM_THREADS"] = str(threads * streams)

@@ -6,9 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 import bundles
+import networks
+import tolerance
+from pixelwright.runtimes.openvino import RUNTIME
 
 pytest.importorskip("openvino")
 
@@ -37,3 +42,21 @@ def test_threads_with_changing_shapes_do_not_wait_for_each_other(tmp_path: Path)
     # In a process of its own: what hangs here cannot be interrupted.
     for _ in range(2):
         subprocess.run([sys.executable, "-c", CHANGING_SHAPES, str(model)], check=True, timeout=60)
+
+
+def test_weights_stored_in_8_bits_are_multiplied_in_full(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    steps, scale = rng.integers(-127, 128, (64, 32)).astype(np.int8), rng.random((1, 32)).astype(np.float32) / 127
+    nodes = [
+        helper.make_node("Cast", ["steps"], ["whole"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["whole", "scale"], ["matrix"]),
+        helper.make_node("MatMul", ["in", "matrix"], ["out"]),
+    ]
+    model = networks.save(
+        tmp_path / "m.onnx", nodes, {"steps": steps, "scale": scale}, {"in": ["N", 64]}, {"out": ["N", 32]}
+    )
+    rows = rng.normal(size=(5, 64)).astype(np.float32)
+    made = RUNTIME.open(model, threads=1).run({"in": rows})["out"]
+    expected = rows.astype(np.float64) @ (steps.astype(np.float64) * scale)
+    relative, absolute = tolerance.FLOAT32
+    np.testing.assert_allclose(made, expected, rtol=relative, atol=absolute)
