@@ -9,8 +9,8 @@ Where ours differs:
 - the coarsest scale is 1/16 of the input; dilated bottlenecks (Yu, Koltun, Funkhouser, "Dilated Residual Networks",
   CVPR 2017, https://arxiv.org/abs/1705.09914) there see as far as two more halvings would, for fewer weights;
 - of the pyramid of pooled features the whole picture's mean is kept, the one that the dilated blocks do not have;
-- logits come out at half of the input's resolution, out of quarter-resolution features by a pixel shuffle: poles are a
-  few pixels wide.
+- features at half of the input's resolution enter the ladder's last step as blocks of pixels, and logits leave it in the
+  same way: poles are a few pixels wide, and nothing is convolved at that resolution but the first layer.
 
 The mean over the whole picture means that a picture cannot be cut into tiles. `unet` can.
 """
@@ -97,12 +97,11 @@ class Up(nn.Module):
     def __init__(self, coarse: int, fine: int) -> None:
         super().__init__()
         self.narrow = normalized(coarse, fine, 1)
-        self.beside = normalized(fine, fine, 1)
         self.blend = normalized(fine, fine)
 
-    def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+    def forward(self, coarse: Tensor, beside: Tensor) -> Tensor:
         raised = functional.interpolate(self.narrow(coarse), scale_factor=2.0, mode="bilinear")
-        return functional.relu(self.blend(functional.relu(raised + self.beside(fine))))
+        return functional.relu(self.blend(functional.relu(raised + beside)))
 
 
 class SwiftNet(nn.Module):
@@ -116,20 +115,25 @@ class SwiftNet(nn.Module):
         self.eighth = Down(quarter, eighth, *(ResidualBlock(eighth, eighth) for _ in range(config.blocks[1])))
         self.coarse = Down(eighth, coarse, *(Bottleneck(coarse, one) for one in config.dilations))
         self.scene = nn.Conv2d(coarse, coarse, 1)
+        self.beside_eighth = normalized(eighth, eighth, 1)
         self.up_eighth = Up(coarse, eighth)
+        self.beside_quarter = normalized(quarter, quarter, 1)
+        self.beside_half = normalized(4 * half, quarter, 1)
         self.up_quarter = Up(eighth, quarter)
         self.classify = nn.Conv2d(quarter, 4 * config.classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        quarter = self.quarter(functional.relu(self.stem(image)))
+        half = functional.relu(self.stem(image))
+        quarter = self.quarter(half)
         eighth = self.eighth(quarter)
         coarse = self.coarse(eighth)
         coarse = coarse + functional.relu(self.scene(coarse.mean(dim=(2, 3), keepdim=True)))
-        fine = self.up_quarter(self.up_eighth(coarse, eighth), quarter)
-        return functional.pixel_shuffle(self.classify(fine), 2)
+        raised = self.up_eighth(coarse, self.beside_eighth(eighth))
+        beside = self.beside_quarter(quarter) + self.beside_half(functional.pixel_unshuffle(half, 2))
+        return functional.pixel_shuffle(self.classify(self.up_quarter(raised, beside)), 2)
 
 
-# 437,788 parameters for 11 classes.
+# 439,900 parameters for 11 classes.
 VARIANTS: Mapping[str, Config] = MappingProxyType({"s": Config()})
 
 
