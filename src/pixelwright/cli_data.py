@@ -1,0 +1,107 @@
+"""The commands on data sets: `doctor` and `augment`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pixelwright.cli_options import add_command, positive
+from pixelwright.cli_output import FAILURES, UNREADABLE, print_json, say
+from pixelwright.cli_progress import show_progress
+from pixelwright.errors import UsageError
+
+if TYPE_CHECKING:  # what only some commands need is imported by them, so that --help stays quick
+    from pixelwright.data.layout import Hints
+    from pixelwright.verbs.doctor import Diagnosis
+
+SHOWN_CASES = 5  # of a finding, on the terminal
+DOCTOR_CODES = """
+exit codes:
+  0 nothing but notes, 1 findings, 2 wrong use, 3 the data set or all of its pictures cannot be read,
+  4 the report cannot be written, 130 stopped by Ctrl-C"""
+
+
+def add_doctor(commands: Any) -> None:
+    """The command with its options."""
+    parser = add_command(
+        commands,
+        "doctor",
+        "Look for what is wrong with a data set: files, labels, balance, duplicates, surprises, likely wrong labels.",
+        "pixelwright doctor flowers/ --report flowers.html",
+        _doctor,
+        more=DOCTOR_CODES,
+    )
+    parser.add_argument("data", type=Path, metavar="DIR", help="a folder, an archive, or the file that describes it")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="also a page with the pictures")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument(
+        "--check",
+        action="append",
+        default=[],
+        metavar="A,B",
+        help="only these: files, labels, balance, duplicates, surprises, mislabeled",
+    )
+    _add_data_options(parser)
+    parser.add_argument(
+        "--workers", type=positive, default=0, metavar="N", help="pictures at once (default: one a core)"
+    )
+
+
+def _add_data_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how the data are read")
+    group.add_argument("--layout", metavar="NAME", help="how they lie (default: found by looking)")
+    group.add_argument("--labels", metavar="A,B", help="names of the classes, where the data have only numbers")
+    group.add_argument("--void", type=int, metavar="N", help="the value of label maps that means: not known")
+    group.add_argument("--group", metavar="COLUMN|PATTERN", help="what belongs together: a column, or '(track\\d+)_'")
+
+
+def _hints(options: argparse.Namespace) -> Hints:
+    from pixelwright.data.layout import Hints
+
+    labels = () if options.labels is None else tuple(one.strip() for one in options.labels.split(","))
+    return Hints(labels=labels, void_id=options.void, group=options.group or "")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from pixelwright.errors import DataError
+    from pixelwright.verbs.doctor import CHECKS, check_report, examine, open_patient, write_report
+
+    checks = [one.strip() for given in options.check for one in given.split(",")]
+    unknown = sorted(set(checks) - set(CHECKS))
+    if unknown:
+        raise UsageError(f"--check: there is no {', '.join(unknown)}; there are {', '.join(CHECKS)}.")
+    if options.report is not None:
+        check_report(options.report)
+    try:
+        dataset = open_patient(options.data, layout=options.layout, hints=_hints(options))
+    except DataError as err:
+        say(str(err))
+        return UNREADABLE
+    chosen = [one for one in CHECKS if not checks or one in checks]
+    with show_progress(sys.stderr, quiet_below=2) as progress:
+        diagnosis = examine(dataset, checks=chosen, workers=options.workers, on_progress=progress)
+    if options.json:
+        print_json(diagnosis.to_dict())
+    else:
+        _print_diagnosis(diagnosis)
+    if options.report is not None:
+        write_report(diagnosis, dataset, options.report)
+        say(f"report -> {options.report}")
+    return diagnosis.exit_code
+
+
+def _print_diagnosis(diagnosis: Diagnosis) -> None:
+    for line in (*diagnosis.description, *diagnosis.remarks):
+        print(line)
+    for finding in diagnosis.findings:
+        print(f"\n{finding.rule.severity}: {finding.headline}")
+        for case in finding.cases[:SHOWN_CASES]:
+            print("  " + "  ".join(part for part in (", ".join(case.ids[:4]), case.detail) if part))
+        rest = len(finding.cases) - SHOWN_CASES
+        if rest > 0:
+            print(f"  and {rest:,} more")
+        print(f"  {finding.rule.advice}")
+    counts = ", ".join(f"{diagnosis.count(one):,} {one}s" for one in ("error", "warning", "note"))
+    print(f"\n{counts}; {diagnosis.read:,} of {diagnosis.samples:,} read in {diagnosis.seconds:.1f} s")
