@@ -9,8 +9,8 @@ Where ours differs:
 - the coarsest scale is 1/16 of the input; dilated bottlenecks (Yu, Koltun, Funkhouser, "Dilated Residual Networks",
   CVPR 2017, https://arxiv.org/abs/1705.09914) there see as far as two more halvings would, for fewer weights;
 - of the pyramid of pooled features the whole picture's mean is kept, the one that the dilated blocks do not have;
-- features at half of the input's resolution enter the ladder's last step as blocks of pixels, and logits leave it in the
-  same way: poles are a few pixels wide, and nothing is convolved at that resolution but the first layer.
+- features at half of the input's resolution enter the ladder's last step as blocks of pixels, and logits leave it in
+  the same way: poles are a few pixels wide, and only the first layer is convolved at that resolution.
 
 The mean over the whole picture means that a picture cannot be cut into tiles. `unet` can.
 """
