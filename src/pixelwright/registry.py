@@ -71,6 +71,7 @@ BUILTIN: dict[str, dict[str, str]] = {
         "detect": "pixelwright.tasks.detect.evaluate:EVALUATION",
         "segment": "pixelwright.tasks.segment.evaluate:EVALUATION",
         "enhance": "pixelwright.tasks.enhance.evaluate:EVALUATION",
+        "regress": "pixelwright.tasks.regress.evaluate:EVALUATION",
     },
     "layout": {
         "idx": "pixelwright.data.layouts.idx:LAYOUT",
@@ -78,9 +79,13 @@ BUILTIN: dict[str, dict[str, str]] = {
         "image-folder": "pixelwright.data.layouts.image_folder:LAYOUT",
         "coco": "pixelwright.data.layouts.coco:LAYOUT",
         "csv": "pixelwright.data.layouts.table:LAYOUT",
+        "yolo": "pixelwright.data.layouts.yolo:LAYOUT",
         "voc": "pixelwright.data.layouts.voc:LAYOUT",
         "masks": "pixelwright.data.layouts.masks:LAYOUT",
         "instance-masks": "pixelwright.data.layouts.instance_masks:LAYOUT",
+        "pairs": "pixelwright.data.layouts.pairs:LAYOUT",
+        "shards": "pixelwright.data.layouts.shards:LAYOUT",
+        "clean": "pixelwright.data.layouts.clean:LAYOUT",
     },
     "training": {
         "classify": "pixelwright.tasks.classify.train:TRAINING",

@@ -7,7 +7,7 @@ the border of the picture, and left out where nothing of it remains.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -210,21 +210,15 @@ def _areas(things: Sequence[Thing], boxes: Sequence[Box]) -> npt.NDArray[np.floa
     return np.array([thing.area for thing in things], np.float32)
 
 
-def sound(things: Sequence[Thing], where: str) -> Iterator[tuple[Thing | None, Fault | None]]:
-    """Each thing, or None with the reason where its polygons or keypoints are no such; boxes are looked at later."""
-    for thing in things:
-        fault = _shape_fault(thing)
-        yield (None, Fault(where, fault, lost=1)) if fault else (thing, None)
-
-
-def _shape_fault(thing: Thing) -> str | None:
+def shape_fault(thing: Thing) -> str | None:
+    """What is wrong with the mask or the keypoints of a thing, for which it has to be left out; boxes are cut off."""
     if isinstance(thing.mask, tuple):
         short = [ring for ring in thing.mask if len(ring) < 6 or len(ring) % 2]
         if short or not thing.mask:
             counts = ", ".join(str(len(ring)) for ring in short) or "no"
-            return f"a polygon has {counts} numbers; expected x and y of 3 points or more. It is left out"
+            return f"a polygon has {counts} numbers; expected x and y of 3 points or more"
         if not all(map(math.isfinite, (value for ring in thing.mask for value in ring))):
-            return "a polygon has numbers that are not finite. It is left out"
+            return "a polygon has numbers that are not finite"
     if not all(map(math.isfinite, thing.keypoints)):
-        return "a keypoint has numbers that are not finite. The thing is left out"
+        return "a keypoint has numbers that are not finite"
     return None

@@ -51,7 +51,9 @@ def read(tree: Tree, hints: Hints) -> Dataset:
     if not present:
         raise DataError(f"{tree.root}: no folders of pictures. Expected {tree.root}/CLASS/NAME.jpg, or with a split.")
     labels = hints.labels or tuple(sorted(present))
-    number = {label: place for place, label in enumerate(labels)}
+    numbered = present.isdisjoint(labels) and all(label.isdecimal() and int(label) < len(labels) for label in present)
+    # Folders 00, 01, 02: the labels given are the names of the numbers.
+    number = {one: int(one) for one in present} if numbered else {label: place for place, label in enumerate(labels)}
     unknown = sorted(present - number.keys())
     known = {label: Known(Classes((place,))) for label, place in number.items()}
     samples = [
@@ -69,7 +71,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
     loose = [name for name in tree.pictures if name not in used]
     if loose:
         faults.append(Fault(loose[0], "lies in the folder of no class", len(loose)))
-    remarks = ("names of the classes from the folders",)
+    remarks = ("names of the classes " + ("as given, by the folders' numbers" if numbered else "from the folders"),)
     return Dataset(tree.root, "image-folder", "classes", labels, tuple(samples), faults=tuple(faults), remarks=remarks)
 
 

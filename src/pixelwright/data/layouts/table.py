@@ -1,0 +1,290 @@
+"""Tables: a CSV file with a row for each picture, or for each thing in one.
+
+```
+path,label,split           one class             a.jpg,cat,train
+path,labels                several classes       a.jpg,cat|dog      or cat;dog
+path,cat,dog,bird          several classes       a.jpg,1,0,1
+path,age                   numbers               a.jpg,31.5
+file,class,x1,y1,x2,y2     boxes in pixels       a.jpg,cat,10,10,50,60      or x,y,w,h
+```
+
+Columns are known by their names, of which many are understood; delimiters are `,` `;` tab and `|`; marks at the
+beginning, Windows line ends and quotes do not matter. Paths are relative to the table, to a folder called as the table
+is (`train.csv`, `train/`), or to `images/`; endings may be missing. A table `train.csv` or `test.csv` names the split
+of its rows, unless there is a column that does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from pixelwright.data.dataset import Dataset, Fault, Kind, Sample, SplitName
+from pixelwright.data.layout import Hints, Layout
+from pixelwright.data.pictures import FilePicture, Known
+from pixelwright.data.stated import labels_beside, split_of, split_within
+from pixelwright.data.table_reading import Roles, Table, number_of, read_table, roles
+from pixelwright.data.things import Box, Thing, Things
+from pixelwright.data.tree import Tree, stem
+from pixelwright.errors import DataError, PixelwrightError
+from pixelwright.structures.targets import Classes, Values
+
+_SEPARATORS = ("|", ";")  # between the classes of a picture
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row whose picture is there."""
+
+    where: str
+    picture: str
+    cells: list[str]
+    roles: Roles
+    split: SplitName
+    group: str
+
+
+def recognize(tree: Tree) -> str | None:
+    """Whether there is a table that names pictures and says what is true of them."""
+    for name in _names(tree):
+        try:
+            table = read_table(tree.places[name], name, only_head=True)
+        except PixelwrightError:
+            continue
+        found = roles(table, "")
+        if found is None or not table.rows:
+            continue
+        says = found.label is not None or found.box is not None or _is_wide(table, found)
+        if says and any(_find(tree, name, row[found.path]) for row in table.rows[:20]):
+            return f"the table {name} with the columns {', '.join(table.columns[:6])}"
+    return None
+
+
+def read(tree: Tree, hints: Hints) -> Dataset:
+    """Every row whose picture is there.
+
+    Raises:
+        DataError: No table can be used.
+    """
+    faults: list[Fault] = []
+    rows: list[_Row] = []
+    columns: tuple[str, ...] = ()
+    names = []
+    for name in _names(tree):
+        table = read_table(tree.places[name], name)
+        found = roles(table, hints.group)
+        if found is None:
+            continue
+        added = list(_rows(tree, table, found, faults))
+        if added and columns and table.columns != columns:
+            raise DataError(
+                f"{name}: has the columns {', '.join(table.columns)}; another table has {', '.join(columns)}."
+            )
+        if added:
+            columns, names = table.columns, [*names, name]
+        rows += added
+    if not rows:
+        why = f" {faults[0].where}: {faults[0].what}." if faults else ""
+        raise DataError(f"{tree.root}: no table with a column `path` and pictures that are there.{why}")
+    given = hints.labels or (beside[0] if (beside := labels_beside(tree)) else ())
+    kind, labels, exclusive, samples, remark = _understand(tree, rows, columns, given, hints, faults)
+    samples.sort(key=lambda sample: sample.id)
+    remarks = (f"tables {', '.join(names)} with the columns {', '.join(columns)}", remark)
+    return Dataset(tree.root, "csv", kind, labels, tuple(samples), exclusive, faults=tuple(faults), remarks=remarks)
+
+
+def _names(tree: Tree) -> list[str]:
+    """Tables at the root, or in its folders where there are none."""
+    found = [name for name in tree.with_suffix(".csv", ".tsv") if name.rpartition("/")[2] != "class_dict.csv"]
+    depth = min((name.count("/") for name in found), default=0)
+    return [name for name in found if name.count("/") == depth]
+
+
+def _rows(tree: Tree, table: Table, found: Roles, faults: list[Fault]) -> Iterator[_Row]:
+    if table.bad:
+        what = f"has another number of cells than the {len(table.columns)} headings"
+        faults.append(Fault(f"{table.name} line {table.bad[0]}", what, len(table.bad)))
+    by_name = split_within(stem(table.name.rpartition("/")[2])) or ""
+    for line, cells in zip(table.lines, table.rows, strict=True):
+        where = f"{table.name} line {line}"
+        picture = _find(tree, table.name, cells[found.path])
+        if picture is None:
+            faults.append(Fault(where, f"there is no picture {cells[found.path]!r} in {tree.root}", lost=1))
+            continue
+        split = by_name
+        if found.split is not None and cells[found.split]:
+            stated = split_of(cells[found.split])
+            if stated is None:
+                faults.append(Fault(where, f"has the split {cells[found.split]!r}; it is taken for none"))
+            split = stated or ""
+        yield _Row(where, picture, cells, found, split, cells[found.group] if found.group is not None else "")
+
+
+def _find(tree: Tree, table: str, stated: str) -> str | None:
+    """The picture that a row means."""
+    folder, _, last = table.rpartition("/")
+    prefix = f"{folder}/" if folder else ""
+    folders = [*tree.tops, f"{prefix}images/{stem(last)}", f"{prefix}images", f"{prefix}{stem(last)}", folder]
+    found = tree.find(stated, *folders)
+    if found is not None or "." in stated.rpartition("/")[2][-6:]:
+        return found
+    for place in reversed(folders):
+        found = tree.pictures_by_stem.get(f"{place}/{stated}" if place else stated)
+        if found is not None:
+            return found
+    return None
+
+
+def _is_wide(table: Table, found: Roles) -> bool:
+    """Whether all columns that have no role are numbers."""
+    cells = [number_of(row[place]) for place in found.others for row in table.rows[:20]]
+    return bool(cells) and None not in cells
+
+
+def _understand(
+    tree: Tree, rows: list[_Row], columns: Sequence[str], given: tuple[str, ...], hints: Hints, faults: list[Fault]
+) -> tuple[Kind, tuple[str, ...], bool, list[Sample], str]:
+    """Kind, labels, whether these exclude each other, samples, and how the columns were understood."""
+    first = rows[0].roles
+    if first.box is not None and hints.allow("boxes"):
+        labels, number = _numbered(rows, given)
+        return "boxes", labels, True, _boxed(tree, rows, number, faults), "a box in pixels in each row"
+    rows = list(_once(rows, faults))
+    label = first.label
+    if label is None:
+        if not first.others:
+            raise DataError(f"{tree.root}: the table says nothing of its pictures. Add a column `label`.")
+        numbers = [[number_of(row.cells[place]) for place in first.others] for row in rows]
+        names = given or tuple(columns[place] for place in first.others)
+        flags = all(value in (0, 1) for row in numbers for value in row) and len(first.others) > 1
+        if flags and hints.allow("classes"):
+            exclusive = all(sum(map(bool, row)) == 1 for row in numbers)
+            truths = [Known(Classes(tuple(place for place, value in enumerate(row) if value))) for row in numbers]
+            return "classes", names, exclusive, _samples(tree, rows, truths), "a column of 0 and 1 for each class"
+        return "values", names, True, _valued(tree, rows, numbers, faults), "numbers in columns"
+    cells = [row.cells[label] for row in rows]
+    values = [number_of(cell) for cell in cells]
+    numeric = all(value is not None for value in values)
+    if not hints.allow("classes") or (numeric and any(value != int(value or 0) for value in values)):
+        column = given or (columns[label],)
+        return (
+            "values",
+            column,
+            True,
+            _valued(tree, rows, [[value] for value in values], faults),
+            "a number in each row",
+        )
+    return _classes(tree, rows, given, faults)
+
+
+def _once(rows: Iterable[_Row], faults: list[Fault]) -> Iterator[_Row]:
+    """Each picture once, by its first row."""
+    seen: set[str] = set()
+    for row in rows:
+        if row.picture in seen:
+            faults.append(Fault(row.where, f"a second row for {row.picture}; it is left out", lost=1))
+        else:
+            seen.add(row.picture)
+            yield row
+
+
+def _classes(
+    tree: Tree, rows: list[_Row], given: tuple[str, ...], faults: list[Fault]
+) -> tuple[Kind, tuple[str, ...], bool, list[Sample], str]:
+    label = rows[0].roles.label or 0
+    cells = [row.cells[label] for row in rows]
+    separator = next((one for one in _SEPARATORS if any(one in cell for cell in cells)), None)
+    if separator is None and all(cells):
+        labels, number = _numbered(rows, given)
+        known = {name: Known(Classes((place,))) for name, place in number.items()}
+        kept = []
+        for row in rows:
+            if row.cells[label] in known:
+                kept.append(row)
+            else:
+                faults.append(Fault(row.where, f"has the unknown class {row.cells[label]!r}", lost=1))
+        truths = [known[row.cells[label]] for row in kept]
+        return "classes", labels, True, _samples(tree, kept, truths), f"one class in each row, {len(labels)} in all"
+    parts = [[part.strip() for part in cell.split(separator or "\0") if part.strip()] for cell in cells]
+    labels = given or tuple(sorted({part for row in parts for part in row}, key=_natural))
+    place_of = {name: place for place, name in enumerate(labels)}
+    for row, names in zip(rows, parts, strict=True):
+        faults += (Fault(row.where, f"has the unknown class {one!r}", 1) for one in names if one not in place_of)
+    truths = [Known(Classes(tuple(sorted({place_of[one] for one in row if one in place_of})))) for row in parts]
+    return "classes", labels, False, _samples(tree, rows, truths), f"several classes in a row, {len(labels)} in all"
+
+
+def _numbered(rows: Iterable[_Row], given: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, int]]:
+    """The labels, and what stands in the column of the class to its position in them."""
+    present = Counter("thing" if row.roles.label is None else row.cells[row.roles.label] for row in rows)
+    present.pop("", None)
+    if given and all(cell.isdecimal() for cell in present) and not set(present) <= set(given):
+        return given, {cell: int(cell) for cell in present if int(cell) < len(given)}
+    labels = given or tuple(sorted(present, key=_natural))
+    return labels, {name: place for place, name in enumerate(labels)}
+
+
+def _natural(name: str) -> tuple[float, str]:
+    """Numbers by their value, then names."""
+    return (float(name), name) if name.isdecimal() else (math.inf, name)
+
+
+def _samples(tree: Tree, rows: Iterable[_Row], truths: Iterable[Known]) -> list[Sample]:
+    return [
+        Sample(row.picture, FilePicture(tree.places[row.picture]), truth, row.split, row.group)
+        for row, truth in zip(rows, truths, strict=True)
+    ]
+
+
+def _valued(tree: Tree, rows: list[_Row], numbers: list[list[float | None]], faults: list[Fault]) -> list[Sample]:
+    kept, truths = [], []
+    for row, values in zip(rows, numbers, strict=True):
+        sound = [value for value in values if value is not None and math.isfinite(value)]
+        if len(sound) == len(values):
+            kept.append(row)
+            truths.append(Known(Values(tuple(sound))))
+        else:
+            faults.append(Fault(row.where, "has a value that is no finite number", lost=1))
+    return _samples(tree, kept, truths)
+
+
+def _boxed(tree: Tree, rows: list[_Row], number: dict[str, int], faults: list[Fault]) -> list[Sample]:
+    by_picture: dict[str, list[_Row]] = {}
+    for row in rows:
+        by_picture.setdefault(row.picture, []).append(row)
+    samples = []
+    for name, own in by_picture.items():
+        picture = FilePicture(tree.places[name])
+        things = tuple(thing for row in own if (thing := _thing(row, number, faults)) is not None)
+        truth = Things(picture, own[0].where, things)
+        faults += truth.faults()
+        samples.append(Sample(name, picture, truth, own[0].split, own[0].group))
+    return samples
+
+
+def _thing(row: _Row, number: dict[str, int], faults: list[Fault]) -> Thing | None:
+    columns, sized = row.roles.box or ((), False)
+    cells = [row.cells[place] for place in columns]
+    if not any(cells):  # a picture with nothing in it
+        return None
+    values = [number_of(cell) for cell in cells]
+    label = "thing" if row.roles.label is None else row.cells[row.roles.label]
+    if None in values or label not in number:
+        what = "has no box of four numbers" if None in values else f"has the unknown class {label!r}"
+        faults.append(Fault(row.where, what, lost=1))
+        return None
+    left, top, right, bottom = (value or 0.0 for value in values)
+    box: Box = (left, top, left + right, top + bottom) if sized else (left, top, right, bottom)
+    return Thing(number[label], box)
+
+
+LAYOUT = Layout(
+    "csv",
+    "a table with a row for each picture, or for each box in one",
+    frozenset({"classes", "values", "boxes"}),
+    "description",
+    recognize,
+    read,
+)
