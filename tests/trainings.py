@@ -10,7 +10,7 @@ import torch
 
 from pixelwright.verbs.train import TrainConfig, Trained
 from pixelwright.verbs.train.loop import Watch
-from pixelwright.verbs.train.start import start
+from pixelwright.verbs.train.start import How, start
 
 SMALL = {
     "model": "plaincnn",
@@ -50,7 +50,7 @@ class Steps:
 
 
 def run(config: TrainConfig, output: Path, **options: Any) -> Trained:
-    return start(config, output, Watch(clock=options.pop("clock", Steps())), **options)
+    return start(config, output, How(Watch(clock=options.pop("clock", Steps())), bundle=False, **options))
 
 
 def checkpoint(run_folder: Path) -> dict[str, Any]:

@@ -90,15 +90,28 @@ def _train(options: argparse.Namespace) -> int:
         return DONE
     try:
         with show_training(sys.stderr) as show:
-            done = train(config, output=options.output, other_data=options.changed_data, on_progress=show)
+            done = train(
+                config,
+                output=options.output,
+                other_data=options.changed_data,
+                origin=_origin(options),
+                on_progress=show,
+            )
     except KeyboardInterrupt:
         say("stopped. The same command continues.")
         return INTERRUPTED
     say(
         f"{done.goal} {done.score:.4f} on the validation part, by which the weights were chosen (of step {done.step} "
-        f"of {done.steps}), after {done.seconds / 60:.1f} minutes -> {done.run}"
+        f"of {done.steps}), after {done.seconds / 60:.1f} minutes -> {done.bundle}"
     )
     return DONE
+
+
+def _origin(options: argparse.Namespace) -> str:
+    """What made the configuration, for the bundle's provenance."""
+    changes = " ".join(f"{name}={value}" for name, value in _changes(options).items() if name != "data.path")
+    recipe = f" --recipe {options.recipe.name}" if options.recipe else ""
+    return f"pixelwright train {options.task}{recipe} {changes}".strip()
 
 
 def _changes(options: argparse.Namespace) -> dict[str, Any]:

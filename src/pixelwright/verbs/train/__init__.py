@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from pixelwright.errors import MissingExtra
+from pixelwright.metrics.score import Score
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.recipe import read_config, to_toml
 
@@ -25,6 +26,8 @@ class Trained:
         step: The step the weights are from.
         steps: How many were taken.
         seconds: Time used, over all starts of the run.
+        bundle: The bundle that was made of the weights.
+        scores: Of the bundle on the validation part, with intervals.
     """
 
     run: Path
@@ -33,6 +36,14 @@ class Trained:
     step: int
     steps: int
     seconds: float
+    bundle: Path | None = None
+    scores: tuple[Score, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        scores = [score.to_dict() for score in self.scores]
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**said, "run": str(self.run), "bundle": self.bundle and str(self.bundle), "scores": scores}
 
 
 def train(
@@ -40,6 +51,7 @@ def train(
     *,
     output: Path | None = None,
     other_data: bool = False,
+    origin: str = "",
     on_progress: Callable[[Any], None] | None = None,
 ) -> Trained:
     """Train a network, or continue a training that was stopped: the same configuration continues the same run.
@@ -48,6 +60,7 @@ def train(
         config: What is wanted; what it leaves open is chosen, shown and saved.
         output: The run's folder; None for `runs/TASK/NAME`.
         other_data: Whether a run may be continued although the data have changed.
+        origin: What the configuration comes from, for the bundle's provenance.
         on_progress: Called with a `loop.Shown` twice a second.
 
     Raises:
@@ -60,9 +73,9 @@ def train(
     """
     _check_extra()
     from pixelwright.verbs.train.loop import Watch
-    from pixelwright.verbs.train.start import start
+    from pixelwright.verbs.train.start import How, start
 
-    return start(config, output, Watch(show=on_progress), other_data=other_data)
+    return start(config, output, How(Watch(show=on_progress), other_data, origin))
 
 
 def plan(config: TrainConfig) -> Any:

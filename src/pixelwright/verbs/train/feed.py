@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -115,7 +115,7 @@ def parts(batch: Batch, size: int) -> list[Batch]:
 
 def _slice(batch: Batch, rows: slice) -> Batch:
     columns: dict[str, Any] = {field.name: getattr(batch, field.name) for field in fields(batch)}
-    return Batch(**{name: column if column is None else column[rows] for name, column in columns.items()})
+    return replace(batch, **{name: column[rows] for name, column in columns.items() if column is not None})
 
 
 def _mapped(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:

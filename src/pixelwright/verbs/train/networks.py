@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pixelwright import hub, registry
-from pixelwright.bundle import read_bundle
+from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.errors import UnknownName
 from pixelwright.interop import pytorch_keras
 from pixelwright.interop.keras import PREFIX
@@ -34,8 +34,19 @@ def record_of(name: str) -> Architecture:
         return pytorch_keras.architecture(name)
     if name in registry.names("architecture"):
         return registry.get("architecture", name)
+    return imported.architecture(_bundle(name), name)
+
+
+def parent_of(name: str) -> ModelBundle | None:
+    """The bundle that a network of this name starts from, if it does."""
+    if name.startswith(PREFIX) or name in registry.names("architecture"):
+        return None
+    return _bundle(name)
+
+
+def _bundle(name: str) -> ModelBundle:
     try:
         folder = Path(hub.locate(name))
     except UnknownName as err:
         raise UnknownName("architecture or model", name, (*registry.names("architecture"), *hub.names())) from err
-    return imported.architecture(read_bundle(folder), name)
+    return read_bundle(folder)

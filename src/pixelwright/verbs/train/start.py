@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,15 +15,20 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+from torch import nn
 
 from pixelwright.data.opening import describe
+from pixelwright.errors import TrainingError
+from pixelwright.metrics.score import Score
 from pixelwright.verbs.train import Trained
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.decide import open_splits, plan_of
+from pixelwright.verbs.train.finish import Origin, finish
 from pixelwright.verbs.train.folder import SUMMARY, Run, find_run
 from pixelwright.verbs.train.identity import identity_of
 from pixelwright.verbs.train.learner import Progress, precision_of
 from pixelwright.verbs.train.loop import Watch
+from pixelwright.verbs.train.networks import parent_of
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.recipe import value_of
 from pixelwright.verbs.train.samples import cores
@@ -32,20 +38,71 @@ from pixelwright.verbs.train.work import Work
 log = logging.getLogger(__name__)
 
 
-def start(config: TrainConfig, output: Path | None, watch: Watch, *, other_data: bool = False) -> Trained:
+@dataclass(frozen=True, slots=True)
+class How:
+    """What of a training is no part of its configuration.
+
+    Attributes:
+        watch: The clock, and who is shown how far it is.
+        other_data: Whether a run may be continued although the data have changed.
+        origin: What the configuration comes from, in words.
+        bundle: Whether a bundle is made at the end.
+    """
+
+    watch: Watch
+    other_data: bool = False
+    origin: str = ""
+    bundle: bool = True
+
+
+def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
     """See `train`."""
     run = find_run(config, output, _name(config))
     if run.finished:
         log.info("%s: is finished. Name another folder (-o) to train again.", run.path)
-        return Trained(**{**run.summary(), "run": run.path})
+        return _read_summary(run)
     plan = decide(config, run)
     run.begin(plan.config, plan.automatic)
     with _written(run.path / "log.txt"):
         _tell(plan, run)
-        progress = _launch(plan, run, watch, other_data=other_data)
-        done = Trained(run.path, plan.config.goal, progress.best, progress.best_step, progress.step, progress.seconds)
-        run.write(SUMMARY, json.dumps({**asdict(done), "run": str(run.path)}, indent=2).encode())
+        progress = _launch(plan, run, how)
+        if not run.best.exists():
+            raise TrainingError(
+                f"{run.path}: {plan.config.goal} had no value in any validation, so no weights are best."
+            )
+        finished = (
+            finish(plan, best_of(plan, run), run.path, Origin(how.origin, parent_of(plan.architecture)))
+            if how.bundle
+            else None
+        )
+        done = Trained(
+            run=run.path,
+            goal=plan.config.goal,
+            score=progress.best,
+            step=progress.best_step,
+            steps=progress.step,
+            seconds=progress.seconds,
+            bundle=finished.bundle.path if finished else None,
+            scores=finished.scores if finished else (),
+        )
+        run.write(SUMMARY, json.dumps(done.to_dict(), indent=2).encode())
     return done
+
+
+def best_of(plan: Plan, run: Run) -> nn.Module:
+    """The network with the weights of the best validation, on the CPU."""
+    net = plan.record().build(plan.network)
+    net.load_state_dict(torch.load(run.best, map_location="cpu", weights_only=True)["net"])
+    return net.eval()
+
+
+def _read_summary(run: Run) -> Trained:
+    said = run.summary()
+    scores = tuple(
+        Score(**{**score, "value": math.nan if score["value"] is None else score["value"]}) for score in said["scores"]
+    )
+    bundle = said["bundle"] and Path(said["bundle"])
+    return Trained(**{**said, "run": run.path, "bundle": bundle, "scores": scores})
 
 
 def decide(config: TrainConfig, run: Run | None = None) -> Plan:
@@ -61,7 +118,7 @@ def decide(config: TrainConfig, run: Run | None = None) -> Plan:
     return replace(plan_of(decided, open_splits(decided.task, decided.data, decided.seed)), automatic=automatic)
 
 
-def _launch(plan: Plan, run: Run, watch: Watch, *, other_data: bool) -> Progress:
+def _launch(plan: Plan, run: Run, how: How) -> Progress:
     machine = plan.config.machine
     torch.set_num_threads(machine.threads or cores())
     device = "cuda" if machine.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
@@ -75,9 +132,9 @@ def _launch(plan: Plan, run: Run, watch: Watch, *, other_data: bool) -> Progress
         plugins=[precision],
         loggers=[TensorBoardLogger(run.path, "", "")] if find_spec("tensorboard") else [],
     )
-    work = Work(plan, run, precision, identity_of(plan.splits), other_data)
+    work = Work(plan, run, precision, identity_of(plan.splits), how.other_data)
     # A bar cannot be drawn by another process; it says how far it is in lines.
-    return fabric.launch(partial(work, watch=watch if alone else Watch()))
+    return fabric.launch(partial(work, watch=how.watch if alone else Watch()))
 
 
 def _name(config: TrainConfig) -> str:
