@@ -122,10 +122,15 @@ def on_torch() -> None:
     Raises:
         UsageError: It has imported it on something else.
     """
-    if "keras" not in sys.modules:
-        os.environ["KERAS_BACKEND"] = "torch"
-        return
-    found = sys.modules["keras"].backend.backend()
+    asked = os.environ.get("KERAS_BACKEND")
+    os.environ["KERAS_BACKEND"] = "torch"
+    try:
+        import keras
+    finally:  # what the user asked for is for training
+        os.environ.pop("KERAS_BACKEND")
+        if asked is not None:
+            os.environ["KERAS_BACKEND"] = asked
+    found = keras.backend.backend()
     if found != "torch":
         raise UsageError(
             f"Keras is loaded on {found} in this process, and its models are exported from PyTorch. Train from the "

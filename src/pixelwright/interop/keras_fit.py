@@ -103,9 +103,9 @@ def _compile(model: Any, job: FitJob) -> None:
         "several": keras.losses.BinaryCrossentropy(from_logits=True),
         "values": keras.losses.MeanSquaredError(),
     }
-    rate = {} if job.learning_rate is None else {"learning_rate": job.learning_rate}
+    rate = job.learning_rate
     model.compile(
-        optimizer=keras.optimizers.Adam(**rate),
+        optimizer=keras.optimizers.Adam() if rate is None else keras.optimizers.Adam(learning_rate=rate),
         loss=losses[job.truth],
         metrics=["accuracy"] if job.truth == "exclusive" else None,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 import torch
 
 from pixelwright import registry
@@ -15,9 +16,11 @@ from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
 from pixelwright.data.splits import SplitOptions, Splits, split
 from pixelwright.errors import PixelwrightError, UsageError
+from pixelwright.interop.keras import PREFIX
 from pixelwright.models.architecture import Problem
 from pixelwright.models.optimizers import RATES
 from pixelwright.structures.spec import InputSpec
+from pixelwright.structures.targets import Values
 from pixelwright.verbs.train.config import DataConfig, TrainConfig
 from pixelwright.verbs.train.plan import Plan, network_of, spec_of
 from pixelwright.verbs.train.recipe import changed
@@ -25,6 +28,7 @@ from pixelwright.verbs.train.variation import degradation_of, policy_of, scale_o
 
 LOOKED_AT = 64  # pictures whose headers are read to learn their sizes
 CROP_PX = 256
+KERAS_EPOCHS, KERAS_BATCH, KERAS_RATE = 10, 32, 1e-3
 DEFAULT_MINUTES = 10.0
 MANY = 50_000  # pictures, of which few are seen often
 
@@ -65,6 +69,8 @@ def plan_of(config: TrainConfig, splits: Splits) -> Plan:
     training: Training = registry.get("training", config.task)
     choices = _Choices(config)
     choices.fill("model", training.architectures[0], f"the default for {config.task}")
+    if choices.config.model.startswith(PREFIX):
+        _fill_keras(choices)
     sizes_hw, channels = _look(splits.train)
     choices.fill("input.channels", channels, "all pictures are gray" if channels == 1 else "there are colors")
     proposed, problem = _problem(choices, training, splits.train, sizes_hw)
@@ -94,6 +100,18 @@ class _Choices:
         if found is None or (isinstance(found, str) and not found):
             self.config = changed(self.config, {name: value})
             self.reasons[name] = reason
+
+
+def _fill_keras(choices: _Choices) -> None:
+    """What Keras itself takes, where it is not said."""
+    if choices.config.budget.minutes is not None:
+        raise UsageError("--minutes: Keras trains by epochs. Give --epochs.")
+    choices.fill("budget.epochs", KERAS_EPOCHS, "Keras trains by epochs")
+    choices.fill("batch.size", KERAS_BATCH, "as Keras")
+    choices.fill("optimizer.learning_rate", KERAS_RATE, "as Keras, for models that come without an optimizer")
+    choices.fill("augment.preset", "none", "layers of a Keras model vary its pictures")
+    # Its weights are not ours to write; the file that builds it is needed to train it further.
+    choices.config = changed(choices.config, {"bundle.trainable": False})
 
 
 def _look(dataset: Dataset) -> tuple[list[tuple[int, int]], int]:
@@ -145,8 +163,17 @@ def _problem(
         sequence=dataset.sequence,
         scale=degradation.downscale if degradation else scale_of(dataset),
         degradation=degradation,
+        mean_std=_units(dataset) if dataset.kind == "values" else (),
     )
     return proposed, problem
+
+
+def _units(dataset: Dataset) -> tuple[tuple[float, float], ...]:
+    """Mean and standard deviation of each value; 1 for one that never changes."""
+    truths = (sample.truth() for sample in dataset.samples)
+    table = np.array([truth.values for truth in truths if isinstance(truth, Values)], np.float64)
+    deviations = [float(std) or 1.0 for std in table.std(axis=0)]
+    return tuple(zip(table.mean(axis=0).tolist(), deviations, strict=True))
 
 
 def _range(sizes_hw: Sequence[tuple[int, int]]) -> str:
@@ -186,6 +213,8 @@ def _fill_batch(choices: _Choices, problem: Problem, count: int) -> None:
 
 
 def _fill_augment(choices: _Choices, dataset: Dataset) -> None:
+    if dataset.kind == "values":
+        choices.fill("augment.preset", "none", "what is varied in a picture may be what its values measure")
     choices.fill("augment.preset", "light" if len(dataset) > MANY else "standard", f"{len(dataset):,} pictures")
     policy_of(choices.config, dataset)  # refuses what cannot be before anything is decoded
 

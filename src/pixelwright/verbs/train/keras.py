@@ -1,0 +1,157 @@
+"""Keras models: trained by Keras, in a process of its own and on its own back end, within a run like any other."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pixelwright.contract import Example
+from pixelwright.data.dataset import Sample
+from pixelwright.errors import OutputError, TrainingError
+from pixelwright.interop.keras import backend
+from pixelwright.interop.keras_fit import ANSWERS, ARRAYS, WEIGHTS, FitJob, Truth
+from pixelwright.interop.pytorch_keras import Config, trained
+from pixelwright.verbs.train.feed import normalized
+from pixelwright.verbs.train.folder import Run
+from pixelwright.verbs.train.learner import Progress
+from pixelwright.verbs.train.loop import Shown, Watch
+from pixelwright.verbs.train.plan import Plan
+from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, cores, free_bytes, lost_text
+
+log = logging.getLogger(__name__)
+
+FOLDER = "keras"
+TOLD = 20  # lines of Keras that a failure shows
+
+
+def fit(plan: Plan, run: Run, watch: Watch) -> Progress:
+    """Train, or continue, and leave the best weights as a checkpoint of the run.
+
+    Of the configuration count epochs, size of the batch, learning rate, seed, threads, and what is said of the data; a
+    model that comes compiled keeps its own optimizer and loss.
+
+    Raises:
+        TrainingError: Keras fails, or the loss is not finite.
+        ParityError: The model does not answer the same on PyTorch, from which it is exported.
+        OutputError: The disk is full or not writable.
+    """
+    folder = run.path / FOLDER
+    job = _job(plan)
+    count = _write_arrays(plan, folder, job.truth)
+    last: dict[str, Any] = {}
+    log.info("Keras trains on %s", backend())
+    for last in _epochs(folder, job, plan.config.machine.threads or cores()):
+        scores = {name: value for name, value in last.items() if name not in ("epoch", "seconds", "best_epoch")}
+        log.info("epoch %d  %s", last["epoch"], "  ".join(f"{name} {value:.4f}" for name, value in scores.items()))
+        run.add_row({"step": last["epoch"] * -(-count // job.batch_size), **last})
+        _show(watch, last, job, count)
+    net, difference = trained(cast(Config, plan.network), folder / WEIGHTS, folder / ANSWERS)
+    log.info("on PyTorch it differs from Keras by %.2g of the largest output", difference)
+    best = json.loads((folder / "best.json").read_text())
+    steps = -(-count // job.batch_size)
+    torch.save({"net": net.state_dict(), "step": best["epoch"] * steps, "scores": {}}, run.best)
+    (folder / ARRAYS).unlink()
+    return Progress(
+        step=job.epochs * steps, seconds=watch.seconds, best=abs(best["worth"]), best_step=best["epoch"] * steps
+    )
+
+
+def _job(plan: Plan) -> FitJob:
+    config, network = plan.config, cast(Config, plan.network)
+    truth: Truth = "values" if plan.problem.task == "regress" else "exclusive" if plan.problem.exclusive else "several"
+    return FitJob(
+        file=str(Path(network.file).resolve()),
+        function=network.function,
+        truth=truth,
+        classes=network.classes,
+        batch_size=config.batch.size or 1,
+        epochs=max(round(config.budget.epochs or 1), 1),
+        learning_rate=config.optimizer.learning_rate,
+        seed=config.seed,
+    )
+
+
+def _write_arrays(plan: Plan, folder: Path, truth: Truth) -> int:
+    """The training and validation parts, for Keras; gives how many there are to learn from."""
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for prefix, dataset in (("", plan.splits.train), ("validation_", plan.splits.validation)):
+        arrays[f"{prefix}x"], arrays[f"{prefix}y"] = _arrays(plan, dataset.samples, truth)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / ARRAYS, **arrays)  # pyright: ignore[reportArgumentType]
+    except OSError as err:
+        raise OutputError(f"{folder / ARRAYS}: cannot be written: {err.strerror or err}.") from err
+    return len(arrays["x"])
+
+
+def _arrays(plan: Plan, samples: Sequence[Sample], truth: Truth) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    def encode(sample: Sample) -> Example:
+        return plan.training().encode(sample.read(), sample.truth(), plan.problem, plan.spec.input)
+
+    threads = plan.config.machine.threads or cores()
+    store = Store(samples, encode, budget_bytes=int(free_bytes() * MEMORY_SHARE / 4), threads=threads)
+    if store.lost:
+        log.warning("%d of %d samples cannot be used: %s", len(store.lost), len(samples), lost_text(store.lost))
+    if store.held < len(store):
+        raise TrainingError(
+            f"{len(store)} pictures of {plan.problem.size_hw} do not fit into memory, and Keras gets them as one "
+            "array. Take smaller ones (--size), or one of our own architectures."
+        )
+    batch = plan.training().collate(store.get(range(len(store))), np.random.default_rng(0), plan.problem)
+    pictures = normalized(batch.images, plan.spec.input).contiguous().numpy()
+    known = batch.values if truth == "values" else batch.classes
+    if known is None:
+        raise TrainingError(f"{plan.problem.task}: the data have no truth that Keras could learn.")
+    return pictures, known.argmax(dim=1).numpy() if truth == "exclusive" else known.numpy()
+
+
+def _epochs(folder: Path, job: FitJob, threads: int) -> Iterator[dict[str, Any]]:
+    """What each epoch came to, as Keras says it."""
+    path, noise = folder / "job.json", folder / "keras.log"
+    path.write_bytes(msgspec.json.encode(job))
+    with noise.open("ab") as errors, _process(path, errors, threads) as process:
+        for line in process.stdout or ():
+            yield json.loads(line)
+        if process.wait() != 0:
+            said = noise.read_text(encoding="utf-8", errors="replace").splitlines()[-TOLD:]
+            raise TrainingError(f"Keras failed (more in {noise}):\n" + "\n".join(said))
+
+
+@contextmanager
+def _process(job: Path, errors: Any, threads: int) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "pixelwright.interop.keras_fit", str(job)]
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=_environment(threads)
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _environment(threads: int) -> Mapping[str, str]:
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), str(threads))
+    return {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, **limits, "KERAS_BACKEND": backend()}
+
+
+def _show(watch: Watch, last: Mapping[str, Any], job: FitJob, count: int) -> None:
+    if watch.show is None:
+        return
+    done = last["epoch"] / job.epochs
+    steps = last["epoch"] * -(-count // job.batch_size)
+    rate = count * last["epoch"] / max(last["seconds"], 1e-9)
+    left = last["seconds"] / done * (1 - done)
+    watch.show(Shown(done, steps, watch.seconds, left, last.get("loss", float("nan")), rate, {}))
