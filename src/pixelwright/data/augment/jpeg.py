@@ -43,11 +43,27 @@ def store_as_jpeg(images: Tensor, quality: Tensor, halved: Tensor) -> Tensor:
     luma = _quantized(planes[:, :1], factor, QUANTIZATION, offset=0).round()
     colors = planes[:, 1:]
     whole = _quantized(colors, factor, QUANTIZATION_COLOR, offset=0).round()
-    half = _quantized(functional.avg_pool2d(colors, 2).round(), factor, QUANTIZATION_COLOR, offset=0).round()
-    enlarged = functional.interpolate(half, scale_factor=2.0, mode="bilinear").round()
-    colors = torch.where(halved.view(-1, 1, 1, 1), enlarged, whole)
+    half = _quantized(_halved(colors), factor, QUANTIZATION_COLOR, offset=0).round()
+    colors = torch.where(halved.view(-1, 1, 1, 1), _doubled(half), whole)
     restored = torch.einsum("ij,njhw->nihw", torch.linalg.inv(matrix), torch.cat((luma, colors), dim=1)) + 128
     return restored[:, :, :height, :width].round().clamp(0, 255) / 255
+
+
+def _halved(planes: Tensor) -> Tensor:
+    """Means of 2x2 pixels; what is halfway goes down and up in turns (libjpeg, jcsample.c, h2v2_downsample)."""
+    sums = functional.avg_pool2d(planes, 2, divisor_override=1)
+    return ((sums + 1 + _odd(sums)) / 4).floor()
+
+
+def _doubled(planes: Tensor) -> Tensor:
+    """Between the four nearest by 9 : 3 : 3 : 1 (libjpeg, jdsample.c, h2v2_fancy_upsample), with its rounding."""
+    sums = functional.interpolate(planes, scale_factor=2.0, mode="bilinear") * 16
+    return ((sums.round() + 8 - _odd(sums)) / 16).floor()
+
+
+def _odd(planes: Tensor) -> Tensor:
+    """1 in every other column."""
+    return torch.arange(planes.shape[3], device=planes.device, dtype=planes.dtype) % 2
 
 
 def _to_luma_and_colors(like: Tensor) -> Tensor:
