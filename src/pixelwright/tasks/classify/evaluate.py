@@ -17,7 +17,6 @@ from pixelwright.metrics.figures import ByClass, Confusion, Curve, Curves, Figur
 from pixelwright.metrics.labels import Answers, Ranked
 from pixelwright.metrics.score import Statistic
 from pixelwright.ops import decision
-from pixelwright.ops.draw import caption
 from pixelwright.structures.image import Image
 from pixelwright.structures.results import ClassScores
 from pixelwright.structures.spec import BundleSpec, Decision
@@ -174,10 +173,9 @@ def _curves(answers: Answers) -> list[Figure]:
 
 
 def draw(image: Image, result: ClassScores, target: Target, scoring: Scoring) -> Image:
-    """The picture with its truth and the best answers below it."""
-    ids = target.ids if isinstance(target, Classes) else ()
-    true = ", ".join(scoring.labels[one] for one in ids) or "none"
-    return caption(image, [f"is {true}", *(f"{row.label}  {row.score:.1%}" for row in result)][:3])
+    """The picture as it is: words say the rest."""
+    del result, target, scoring
+    return image
 
 
 def decide(observations: Sequence[Observation], scoring: Scoring, goal: Goal) -> Decided:

@@ -95,7 +95,9 @@ class Album:
     left_out: int = 0
     _used: int = field(default=0, repr=False)
 
-    def figure(self, pixels: npt.NDArray[Any], alt: str, caption: str, *, side_px: int = THUMB_PX) -> str:
+    def figure(
+        self, pixels: npt.NDArray[Any], alt: str, caption: str, *, side_px: int = THUMB_PX, css: str = "thumb"
+    ) -> str:
         """A figure with the picture inside, no larger than `side_px`; nothing where the page is full.
 
         Args:
@@ -103,6 +105,7 @@ class Album:
             alt: What is seen on it.
             caption: HTML.
             side_px: Its longer side.
+            css: `thumb`, or `plain` for one as wide as its column.
         """
         shown = _shrunk(pixels, side_px)
         link = data_uri(shown)
@@ -110,7 +113,7 @@ class Album:
             self.left_out += 1
             return ""
         self._used += len(link)
-        css = "thumb" if max(pixels.shape[:2]) >= SMALL_PX else "thumb small"
+        css += "" if max(pixels.shape[:2]) >= SMALL_PX else " small"
         return figure(link, alt, shown.shape, caption, css)
 
     @property

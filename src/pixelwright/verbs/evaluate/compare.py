@@ -1,0 +1,212 @@
+"""Which of two models answers better, on the same pictures, and whether that could be chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pixelwright import registry
+from pixelwright.contract import Evaluation
+from pixelwright.data.dataset import Dataset, fingerprint
+from pixelwright.errors import DataError, UsageError
+from pixelwright.metrics import intervals
+from pixelwright.metrics.definitions import definition_of
+from pixelwright.metrics.intervals import Difference
+from pixelwright.model import Model
+from pixelwright.verbs.evaluate.scored import EvaluateOptions, Seen, observe, scoring_of, selected
+from pixelwright.verbs.tally import Progress
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Compared:
+    """Two models on the same pictures.
+
+    Attributes:
+        names: Of both, with version.
+        task: Of both.
+        dataset: What they were scored on.
+        split: Which part of it.
+        fingerprint: Of the pictures that both could be scored on.
+        differences: All metrics that both have, the task's goals first.
+        n: Pictures.
+        failures: Ids of the others, and why.
+        rounds: Of bootstrap and permutations.
+        seed: Of both.
+    """
+
+    names: tuple[str, str]
+    task: str
+    dataset: Dataset
+    split: str
+    fingerprint: str
+    differences: tuple[Difference, ...]
+    n: int
+    failures: tuple[tuple[str, str], ...]
+    rounds: int
+    seed: int
+
+    @property
+    def headline(self) -> Difference:
+        """The first of the task's goals that both have a value of."""
+        return next((one for one in self.differences if np.isfinite(one.difference)), self.differences[0])
+
+    @property
+    def verdict(self) -> str:
+        """The headline in words."""
+        return in_words(self.headline, self.names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as `compare --json` prints it."""
+        return {
+            "verdict": self.verdict,
+            "first": self.names[0],
+            "second": self.names[1],
+            "task": self.task,
+            "data": {"path": str(self.dataset.root), "split": self.split, "fingerprint": self.fingerprint},
+            "n": self.n,
+            "failures": [{"id": name, "error": reason} for name, reason in self.failures],
+            "comparisons": [_record(one) for one in self.differences],
+            "bootstrap": {"rounds": self.rounds, "seed": self.seed},
+        }
+
+
+def compare(
+    models: tuple[Model, Model],
+    dataset: Dataset,
+    options: EvaluateOptions | None = None,
+    *,
+    split: str = "",
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Compared:
+    """Score two models on the same pictures, and say by how much the second is better.
+
+    The interval is that of the difference over bootstrap samples of the pictures; the p value is of McNemar's test
+    where a metric is the share of right pictures, else of a test that swaps the two answers to a picture at random.
+
+    Args:
+        models: For the same task.
+        dataset: What to score on.
+        options: How.
+        split: What to call the part that this is.
+        on_progress: Called at the start and after each picture.
+
+    Raises:
+        UsageError: They are for different tasks, or the data is not for them.
+        DataError: There is no picture that both can be scored on.
+    """
+    options = options or EvaluateOptions()
+    first, second = models
+    if first.task.name != second.task.name:
+        raise UsageError(
+            f"{first.bundle.spec.name} is for {first.task.name}, {second.bundle.spec.name} for {second.task.name}: "
+            "their scores mean different things. Compare models of one task."
+        )
+    scorings = [scoring_of(model, dataset, options) for model in models]
+    sides: list[dict[int, Seen]] = []
+    failures: dict[str, str] = {}
+    for done, (model, scoring) in enumerate(zip(models, scorings, strict=True)):
+        seen, failed = observe(model, dataset, scoring, options, _half(on_progress, done))
+        sides.append({one.place: one for one in seen})
+        failures |= {name: str(error) for name, error in failed}
+    common = sorted(sides[0].keys() & sides[1].keys())
+    if not common:
+        reason = next(iter(failures.values()), "no picture is of a class that is scored")
+        raise DataError(f"{dataset.root}: there is no picture that both models can be scored on; the first: {reason}")
+    one, other = ([side[place] for place in common] for side in sides)
+    evaluation: Evaluation = registry.get("evaluation", first.task.name)
+    statistic = evaluation.statistic([seen.observation for seen in (*one, *other)], scorings[0])
+    rounds = options.rounds or intervals.rounds_for(len(common))
+    groups = [seen.group for seen in one]
+    found = intervals.compare(statistic, len(common), groups=groups, rounds=rounds, seed=options.seed)
+    if not any(groups):
+        found = [_exactly(difference, one, other) for difference in found]
+    order = {name: place for place, (name, _) in enumerate(evaluation.goals)}
+    found.sort(key=lambda difference: order.get(difference.metric, len(order)))
+    return Compared(
+        names=(_named(first), _named(second)),
+        task=first.task.name,
+        dataset=dataset,
+        split=split,
+        fingerprint=fingerprint(selected(dataset, one)),
+        differences=tuple(found),
+        n=len(common),
+        failures=tuple(failures.items()),
+        rounds=rounds,
+        seed=options.seed,
+    )
+
+
+def in_words(one: Difference, names: tuple[str, str]) -> str:
+    """A difference as a sentence."""
+    unit, factor, digits = (" points", 100, 2) if _is_share(one) else ("", 1, 3)
+    if one.metric.startswith("psnr"):
+        unit, digits = " dB", 2
+    amount = abs(one.difference) * factor
+    if not one.told_apart:
+        reach = (
+            ""
+            if one.ci95 is None
+            else f" (95 %: {one.ci95[0] * factor:+.{digits}f} to {one.ci95[1] * factor:+.{digits}f}{unit})"
+        )
+        return (
+            f"{names[0]} and {names[1]} cannot be told apart by {one.metric} on {one.n} pictures: "
+            f"{one.first:.4f} and {one.second:.4f}{reach}, p = {one.p_value:.2g}."
+        )
+    better = names[1] if (one.difference > 0) == one.higher_is_better else names[0]
+    low, high = sorted(abs(end) * factor for end in one.ci95 or ())
+    return (
+        f"{better} is better by {amount:.{digits}f}{unit} of {one.metric} ({low:.{digits}f} to {high:.{digits}f}), "
+        f"p = {one.p_value:.2g}, on {one.n} pictures: {one.first:.4f} and {one.second:.4f}."
+    )
+
+
+def _is_share(one: Difference) -> bool:
+    bounded = one.higher_is_better and one.metric not in ("r2",) and not one.metric.startswith("psnr")
+    return bounded or one.metric in ("ece", "ece_pooled")
+
+
+def _exactly(one: Difference, first: Sequence[Seen], second: Sequence[Seen]) -> Difference:
+    """With McNemar's test where the metric is the share of right pictures."""
+    rights = [[seen.outcome.right for seen in side] for side in (first, second)]
+    if None in rights[0] or None in rights[1]:
+        return one
+    right = [np.array(side, bool) for side in rights]
+    if not np.allclose([side.mean() for side in right], (one.first, one.second), rtol=0, atol=1e-12):
+        return one
+    alone = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+    return replace(one, p_value=intervals.mcnemar(*alone), test="mcnemar")
+
+
+def _record(one: Difference) -> dict[str, Any]:
+    def known(value: float) -> float | None:
+        return float(value) if np.isfinite(value) else None
+
+    return {
+        "metric": one.metric,
+        "first": known(one.first),
+        "second": known(one.second),
+        "difference": known(one.difference),
+        "ci95": list(one.ci95) if one.ci95 else None,
+        "p_value": known(one.p_value),
+        "test": one.test,
+        "n": one.n,
+        "told_apart": one.told_apart,
+        "definition": definition_of(one.metric).id,
+    }
+
+
+def _named(model: Model) -> str:
+    return f"{model.bundle.spec.name} {model.bundle.spec.version}"
+
+
+def _half(on_progress: Callable[[Progress], None], done: int) -> Callable[[Progress], None]:
+    """The progress of one of two passes."""
+
+    def tell(progress: Progress) -> None:
+        total = progress.total or 0
+        on_progress(Progress(progress.done + done * total, progress.failed, 2 * total))
+
+    return tell
