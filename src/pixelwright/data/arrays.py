@@ -68,9 +68,13 @@ class IdxArray:
             )
         return header
 
+    def stamp(self) -> tuple[int, int]:
+        """Time and size of the file."""
+        return _stamp(self.place)
+
     def load(self) -> npt.NDArray[Any]:
         """The values; of a plain file mapped, of a gzipped one in memory."""
-        return _load_idx(self, _stamp(self.place))
+        return _load_idx(self, self.stamp())
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +101,13 @@ class NpzArray:
                 raise UnreadableImage(str(self), f"the header says {_said(header)}, the file holds something else.")
         return header
 
+    def stamp(self) -> tuple[int, int]:
+        """Time and size of the file."""
+        return _stamp(self.place)
+
     def load(self) -> npt.NDArray[Any]:
         """The values; where they are stored without compression mapped, else in memory."""
-        return _load_npz(self, _stamp(self.place))
+        return _load_npz(self, self.stamp())
 
 
 def npz_names(place: Place) -> list[str]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
+from pixelwright.data.digests import digests_of
+from pixelwright.errors import DataError
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster
 from pixelwright.structures.targets import Target
@@ -135,6 +137,13 @@ class Dataset:
 
 
 def fingerprint(dataset: Dataset) -> str:
-    """SHA-256 over the sorted digests of all pictures: the same pictures give the same text, whatever their names."""
-    digests = sorted(sample.picture.digest() for sample in dataset.samples)
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    """SHA-256 over the sorted digests of all pictures: the same pictures give the same text, whatever their names.
+
+    Raises:
+        DataError: A picture cannot be read.
+    """
+    digests = digests_of(dataset.samples)
+    unreadable = [sample.id for sample, digest in zip(dataset.samples, digests, strict=True) if digest is None]
+    if unreadable:
+        raise DataError(f"{dataset.root}: {len(unreadable)} pictures cannot be read, such as {unreadable[0]}.")
+    return hashlib.sha256("\n".join(sorted(filter(None, digests))).encode()).hexdigest()

@@ -1,37 +1,119 @@
-"""Digests of many pictures at once, in threads, and kept by size and time of the file for as long as a process runs."""
+"""Digests of many pictures at once, each computed once: in threads, and kept by size and time of the file."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Protocol
 
-from pixelwright.data.dataset import Picture, Sample
+from pixelwright.bundle.files import cache_folder
 from pixelwright.errors import ImageError
 from pixelwright.io.digest import sha256_of
 
 _THREADS = 8  # hashing lets go of the interpreter, and waits for disks
+_WORTH_KEEPING_BYTES = 2**28  # below, hashing takes less than a second
+_PATIENCE_S = 5.0  # for another process that writes
+
+# Path to size, time and digest, for as long as the process runs.
+_known: dict[str, tuple[int, int, str]] = {}
+
+Stamped = tuple[str, int, int]  # path, size in bytes, time of the last change in nanoseconds
 
 
-def digests_of(samples: Iterable[Sample]) -> list[str | None]:
-    """SHA-256 of each picture's stored bytes, in order; None of one that cannot be read."""
+class _Picture(Protocol):
+    @property
+    def path(self) -> Path | None: ...
+
+    def digest(self) -> str: ...
+
+
+class _Sample(Protocol):
+    @property
+    def picture(self) -> _Picture: ...
+
+
+def digests_of(samples: Iterable[_Sample]) -> list[str | None]:
+    """SHA-256 of each picture's stored bytes, in order; None of one that cannot be read.
+
+    Of files with together more than 256 MB they are kept in the cache folder, so that the next start of a training
+    asks only for sizes and times.
+    """
+    pictures = [sample.picture for sample in samples]
+    stamps = [_stamp(picture) for picture in pictures]
+    missing = [stamp for stamp in stamps if stamp and _known.get(stamp[0], ())[:2] != stamp[1:]]
+    kept = sum(size for _, size, _ in missing) > _WORTH_KEEPING_BYTES
+    if kept:
+        _load(missing)
+        missing = [stamp for stamp in missing if _known.get(stamp[0], ())[:2] != stamp[1:]]
     with ThreadPoolExecutor(min(_THREADS, (os.cpu_count() or 1) + 2)) as threads:
-        return list(threads.map(_digest, (sample.picture for sample in samples)))
+        for (path, size, mtime_ns), digest in zip(missing, threads.map(_of_file, missing), strict=True):
+            if digest is not None:
+                _known[path] = size, mtime_ns, digest
+    if kept:
+        _save(missing)
+    return [_of_picture(one, stamp) for one, stamp in zip(pictures, stamps, strict=True)]
 
 
-def _digest(picture: Picture) -> str | None:
+def _stamp(picture: _Picture) -> Stamped | None:
+    path = picture.path
+    if path is None:
+        return None
     try:
-        path = picture.path
-        if path is None:
-            return picture.digest()
         status = path.stat()
-        return _of_file(path, status.st_mtime_ns, status.st_size)
+    except OSError:
+        return None
+    return str(path.absolute()), status.st_size, status.st_mtime_ns
+
+
+def _of_picture(picture: _Picture, stamp: Stamped | None) -> str | None:
+    if stamp is not None:
+        return _known[stamp[0]][2] if stamp[0] in _known else None
+    try:
+        return picture.digest()
     except (ImageError, OSError):
         return None
 
 
-@lru_cache(maxsize=1 << 20)
-def _of_file(path: Path, _mtime_ns: int, _size: int) -> str:
-    return sha256_of(path)
+def _of_file(stamp: Stamped) -> str | None:
+    try:
+        return sha256_of(Path(stamp[0]))
+    except OSError:
+        return None
+
+
+def _load(stamps: Sequence[Stamped]) -> None:
+    """Take over what was kept of files that have not changed."""
+    with suppress(sqlite3.Error, OSError), closing(_opened()) as store:
+        for path, size, mtime_ns in stamps:
+            row = store.execute("SELECT size, mtime_ns, digest FROM digest WHERE path = ?", (_key(path),)).fetchone()
+            if row and row[:2] == (size, mtime_ns):
+                _known[path] = row
+
+
+def _save(stamps: Sequence[Stamped]) -> None:
+    """Keep what was computed; a cache that cannot be written costs time and nothing else."""
+    with suppress(sqlite3.Error, OSError), closing(_opened()) as store, store:
+        store.executemany("INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?)", _rows(stamps))
+
+
+def _rows(stamps: Sequence[Stamped]) -> Iterator[tuple[bytes, int, int, str]]:
+    for path, size, mtime_ns in stamps:
+        if path in _known:
+            yield _key(path), size, mtime_ns, _known[path][2]
+
+
+def _key(path: str) -> bytes:
+    return os.fsencode(path)
+
+
+def _opened() -> sqlite3.Connection:
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    store = sqlite3.connect(folder / "digests.sqlite", timeout=_PATIENCE_S)
+    columns = "path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, digest TEXT"
+    store.execute(f"CREATE TABLE IF NOT EXISTS digest ({columns}) WITHOUT ROWID")
+    return store

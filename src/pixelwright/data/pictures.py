@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,6 +47,10 @@ class Rows(Protocol):
         """The whole array, perhaps mapped; raises `ImageError`."""
         ...
 
+    def stamp(self) -> tuple[int, int]:
+        """What changes when the file does."""
+        ...
+
     def __str__(self) -> str: ...
 
 
@@ -75,7 +80,7 @@ class ArrayPicture:
             UnreadableImage: The numbers are no picture.
             ImageError: The file cannot be read.
         """
-        pixels, name = self._pixels(), f"{self.rows}#{self.row}"
+        pixels, name = self.stored(), f"{self.rows}#{self.row}"
         try:
             picture = GRAY if pixels.shape[2] == 1 else SRGB
             color = picture if self.steps is None else STEPS
@@ -85,16 +90,21 @@ class ArrayPicture:
 
     def digest(self) -> str:
         """SHA-256 of shape, dtype and values, in hexadecimal."""
-        pixels = np.ascontiguousarray(self._pixels())
-        head = f"{pixels.shape} {pixels.dtype.str}\n".encode()
-        return hashlib.sha256(head + pixels.tobytes()).hexdigest()
+        return _digest(self, self.rows.stamp())
 
-    def _pixels(self) -> npt.NDArray[Any]:
+    def stored(self) -> npt.NDArray[Any]:
+        """Its numbers (H, W, C)."""
         taken = np.asarray(self.rows.load()[self.row])
         pixels = taken[:, :, None] if taken.ndim == 2 else taken
         if self.steps is not None or pixels.dtype == np.float64:
             pixels = pixels[: self.steps].astype(np.float32)
         return pixels
+
+
+@lru_cache(maxsize=1 << 18)
+def _digest(picture: ArrayPicture, _stamp: tuple[int, int]) -> str:
+    pixels = np.ascontiguousarray(picture.stored())
+    return hashlib.sha256(f"{pixels.shape} {pixels.dtype.str}\n".encode() + pixels.tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
