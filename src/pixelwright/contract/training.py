@@ -46,7 +46,7 @@ class Training:
     Attributes:
         task: Registry name of the task.
         kinds: Of data that it can learn from.
-        architectures: Names worth trying, the default first.
+        architectures: Names worth trying; the first that can be fitted to the problem is the default.
         input: `(dataset, sizes_hw of some pictures, channels)` to the input contract proposed for this data; the
             architecture's padding and normalization are put in afterwards.
         crops: Whether it learns from random crops of `Problem.size_hw` rather than whole pictures.

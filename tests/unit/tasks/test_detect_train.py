@@ -51,7 +51,7 @@ def test_the_task_is_registered() -> None:
 
 
 def test_pictures_are_scaled_down_until_small_things_are_just_large_enough() -> None:
-    boxes = [(0, 0, 60, 24 + row / 100) for row in range(100)]  # a twentieth of them below 24.05
+    boxes = [(0, 0, 60, 32 + row / 100) for row in range(100)]  # a twentieth of them below 32.05
     spec = input_contract(dataset("boxes", things(*boxes)), [(480, 640)] * 9, 3)
     assert spec.resize is not None and spec.resize.rule == "letterbox"
     assert spec.resize.size_hw == (256, 320)  # half, 240 rows, in steps of 32
@@ -59,7 +59,7 @@ def test_pictures_are_scaled_down_until_small_things_are_just_large_enough() -> 
 
 
 def test_pictures_that_lie_and_stand_get_a_square() -> None:
-    spec = input_contract(dataset("boxes", things((0, 0, 24, 24))), [(480, 640), (640, 480)], 1)
+    spec = input_contract(dataset("boxes", things((0, 0, 32, 32))), [(480, 640), (640, 480)], 1)
     assert spec.resize is not None and spec.resize.size_hw == (320, 320)
     assert spec.channels == "gray"
 

@@ -30,7 +30,7 @@ Window = tuple[int, int, int, int]  # top, left, height, width
 
 SIDE_STEP_PX = 32  # sides of the frame are multiples of it
 SIDES_PX = (256, 768)  # of the frame's longer side
-LEAST_THING_PX = 12  # nineteen of twenty things shall be no smaller in the frame
+LEAST_THING_PX = 16  # two cells of a detector's finest grid: nineteen of twenty things shall be no smaller in the frame
 SMALL_PERCENTILE = 5
 LOOKED_AT = 100  # samples whose boxes are read to know how small things are
 FILL = 114.0  # around a picture in its frame: neither dark nor bright
@@ -228,7 +228,7 @@ def loss(outputs: Mapping[str, Tensor], batch: Batch, problem: Problem, options:
 TRAINING = Training(
     task="detect",
     kinds=frozenset({"boxes", "instances", "keypoints"}),
-    architectures=("onestage", "starconvex"),
+    architectures=("starconvex", "onestage"),
     input=input_contract,
     crops=True,
     encode=encode,

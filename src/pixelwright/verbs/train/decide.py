@@ -17,7 +17,7 @@ from pixelwright.data.opening import open_dataset
 from pixelwright.data.splits import SplitOptions, Splits, split
 from pixelwright.errors import PixelwrightError, UsageError
 from pixelwright.interop.keras import PREFIX
-from pixelwright.models.architecture import Problem
+from pixelwright.models.architecture import Architecture, Problem
 from pixelwright.models.optimizers import RATES
 from pixelwright.structures.spec import InputSpec
 from pixelwright.structures.targets import Values
@@ -68,12 +68,12 @@ def plan_of(config: TrainConfig, splits: Splits) -> Plan:
     """
     training: Training = registry.get("training", config.task)
     choices = _Choices(config)
-    choices.fill("model", training.architectures[0], f"the default for {config.task}")
     if choices.config.model.startswith(PREFIX):
         _fill_keras(choices)
     sizes_hw, channels = _look(splits.train)
     choices.fill("input.channels", channels, "all pictures are gray" if channels == 1 else "there are colors")
     proposed, problem = _problem(choices, training, splits.train, sizes_hw)
+    choices.fill("model", _first_that_fits(training, problem), f"the default for {config.task} on such data")
     architecture, network = network_of(choices.config, problem)
     spec = spec_of(choices.config, problem, network, proposed, splits.train)
     _fill_machine(choices)
@@ -112,6 +112,18 @@ def _fill_keras(choices: _Choices) -> None:
     choices.fill("augment.preset", "none", "layers of a Keras model vary its pictures")
     # Its weights are not ours to write; the file that builds it is needed to train it further.
     choices.config = changed(choices.config, {"bundle.trainable": False})
+
+
+def _first_that_fits(training: Training, problem: Problem) -> str:
+    """The first of a task's architectures that takes the problem; the very first, to say why, where none does."""
+    for name in training.architectures:
+        record: Architecture = registry.get("architecture", name)
+        try:
+            record.fit(next(iter(record.variants.values())), problem)
+        except UsageError:
+            continue
+        return name
+    return training.architectures[0]
 
 
 def _look(dataset: Dataset) -> tuple[list[tuple[int, int]], int]:
