@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pixelwright import __version__, registry
 from pixelwright.cli_convert import add_convert
 from pixelwright.cli_data import add_doctor
+from pixelwright.cli_evaluate import add_evaluate
 from pixelwright.cli_models import add_models
 from pixelwright.cli_options import (
     EXIT_CODES,
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_task(commands, task)
     add_models(commands)
     add_convert(commands)
+    add_evaluate(commands)
     add_similar(commands)
     add_train(commands)
     add_doctor(commands)
