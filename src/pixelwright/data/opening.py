@@ -136,7 +136,7 @@ def _only(tree: Tree) -> Tree | None:
     if tree.chosen:
         return None
     packed = [name for name in tree.places if zips.is_zip(name) or archive.is_tar(name)]
-    if not packed and len(tree.tops) == 1 and not any(map(_matters, tree.folders.get("", ()))):
+    if len(tree.tops) == 1 and not any(map(_matters, tree.folders.get("", ()))):
         return tree.below(tree.tops[0])
     if len(packed) == 1 and not tree.pictures and tree.places[packed[0]].path is not None:
         return Tree.of(Path(tree.places[packed[0]].file))
