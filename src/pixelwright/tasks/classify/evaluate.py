@@ -112,12 +112,13 @@ def outcome(observation: Observation, scoring: Scoring) -> Outcome:
         reached = float(scores[truth][0])
         margin = reached - max(float(scores[~truth].max(initial=0.0)), observation.other)
         said = scoring.labels[best] if scores[best] >= observation.other else "another label"
-        return Outcome(margin, bool(truth[best]) and scores[best] >= observation.other, confidence, said, true)
+        right = bool(truth[best] and scores[best] >= observation.other)
+        return Outcome(margin, right, confidence, said, true)
     wrong = answered != truth
     doubts = np.where(truth, 1 - scores, scores)
     worst = float(doubts.max(initial=0.0))
     sure = float(doubts[wrong].max(initial=0.0)) if wrong.any() else 1 - worst
-    return Outcome(1 - 2 * worst, not wrong.any(), sure, ", ".join(names[answered]) or "none", true)
+    return Outcome(1 - 2 * worst, not bool(wrong.any()), sure, ", ".join(names[answered]) or "none", true)
 
 
 def figures(observations: Sequence[Observation], scoring: Scoring) -> list[Figure]:

@@ -127,7 +127,7 @@ def outcome(observation: Observation, scoring: Scoring) -> Outcome:
     shares = counts.sum(axis=1) / max(1, total)
     true = ", ".join(f"{scoring.labels[one]} {shares[one]:.0%}" for one in np.argsort(-shares)[:3] if shares[one] > 0)
     said = f"{share:.1%} right" + (f"; {names[row]} taken for {names[column]} {part:.1%}" if part > 0 else "")
-    return Outcome(_mean(iou[scoring.scored]), part == 0, None, said, true or "nothing that counts")
+    return Outcome(_mean(iou[scoring.scored]), bool(part == 0), None, said, true or "nothing that counts")
 
 
 def _dense(observation: Observation, count: int) -> npt.NDArray[np.int64]:

@@ -58,7 +58,8 @@ def _alt(one: Seen) -> str:
 def _caption(one: Seen) -> str:
     outcome = one.outcome
     sure = "" if outcome.confidence is None else f" {outcome.confidence:.1%}"
-    said = f'<b class="wrong">{text(outcome.said)}</b>{sure}' if outcome.said else ""
+    wrong = ' class="wrong"' if outcome.right is False else ""
+    said = f"<b{wrong}>{text(outcome.said)}</b>{sure}" if outcome.said else ""
     true = f"<br>is <b>{text(outcome.true)}</b>" if outcome.true else ""
     return f"{said}{true}<br>{text(one.id)}"
 

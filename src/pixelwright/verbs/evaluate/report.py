@@ -210,12 +210,10 @@ def _robustness(robustness: Robustness) -> str:
         x=Axis("Severity (0: as they are)", 0.0, 5.0),
         y=Axis(robustness.metric, low=0.0, high=1.0 if robustness.clean <= 1 else None),
     )
-    rows = [
-        [text(kind), *(f"{value:.4f}" for value in robustness.values[kind]), _strengths(kind)] for kind in SEVERITIES
-    ]
+    rows = [[text(kind), *(f"{value:.4f}" for value in robustness.values[kind])] for kind in SEVERITIES]
     listed = table(
         f"As they are: {robustness.clean:.4f}",
-        ["Harm", "1", "2", "3", "4", "5", "Strength"],
+        ["Harm", "1", "2", "3", "4", "5"],
         rows,
         numbers=(1, 2, 3, 4, 5),
     )
@@ -223,11 +221,12 @@ def _robustness(robustness: Robustness) -> str:
         f"{robustness.n:,} of the pictures, spoiled and scored again. The idea is Hendrycks and Dietterich’s (2019); "
         "the strengths are our own."
     )
-    return section("robustness", "Robustness", lead, grid("pair", drawn, listed))
+    strengths = [f"{kind}: {_strengths(kind)}" for kind in SEVERITIES]
+    return section("robustness", "Robustness", lead, grid("pair", drawn, listed), *_listed(strengths))
 
 
 def _strengths(kind: str) -> str:
-    return text(UNITS[kind].format(", ".join(f"{one:g}" for one in SEVERITIES[kind])))
+    return UNITS[kind].format(", ".join(f"{one:g}" for one in SEVERITIES[kind]))
 
 
 def _about(evaluated: Evaluated, album: Album) -> str:

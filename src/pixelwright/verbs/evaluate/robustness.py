@@ -31,7 +31,7 @@ Pixels = npt.NDArray[np.uint8]
 MOST_PICTURES = 300  # evenly taken: twenty passes over all of a large set would take a day
 SEVERITIES: dict[str, tuple[float, ...]] = {
     "noise": (0.04, 0.08, 0.12, 0.18, 0.26),  # standard deviation, white is 1
-    "blur": (0.002, 0.004, 0.008, 0.012, 0.016),  # standard deviation, as a share of the shorter side
+    "blur": (0.004, 0.008, 0.014, 0.022, 0.032),  # standard deviation, as a share of the shorter side
     "jpeg": (60, 40, 25, 15, 8),  # quality as the Independent JPEG Group counts it
     "brightness": (0.1, 0.2, 0.3, 0.4, 0.5),  # added to every value, white is 1
 }

@@ -107,7 +107,7 @@ def lines(
 
 def bars(title: str, items: Sequence[Bar], *, axis: Axis, caption: str = "") -> str:
     """Horizontal bars with their names on the left and their values on the right, one below the other."""
-    left = min(220.0, 14 + LETTER_PX * max((len(item.name) for item in items), default=0))
+    left = min(220.0, 16 + LETTER_PX * max((len(item.name) for item in items), default=0))
     axis = axis.over([item.value for item in items], [0.0], *(item.ci95 for item in items if item.ci95))
     frame = Frame(axis, Axis(""), left=left, right=92.0, height=ROW_PX * len(items) + 44.0, top=4.0)
     parts = [frame.svg(y_axis=False)]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pixelwright.verbs.report.axes import number
 from pixelwright.verbs.report.charts import LETTER_PX, chart
-from pixelwright.verbs.report.markup import table, text
+from pixelwright.verbs.report.markup import grid, table, text
 
 COUNTS_UP_TO = 16  # classes, with a number in each cell; further ones say theirs when pointed at
 MOST_CLASSES = 120  # that a drawing shows; of more, those with most mistakes
@@ -42,7 +42,8 @@ def confusion(title: str, matrix: npt.NDArray[Any], labels: Sequence[str], *, an
     listed = [[text(true), text(said), number(count)] for true, said, count in mistakes[:LISTED]]
     if not listed:
         return figure
-    return figure + table("The most frequent mistakes", ["Is", "Taken for", "Times"], listed, numbers=(2,))
+    beside = table("The most frequent mistakes", ["Is", "Taken for", "Times"], listed, numbers=(2,))
+    return grid("pair", figure, beside) if len(rows) <= COUNTS_UP_TO else figure + beside
 
 
 def heatmap(
