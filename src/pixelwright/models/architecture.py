@@ -108,6 +108,7 @@ class Architecture:
             None for the task's own losses.
         mean_std: What the input is normalized by where the recipe does not say, where full white is 1: a number, or
             one for each channel.
+        sequences: Whether it takes sequences too.
         layout: In which order pictures come; `build` speaks of the first.
     """
 
@@ -122,4 +123,5 @@ class Architecture:
     reading: Callable[[Any, Problem], Reading]
     loss: Callable[[Outputs, Batch, Problem], Mapping[str, Tensor]] | None = None
     mean_std: tuple[Level, Level] = (0.5, 0.25)
+    sequences: bool = False
     layout: Literal["NCHW", "NHWC"] = "NCHW"

@@ -84,6 +84,7 @@ _architecture = partial(
     build=Recurrent,
     outputs=("logits",),
     reading=whole_picture,
+    sequences=True,
     mean_std=(0.0, 1.0),
 )
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pixelwright import hub, registry
 from pixelwright.bundle import ModelBundle, read_bundle
-from pixelwright.errors import UnknownName
+from pixelwright.errors import UnknownName, UsageError
 from pixelwright.interop import pytorch_keras
 from pixelwright.interop.keras import PREFIX
 from pixelwright.models import imported
-from pixelwright.models.architecture import Architecture
+from pixelwright.models.architecture import Architecture, Problem
 
 
 def name_and_variant(model: str) -> tuple[str, str]:
@@ -50,3 +51,16 @@ def _bundle(name: str) -> ModelBundle:
     except UnknownName as err:
         raise UnknownName("architecture or model", name, (*registry.names("architecture"), *hub.names())) from err
     return read_bundle(folder)
+
+
+def fitted(record: Architecture, config: Any, problem: Problem) -> Any:
+    """The configuration for a problem.
+
+    Raises:
+        UsageError: The architecture is not for it.
+    """
+    if problem.task not in record.tasks:
+        raise UsageError(f"{record.name}: is for {', '.join(sorted(record.tasks))}, and the task is {problem.task}.")
+    if problem.sequence and not record.sequences:
+        raise UsageError(f"{record.name}: takes pictures, and these are sequences. Take rnn or lstm (--model).")
+    return record.fit(config, problem)

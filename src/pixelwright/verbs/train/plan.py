@@ -26,7 +26,7 @@ from pixelwright.structures.spec import (
     Terms,
 )
 from pixelwright.verbs.train.config import TrainConfig
-from pixelwright.verbs.train.networks import name_and_variant, record_of
+from pixelwright.verbs.train.networks import fitted, name_and_variant, record_of
 
 UNKNOWN = Terms(license="unknown", commercial="unknown")
 
@@ -71,8 +71,6 @@ def network_of(config: TrainConfig, problem: Problem) -> tuple[str, Any]:
     """
     name, variant = name_and_variant(config.model)
     record = record_of(name)
-    if config.task not in record.tasks:
-        raise UsageError(f"{name}: is for {', '.join(sorted(record.tasks))}, and the task is {config.task}.")
     variant = variant or next(iter(record.variants))
     if variant not in record.variants:
         known = ", ".join(record.variants)
@@ -85,7 +83,7 @@ def network_of(config: TrainConfig, problem: Problem) -> tuple[str, Any]:
     unknown = config.network.keys() - msgspec.to_builtins(start).keys()
     if unknown:
         raise UsageError(f"network of {config.model}: there is no {', '.join(sorted(unknown))}.")
-    return name, record.fit(changed, problem)
+    return name, fitted(record, changed, problem)
 
 
 def spec_of(config: TrainConfig, problem: Problem, network: Any, proposed: InputSpec, dataset: Dataset) -> BundleSpec:

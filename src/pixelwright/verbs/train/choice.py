@@ -1,0 +1,141 @@
+"""Choice: which network, and how large, for the time there is to train and the time there is to answer.
+
+Every candidate is put to work for a moment on this machine. Of those that answer in time, the largest is taken that
+still sees the pictures often enough within the minutes: a large network that is stopped early is worse than a small
+one that is finished.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+from torch import nn
+
+from pixelwright.errors import UsageError
+from pixelwright.models.architecture import Architecture, Problem
+from pixelwright.verbs.train.networks import fitted, record_of
+
+# Rules of thumb, not measurements: networks of this size need to see some hundred thousand pictures, and each of them
+# neither a handful of times nor thousands.
+PICTURES_SEEN = 300_000
+FEWEST_EPOCHS, MOST_EPOCHS = 10, 100
+NETWORKS_SHARE = 0.85  # of the minutes; the rest goes to pictures, validation and the bundle
+MEASURED_BATCH = 8  # pictures: a larger batch takes in proportion
+ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A network, and how fast it was found to be.
+
+    Attributes:
+        model: As in `--model`.
+        parameters: How many numbers it learns.
+        picture_s: Seconds that a training step takes for each picture.
+        answer_ms: Milliseconds for a single picture, in PyTorch; the finished bundle is seldom slower.
+    """
+
+    model: str
+    parameters: int
+    picture_s: float
+    answer_ms: float
+
+    def epochs(self, minutes: float, pictures: int) -> float:
+        """How often it sees each picture in so many minutes."""
+        return minutes * 60 * NETWORKS_SHARE / (self.picture_s * pictures)
+
+
+def choose(
+    found: Sequence[Candidate], *, minutes: float | None, latency_ms: float | None, pictures: int
+) -> tuple[Candidate, str]:
+    """The candidate to train, and why.
+
+    Args:
+        found: In any order, at least one.
+        minutes: To train; None for no limit.
+        latency_ms: For an answer; None for no limit.
+        pictures: To learn from.
+
+    Raises:
+        UsageError: None answers in time; the fastest is named.
+    """
+    quick = [one for one in found if latency_ms is None or one.answer_ms <= latency_ms]
+    if not quick:
+        best = min(found, key=lambda one: one.answer_ms)
+        raise UsageError(
+            f"--latency-ms {latency_ms:g}: the fastest network, {best.model}, takes {best.answer_ms:.1f} ms here. "
+            "Allow more, or take smaller pictures (--size)."
+        )
+    limit = "" if latency_ms is None else f" that answer within {latency_ms:g} ms"
+    if minutes is None:
+        chosen = max(quick, key=lambda one: one.parameters)
+        return chosen, f"the largest of {len(quick)}{limit}"
+    wanted = min(max(PICTURES_SEEN / pictures, FEWEST_EPOCHS), MOST_EPOCHS)
+    enough = [one for one in quick if one.epochs(minutes, pictures) >= wanted]
+    if not enough:
+        chosen = max(quick, key=lambda one: one.epochs(minutes, pictures))
+        seen = chosen.epochs(minutes, pictures)
+        return chosen, f"the fastest of {len(quick)}{limit}; it sees each picture about {seen:.1f} times"
+    chosen = max(enough, key=lambda one: one.picture_s)
+    return chosen, (
+        f"of {len(quick)}{limit} the largest that sees each picture {wanted:.0f} times in {minutes:g} minutes (about "
+        f"{chosen.epochs(minutes, pictures):.0f} times)"
+    )
+
+
+def candidates(names: Sequence[str], problem: Problem) -> list[tuple[str, Architecture, object]]:
+    """Every variant of these architectures that can be had for a problem: name, record, configuration."""
+    able = []
+    for name in names:
+        record = record_of(name)
+        for variant, config in record.variants.items():
+            try:
+                able.append((f"{name}/{variant}", record, fitted(record, config, problem)))
+            except UsageError:
+                continue  # not for this problem
+    return able
+
+
+def measure(
+    model: str,
+    net: nn.Module,
+    problem: Problem,
+    *,
+    precision: str = "f32",
+    clock: Callable[[], float] = time.perf_counter,
+) -> Candidate:
+    """How fast a network learns and answers here, with as many threads as torch is set to."""
+    shape = (*problem.size_hw,) if problem.sequence else (problem.channels, *problem.size_hw)
+    batch = torch.rand(MEASURED_BATCH, *shape)
+    if not problem.sequence:
+        batch, net = batch.contiguous(memory_format=torch.channels_last), net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+    def step() -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+            made = net(batch)
+        made = (made,) if isinstance(made, torch.Tensor) else made
+        torch.stack([one.float().mean() for one in made]).sum().backward()
+
+    def answer() -> None:
+        with torch.no_grad():
+            net(batch[:1])
+
+    step_s = _seconds(step, clock)
+    net.eval()
+    answer_s = _seconds(answer, clock)
+    return Candidate(model, sum(one.numel() for one in net.parameters()), step_s / MEASURED_BATCH, 1000 * answer_s)
+
+
+def _seconds(work: Callable[[], None], clock: Callable[[], float]) -> float:
+    """The median of a few rounds after one that warms up."""
+    work()
+    found = []
+    for _ in range(ROUNDS):
+        started = clock()
+        work()
+        found.append(clock() - started)
+    return median(found)

@@ -1,0 +1,53 @@
+"""The network is chosen by the time there is to train it, and the time there is to answer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pixelwright.errors import UsageError
+from pixelwright.models.architecture import Problem
+from pixelwright.verbs.train.choice import Candidate, candidates, choose, measure
+from pixelwright.verbs.train.networks import record_of
+
+SMALL = Candidate("a/s", 10_000, 0.001, 1.0)
+MIDDLE = Candidate("a/m", 100_000, 0.010, 5.0)
+LARGE = Candidate("a/l", 1_000_000, 0.100, 40.0)
+ALL = (MIDDLE, LARGE, SMALL)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "latency_ms", "expected"),
+    [
+        (10_000.0, None, LARGE),  # time for everything
+        (60.0, None, MIDDLE),  # 3,060 s of network: the large one would see each of 1,000 pictures 31 times, not 100
+        (5.0, None, SMALL),
+        (0.001, None, SMALL),  # time for nothing: the one that sees most
+        (10_000.0, 10.0, MIDDLE),
+        (None, None, LARGE),
+        (None, 2.0, SMALL),
+    ],
+)
+def test_the_largest_is_taken_that_sees_enough(minutes: float, latency_ms: float, expected: Candidate) -> None:
+    chosen, why = choose(ALL, minutes=minutes, latency_ms=latency_ms, pictures=1000)
+    assert chosen is expected and why
+
+
+def test_a_limit_that_none_meets_is_told_with_the_fastest() -> None:
+    with pytest.raises(UsageError, match=r"the fastest network, a/s, takes 1\.0 ms"):
+        choose(ALL, minutes=None, latency_ms=0.5, pictures=10)
+
+
+def test_variants_that_do_not_fit_the_problem_are_left_out() -> None:
+    sequence = Problem("classify", ("a", "b"), 1, (20, 10), sequence=True)
+    assert {name for name, _, _ in candidates(("residual", "lstm"), sequence)} == {
+        f"lstm/{variant}" for variant in record_of("lstm").variants
+    }
+
+
+def test_what_is_measured_is_per_picture_and_in_milliseconds() -> None:
+    ticks = iter([0.0, 0.8, 1.0, 1.8, 2.0, 2.8, 3.0, 3.004, 4.0, 4.004, 5.0, 5.004])
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 2))
+    found = measure("x", net, Problem("classify", ("a", "b"), 3, (4, 4)), clock=lambda: next(ticks))
+    assert found.parameters == 98
+    assert found.picture_s == pytest.approx(0.1) and found.answer_ms == pytest.approx(4.0)
