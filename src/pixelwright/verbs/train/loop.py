@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 60.0  # what a kill costs at the most
 SHOWN_SECONDS = 0.5
 VALIDATION_SHARE = 0.2  # of the minutes, at the most
-SEVERAL = 8  # validations that are always made
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +133,7 @@ class Loop:
         # By the clock, training must not drown in validations. Never so with epochs, where runs have to be equal.
         timed = self.learner.plan.config.budget.minutes is not None
         slow = self._validation_s > VALIDATION_SHARE * self.learner.progress.seconds
-        return not (timed and slow and done < 1 and math.floor(done * count) % max(count // SEVERAL, 1))
+        return done == 1 or not (timed and slow)
 
     def _validate(self, done: float) -> None:
         progress, started = self.learner.progress, self.watch.clock()

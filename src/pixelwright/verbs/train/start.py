@@ -20,7 +20,7 @@ from torch import nn
 from pixelwright.data.opening import describe
 from pixelwright.errors import TrainingError
 from pixelwright.metrics.score import Score
-from pixelwright.verbs.train import Trained
+from pixelwright.verbs.train import Trained, keras
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.decide import open_splits, plan_of
 from pixelwright.verbs.train.finish import Origin, finish
@@ -32,6 +32,7 @@ from pixelwright.verbs.train.networks import parent_of
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.recipe import value_of
 from pixelwright.verbs.train.samples import cores
+from pixelwright.verbs.train.sound import sound
 from pixelwright.verbs.train.variation import policy_of
 from pixelwright.verbs.train.work import Work
 
@@ -65,7 +66,9 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
     run.begin(plan.config, plan.automatic)
     with _written(run.path / "log.txt"):
         _tell(plan, run)
-        progress = _launch(plan, run, how)
+        plan = replace(plan, splits=sound(plan.splits, plan.config.machine.threads or cores()))
+        keras_model = plan.architecture.startswith(keras.PREFIX)
+        progress = keras.fit(plan, run, how.watch) if keras_model else _launch(plan, run, how)
         if not run.best.exists():
             raise TrainingError(
                 f"{run.path}: {plan.config.goal} had no value in any validation, so no weights are best."

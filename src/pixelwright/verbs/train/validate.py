@@ -79,7 +79,7 @@ class Validation:
         """Prepared pictures with their truth, in order, in batches of one kind."""
         key: Callable[[Any], Any] = task.key or id
         samples = list(enumerate(self.plan.splits.validation.samples))
-        with ThreadPoolExecutor(max(self.threads, 1)) as pool:
+        with ThreadPoolExecutor(max(self.threads, 1), thread_name_prefix="prepare") as pool:
             for start in range(0, len(samples), BATCH_SIZE):
                 pairs = list(
                     pool.map(lambda one: self._pair(one[0], one[1], task, bundle), samples[start : start + BATCH_SIZE])
