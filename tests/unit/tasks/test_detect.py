@@ -27,7 +27,7 @@ from pixelwright.ops import batch
 from pixelwright.structures.detections import Detections
 from pixelwright.structures.image import Image, Source
 from pixelwright.structures.raster import Raster, Window
-from pixelwright.structures.spec import Decision, InputSpec, OutputSpec, Resize
+from pixelwright.structures.spec import Decision, InputSpec, OutputSpec, Resize, Suppression
 from pixelwright.tasks.detect import predict as detect
 
 WHITE, RED = (255, 255, 255), (255, 0, 0)
@@ -256,6 +256,27 @@ def test_a_large_picture_is_read_in_windows_only(model: Model, monkeypatch: pyte
     assert asked == [None]
 
 
+def test_what_sees_every_pixel_looks_at_a_large_picture_in_windows(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, asked = Raster.of(Image(scene((30, 20, 75, 50, WHITE)))), []
+
+    def decode(window: Window | None, at_least_hw: tuple[int, int] | None) -> Image:
+        asked.append(window)
+        return whole.decode(window, at_least_hw)
+
+    monkeypatch.setattr(detect, "LARGE_PX", 5000)
+    monkeypatch.setattr(detect, "WINDOW_PX", 50)
+    spied = Raster(whole.size_hw, np.uint8, whole.color, 255.0, decode, windowed=True)
+    assert found(model(spied)) == [("white", [30, 20, 75, 50])]
+    assert len(asked) > 1 and all(window is not None and window.width <= 50 for window in asked)
+    asked.clear()
+    resized = msgspec.structs.replace(model.bundle.spec.input, resize=Resize(rule="stretch", size_hw=(60, 90)))
+    spec = msgspec.structs.replace(model.bundle.spec, input=resized)
+    detect.prepare(spied, ModelBundle(model.bundle.path, spec))
+    assert asked == [None]  # scaled into a frame, no picture is large
+
+
 def test_a_picture_without_windows_is_decoded_once_for_all_tiles(model: Model) -> None:
     whole, asked = Image(scene((30, 20, 75, 50, WHITE))), []
 
@@ -367,6 +388,31 @@ def test_boxes_are_cut_to_the_picture_and_those_outside_or_without_area_are_left
     rows = [[-9, -9, 9, 9, 0.9, 0], [80, 50, 200, 70, 0.8, 0], [5, 5, 5, 20, 0.7, 0], [90, 0, 95, 9, 0.6, 0]]
     result = answer_of(model, output, [[*rows, [30, 40, 20, 50, 0.5, 0]]])  # the last is inside out
     assert result.boxes_xyxy.tolist() == [[0, 0, 9, 9], [80, 50, 90, 60]]
+
+
+def test_of_things_that_need_no_suppression_none_is_dropped_for_their_number(model: Model) -> None:
+    output = OutputSpec(decoder="box-rows", parameters={"output": "y"}, labels=["a"])
+    rows = [[column, row, column + 1, row + 1, 0.9, 0] for row in range(20) for column in range(20)]
+    assert len(answer_of(model, output, [rows])) == 400
+    suppressed = msgspec.structs.replace(output, suppression=Suppression(iou_threshold=0.5))
+    assert len(answer_of(model, suppressed, [rows])) == 300
+
+
+def test_masks_known_in_parts_are_put_in_their_places(model: Model) -> None:
+    parameters = {"objects": "y", "rays": "r", "stride": 1}
+    output = OutputSpec(decoder="star-polygons", parameters=parameters, labels=["a"])
+    spec = msgspec.structs.replace(model.bundle.spec, output=output, input=InputSpec(multiple_of=1))
+    bundle = ModelBundle(model.bundle.path, spec)
+    objects, rays = np.full((1, 1, 60, 90), -9, np.float32), np.full((1, 8, 60, 90), np.log(3.2), np.float32)
+    objects[0, 0, 20, 30], objects[0, 0, 58, 50] = 4, 3
+    graphs: Any = {"model": Answer({"y": objects, "r": rays})}
+    picture = detect.prepare(Raster.of(Image(scene())), bundle)
+    result = detect.predict([picture], graphs, bundle, PredictOptions())[0]
+    assert result.boxes_xyxy.tolist() == [[27, 17, 34, 24], [47, 55, 54, 60]]
+    assert result.masks is not None
+    rows, columns = np.nonzero(result.masks[0])
+    assert (rows.mean(), columns.mean(), len(rows)) == (20, 30, 29)  # a disc of radius 3.2, its corners cut: by hand
+    assert np.array_equal(result.masks[1][55:60, 47:54], result.masks[0][17:22, 27:34])  # cut by the picture's edge
 
 
 def test_a_class_without_a_label_is_refused(model: Model) -> None:

@@ -2,7 +2,8 @@
 
 A picture goes through the network whole, scaled as the contract says. With `tile_px` it is also cut into overlapping
 windows, each of which goes through the network as if it were a picture: that finds things which would be too small
-once the whole is scaled down. What was found is put together by the rules of `ops.seams`.
+once the whole is scaled down. Networks that see every pixel at its own size look at large pictures in windows of their
+own accord, so that memory stays bounded. What was found is put together by the rules of `ops.seams`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ DEFAULT_TOP_K = 300
 # Less, and a thing on a seam has no part that both windows see; more, and all work is done twice.
 OVERLAPS = (0.05, 0.9)
 WINDOW_BATCH = 4
+WINDOW_PX = 2048  # side of windows that nobody asked for
+LARGE_PX = 1 << 23  # a picture of more pixels, none of which are scaled away, is looked at in such windows
 LARGE_BYTES = 1 << 28  # a picture that takes more, and can be read in windows, is not decoded before its turn, or whole
 
 Rows = npt.NDArray[np.intp]
@@ -101,8 +104,10 @@ class Rules:
             per_class = suppression is None or suppression.per_class
             suppression = Suppression(iou_threshold=options.iou_threshold, per_class=per_class)
         least = decision.thresholds(output.labels, bundle.spec.decision, options.threshold, otherwise=DEFAULT_THRESHOLD)
-        # The best of the whole may all be in one window, so a window keeps no fewer.
-        most = max(DEFAULT_TOP_K, options.top_k or 0) if options.tile_px else options.top_k or DEFAULT_TOP_K
+        # Networks that leave nothing to suppress have counted the things themselves. The best of the whole may all be
+        # in one window, so a window keeps no fewer.
+        usual = MOST if output.suppression is None else DEFAULT_TOP_K
+        most = max(usual, options.top_k or 0) if options.tile_px else options.top_k or usual
         return cls(bundle, decision.wanted_classes(options.classes, output.labels), least, suppression, most)
 
     @property
@@ -144,9 +149,16 @@ def check(bundle: ModelBundle, options: PredictOptions) -> None:
 
 def prepare(raster: Raster, bundle: ModelBundle) -> Picture:
     """The tensor the graph takes; a JPEG is decoded no larger than the contract needs."""
-    if raster.windowed and raster.nbytes > LARGE_BYTES:
+    if (raster.windowed and raster.nbytes > LARGE_BYTES) or _is_large(raster, bundle):
         return Picture(raster, None)
     return Picture(raster, prepare_whole(raster, bundle))
+
+
+def _is_large(raster: Raster, bundle: ModelBundle) -> bool:
+    """Whether the network would see more pixels at once than is good for the memory."""
+    height, width = raster.size_hw
+    spec = bundle.spec.input
+    return spec.resize is None and spec.crop_hw is None and height * width > LARGE_PX
 
 
 def key(picture: Picture) -> Hashable:
@@ -159,7 +171,7 @@ def predict(
 ) -> list[Detections]:
     """What is found in each picture."""
     rules = Rules.of(bundle, options)
-    if options.tile_px is not None:
+    if options.tile_px is not None or any(_is_large(picture.raster, bundle) for picture in pictures):
         return [_predict_tiled(picture, graphs, rules, options) for picture in pictures]
     prepared = [one.prepared or prepare_whole(one.raster, bundle) for one in pictures]
     frames = [_frame(Window(0, 0, *one.original_hw)) for one in prepared]
@@ -223,7 +235,7 @@ def _mapped(
 def _predict_tiled(picture: Picture, graphs: Graphs, rules: Rules, options: PredictOptions) -> Detections:
     """What is found in the windows of a picture, and in the whole of it unless it is too large for that."""
     spec, raster = rules.bundle.spec.input, picture.raster
-    side_px = options.tile_px or max(raster.size_hw)
+    side_px = options.tile_px or WINDOW_PX
     cuts = seams.windows(raster.size_hw, side_px=side_px, overlap=options.tile_overlap)
     frames = [_frame(window) for window in cuts]
     # What cannot be read in windows is decoded once, not once for each of them.
