@@ -37,6 +37,9 @@ class KerasNet(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         on_torch()
+        import keras
+
+        keras.utils.clear_session(free_memory=False)  # names of weights count up in a session; checkpoints go by them
         self.model = KerasSource(config.file, config.function).build(config.input_shape, config.classes)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ import torch
 from pixelwright.contract import Example
 from pixelwright.data.dataset import Sample
 from pixelwright.errors import OutputError, TrainingError
-from pixelwright.interop.keras import backend
+from pixelwright.interop.keras import PREFIX, backend
 from pixelwright.interop.keras_fit import ANSWERS, ARRAYS, WEIGHTS, FitJob, Truth
 from pixelwright.interop.pytorch_keras import Config, trained
 from pixelwright.verbs.train.feed import normalized
@@ -29,6 +29,8 @@ from pixelwright.verbs.train.learner import Progress
 from pixelwright.verbs.train.loop import Shown, Watch
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, cores, free_bytes, lost_text
+
+__all__ = ["PREFIX", "fit"]
 
 log = logging.getLogger(__name__)
 
