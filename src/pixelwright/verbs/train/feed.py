@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -52,10 +53,15 @@ class Order:
         return max(round(epochs * self.count / self.batch_size), 1)
 
     def _epoch(self, epoch: int) -> npt.NDArray[np.int64]:
-        random = np.random.default_rng((self.seed, ORDER, epoch))
         if self.chances is None:
-            return random.permutation(self.count)
+            return _shuffled(self.count, self.seed, epoch)
+        random = np.random.default_rng((self.seed, ORDER, epoch))
         return random.choice(self.count, self.count, p=self.chances)
+
+
+@lru_cache(maxsize=2)  # every batch of an epoch asks again, and 50,000 places take a millisecond to shuffle
+def _shuffled(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng((seed, ORDER, epoch)).permutation(count)
 
 
 @contextmanager
