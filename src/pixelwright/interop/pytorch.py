@@ -25,6 +25,7 @@ import torch
 from torch import nn
 
 from pixelwright.errors import ParityError, UnsupportedModel
+from pixelwright.interop import pytorch_rnn
 from pixelwright.interop.pytorch_weights import pack
 from pixelwright.io.atomic import whole_file
 from pixelwright.runtimes.onnx import RUNTIME
@@ -138,9 +139,10 @@ def _traced(
     with _quiet():
         try:
             program = torch.onnx.export(
-                net,
+                pytorch_rnn.prepared(copy.deepcopy(net)),
                 sample,
                 dynamo=True,
+                custom_translation_table=pytorch_rnn.translations(),
                 opset_version=OPSET,
                 input_names=[tensor.name for tensor in inputs],
                 output_names=list(outputs),
