@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,9 @@ from pixelwright.structures.spec import BundleSpec, Decision
 from pixelwright.structures.targets import Target
 
 NAMED = 12  # labels in a message
+
+# VOC and the first COCO models write these otherwise than COCO's own files.
+SAME = {"motorbike": "motorcycle", "aeroplane": "airplane", "sofa": "couch", "tvmonitor": "tv"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +65,8 @@ class Scoring:
             )
         wanted = [place for place, label in enumerate(dataset.labels) if not classes or label in classes]
         void = dataset.void_id
-        missing = [
-            dataset.labels[place]
-            for place in wanted
-            if dataset.labels[place] not in spec.output.labels and place != void
-        ]
+        met = set(_meetings(dataset.labels, tuple(spec.output.labels)).values())
+        missing = [dataset.labels[place] for place in wanted if place not in met and place != void]
         if missing:
             raise UsageError(_mismatch(missing, dataset, spec))
         left_out = frozenset(range(len(dataset.labels))) - frozenset(wanted)
@@ -77,8 +79,9 @@ class Scoring:
 
     def places(self, labels: Sequence[str]) -> npt.NDArray[np.intp]:
         """For each of a result's labels its position in `labels`; -1 where the data has none of that name."""
-        known = {label: place for place, label in enumerate(self.labels) if place not in self.left_out}
-        return np.array([known.get(label, -1) for label in labels], np.intp)
+        met = _meetings(self.labels, tuple(self.spec.output.labels))
+        found = np.array([met.get(label, -1) for label in labels], np.intp)
+        return np.where(np.isin(found, list(self.left_out)), -1, found) if self.left_out else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,30 @@ class Evaluation:
     figures: Callable[[Sequence[Any], Scoring], Sequence[Figure]]
     draw: Callable[[Image, Any, Target, Scoring], Image]
     decide: Callable[[Sequence[Any], Scoring, Goal], Decided] | None = None
+
+
+@lru_cache(maxsize=64)
+def _meetings(data: tuple[str, ...], model: tuple[str, ...]) -> dict[str, int]:
+    """Each label of a model with the place of the data's label that it means.
+
+    Those written alike come first; then those that differ in case, spaces and hyphens alone, or in what `SAME` says,
+    where only one of the data's labels can be meant.
+    """
+    exact = {label: place for place, label in enumerate(data)}
+    met = {label: exact[label] for label in model if label in exact}
+    rest: dict[str, list[int]] = {}
+    for place, label in enumerate(data):
+        if place not in met.values():
+            rest.setdefault(_plain(label), []).append(place)
+    for label in model:
+        if label not in met and len(places := rest.get(_plain(label), [])) == 1:
+            met[label] = places[0]
+    return met
+
+
+def _plain(label: str) -> str:
+    plain = re.sub(r"[\s_-]+", "", label.casefold())
+    return SAME.get(plain, plain)
 
 
 def _mismatch(missing: Sequence[str], dataset: Dataset, spec: BundleSpec) -> str:
