@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,12 @@ from pixelwright.contract import Example
 from pixelwright.data.dataset import Sample
 from pixelwright.errors import TrainingError
 
+log = logging.getLogger(__name__)
+
 Encode = Callable[[Sample], Example]
 
 MEMORY_SHARE = 0.4  # of what is free: the network and the rest of the machine want some too
+_AT_ONCE = 8  # samples for each thread: what may lie beyond the budget
 _LISTED = 5  # faults that one message names
 
 
@@ -40,7 +44,7 @@ class Store:
         self._examples: list[Example | None] = []
         self.lost: list[tuple[str, str]] = []
         left, source = budget_bytes, iter(samples)
-        while chunk := list(islice(source, 256)):
+        while chunk := list(islice(source, _AT_ONCE * max(threads, 1))):
             for sample, example in zip(chunk, self._pool.map(self._attempt, chunk), strict=True):
                 if isinstance(example, Exception):
                     self.lost.append((sample.id, str(example)))
@@ -64,8 +68,21 @@ class Store:
         """The examples at these places, in this order."""
         wanted = list(places)
         absent = [place for place in wanted if self._examples[place] is None]
-        made = dict(zip(absent, self._pool.map(self._encode, [self._samples[place] for place in absent]), strict=True))
+        made = dict(zip(absent, self._pool.map(self._read, absent), strict=True))
         return [made.get(place) or self._examples[place] for place in wanted]  # type: ignore[misc]
+
+    def _read(self, place: int) -> Example:
+        """The example at a place; where it cannot be used that of the next one, which is the same in every run."""
+        for following in range(len(self._samples)):
+            other = (place + following) % len(self._samples)
+            example = self._examples[other] or self._attempt(self._samples[other])
+            if isinstance(example, Example):
+                return example
+            name = self._samples[other].id
+            if name not in dict(self.lost):
+                self.lost.append((name, str(example)))
+                log.warning("%s The next one takes its place.", lost_text(self.lost[-1:]))
+        raise TrainingError(f"none of the samples can be used any more. {lost_text(self.lost)}")
 
     def _attempt(self, sample: Sample) -> Example | Exception:
         try:

@@ -1,0 +1,107 @@
+"""Configurations: what recipes and options say comes together, and what is written is read back."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pixelwright.errors import UsageError
+from pixelwright.verbs.train import TrainConfig, read_config, to_toml
+from pixelwright.verbs.train.recipe import asked_of, changed, differences, read_run
+
+RECIPE = """
+model = "residual/s"
+
+[optimizer]
+learning_rate = 1e-2
+betas = [0.8, 0.9]
+
+[augment.changes]
+mirror = 0.5
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path
+
+
+def test_options_win_over_the_recipe_and_the_rest_of_it_stays(recipe: Path) -> None:
+    config = read_config("classify", recipe, {"optimizer.learning_rate": 0.5, "augment.changes.noise": 0.1})
+    assert config.model == "residual/s"
+    assert config.optimizer.learning_rate == 0.5
+    assert config.optimizer.betas == (0.8, 0.9)
+    assert config.augment.changes == {"mirror": 0.5, "noise": 0.1}
+
+
+def test_what_is_written_is_read_back(recipe: Path, tmp_path: Path) -> None:
+    named = {
+        "bundle.summary": 'Says "hello"\n\\ ä',
+        "data.labels": ["a b", "c"],
+        "input.size_hw": [32, 48],
+        "data.void_id": 255,
+    }
+    config = read_config("classify", recipe, named)
+    automatic = {"input.size_hw": "because", "model": 'it is "small"'}
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(config, automatic), encoding="utf-8")
+    assert read_run(path) == (config, automatic)
+    assert "size_hw = [32, 48]  # automatic\n" in path.read_text(encoding="utf-8")
+
+
+def test_the_configuration_of_a_run_is_a_recipe(recipe: Path, tmp_path: Path) -> None:
+    config = read_config("classify", recipe)
+    path = tmp_path / "config.toml"
+    path.write_text(to_toml(config, {"model": "chosen"}), encoding="utf-8")
+    assert read_config("classify", path) == config
+
+
+def test_a_recipe_may_begin_with_a_byte_order_mark_and_have_windows_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + RECIPE.replace("\n", "\r\n").encode())
+    assert read_config("classify", path).model == "residual/s"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"optimizer.rate": 1.0}, r"contains unknown field `rate` - at `\$\.optimizer`"),
+        ({"batch.size": 0}, r">= 1 - at `\$\.batch\.size`"),
+        ({"machine.precision": "f8"}, r"'f8' - at `\$\.machine\.precision`"),
+        ({"budget.minutes": 1, "budget.epochs": 1}, "minutes or epochs, not both"),
+    ],
+)
+def test_what_is_not_known_is_refused_with_its_place(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        read_config("classify", None, changes)
+
+
+def test_a_recipe_for_another_task_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text('task = "detect"\n', encoding="utf-8")
+    with pytest.raises(UsageError, match="is a recipe for 'detect', and the task is 'classify'"):
+        read_config("classify", path)
+
+
+def test_a_recipe_that_is_no_toml_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("model = residual\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="is no TOML"):
+        read_config("classify", path)
+
+
+def test_what_was_chosen_is_not_what_was_asked() -> None:
+    asked = read_config("classify", None, {"data.path": "flowers", "augment.changes.noise": 0.1})
+    decided = changed(asked, {"batch.size": 32, "optimizer.learning_rate": 0.1})
+    assert asked_of(decided, {"batch.size": "", "optimizer.learning_rate": ""}) == asked
+    assert differences(asked, decided) == ["optimizer.learning_rate None, now 0.1", "batch.size None, now 32"]
+
+
+def test_every_default_can_be_written_as_toml() -> None:
+    written = tomllib.loads(to_toml(TrainConfig(task="classify"), {}))
+    assert written["optimizer"]["name"] == "adamw"
+    assert "learning_rate" not in written["optimizer"]
