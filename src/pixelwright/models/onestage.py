@@ -170,10 +170,12 @@ def fit(config: Config, problem: Problem) -> Config:
     """The configuration for a problem.
 
     Raises:
-        UsageError: Things have no labels, or have keypoints.
+        UsageError: Things have no labels, or have masks or keypoints, which it would leave out.
     """
     if not problem.labels:
         raise UsageError("onestage: expected at least one class, got none. Name the classes of the data.")
+    if problem.masks:
+        raise UsageError("onestage: finds boxes, and this data has masks. Use --model starconvex, or --kind boxes.")
     if problem.keypoints:
         raise UsageError(f"onestage: finds boxes, not the {problem.keypoints} keypoints of this data.")
     return replace(config, labels=len(problem.labels), channels=problem.channels)

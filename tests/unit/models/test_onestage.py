@@ -188,7 +188,9 @@ def test_the_small_variant_fits_into_a_megabyte_of_half_precision() -> None:
     assert 2 * sum(one.numel() for one in net.state_dict().values()) < 0.8e6
 
 
-def test_keypoints_are_refused() -> None:
+def test_masks_and_keypoints_are_refused() -> None:
+    with pytest.raises(UsageError, match="starconvex, or --kind boxes"):
+        onestage.fit(onestage.VARIANTS["s"], Problem("detect", ("cell",), 3, SIZE_HW, masks=True))
     with pytest.raises(UsageError, match="17 keypoints"):
         onestage.fit(onestage.VARIANTS["s"], Problem("detect", ("person",), 3, SIZE_HW, keypoints=17))
 
