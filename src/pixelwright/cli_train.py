@@ -23,6 +23,7 @@ VALUES: tuple[tuple[str, str, Any, str], ...] = (
     ("--validation", "data.validation", float, "share that chooses the best weights, if the data state none"),
     ("--model", "model", str, "architecture, NAME/VARIANT, or a bundle to start from"),
     ("--minutes", "budget.minutes", float, "how long, by the clock"),
+    ("--latency-ms", "budget.latency_ms", float, "choose a network that answers within this, on this machine"),
     ("--epochs", "budget.epochs", float, "how long, by how often each picture is seen"),
     ("--patience", "budget.patience", int, "stop after so many validations without a better score"),
     ("--goal", "goal", str, "the metric by which the best weights are chosen, on validation data"),
@@ -74,11 +75,12 @@ def add_train(commands: Any) -> None:
         help="anything that a recipe can say: optimizer.momentum=0.8, augment.changes.mirror=0.5",
     )
     parser.add_argument("--changed-data", action="store_true", help="continue a run although its data have changed")
+    parser.add_argument("--preview", type=Path, metavar="FILE.png", help="draw varied pictures; do not train")
     parser.add_argument("--dry-run", action="store_true", help="print the configuration; do not train")
 
 
 def _train(options: argparse.Namespace) -> int:
-    from pixelwright.verbs.train import plan, read_config, to_toml, train
+    from pixelwright.verbs.train import plan, preview, read_config, to_toml, train
 
     logging.getLogger("pixelwright").setLevel(logging.INFO)
     config = read_config(options.task, options.recipe, _changes(options))
@@ -87,6 +89,10 @@ def _train(options: argparse.Namespace) -> int:
     if options.dry_run:
         found = plan(config)
         print(to_toml(found.config, found.automatic), end="")
+        return DONE
+    if options.preview is not None:
+        preview(config, options.preview)
+        say(f"{options.preview}: pictures as they are, and varied.")
         return DONE
     try:
         with show_training(sys.stderr) as show:

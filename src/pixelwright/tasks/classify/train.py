@@ -107,7 +107,7 @@ def amounts(example: Example, problem: Problem) -> npt.NDArray[np.float64]:
 TRAINING = Training(
     task="classify",
     kinds=frozenset({"classes"}),
-    architectures=("plaincnn",),
+    architectures=("residual", "efficient", "lstm"),
     input=input_of,
     crops=False,
     encode=encode,

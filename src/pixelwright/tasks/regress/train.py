@@ -56,7 +56,7 @@ def loss(outputs: Mapping[str, Tensor], batch: Batch, problem: Problem, options:
 TRAINING = Training(
     task="regress",
     kinds=frozenset({"values"}),
-    architectures=("residual",),
+    architectures=("residual", "efficient", "lstm"),
     input=whole_input,
     crops=False,
     encode=encode,

@@ -48,6 +48,11 @@ class Candidate:
         """How often it sees each picture in so many minutes."""
         return minutes * 60 * NETWORKS_SHARE / (self.picture_s * pictures)
 
+    def told(self, minutes: float | None, pictures: int) -> str:
+        """A line on it."""
+        seen = "" if minutes is None else f", {self.epochs(minutes, pictures):.1f} epochs in {minutes:g} minutes"
+        return f"{self.model}: {self.parameters:,} parameters, {self.answer_ms:.1f} ms for an answer{seen}"
+
 
 def choose(
     found: Sequence[Candidate], *, minutes: float | None, latency_ms: float | None, pictures: int
@@ -92,6 +97,8 @@ def candidates(names: Sequence[str], problem: Problem) -> list[tuple[str, Archit
     able = []
     for name in names:
         record = record_of(name)
+        if record.sequences and not problem.sequence:
+            continue  # it can read pictures row by row, and others read them better
         for variant, config in record.variants.items():
             try:
                 able.append((f"{name}/{variant}", record, fitted(record, config, problem)))

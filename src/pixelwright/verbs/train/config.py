@@ -96,10 +96,12 @@ class DegradeConfig(Spec, frozen=True):
 class BudgetConfig(Spec, frozen=True):
     """How long: minutes by the clock (what a run that is continued has used counts), or epochs.
 
+    Where no model is named one is chosen that can be trained in these minutes, and that answers in `latency_ms`.
     `validations` are spread evenly. After `patience` of them without a better score training ends; 0 never does.
     """
 
     minutes: Positive | None = None
+    latency_ms: Positive | None = None
     epochs: Positive | None = None
     validations: Many | None = None
     patience: Annotated[int, Meta(ge=0)] = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,14 +18,18 @@ from pixelwright.data.opening import open_dataset
 from pixelwright.data.splits import SplitOptions, Splits, split
 from pixelwright.errors import PixelwrightError, UsageError
 from pixelwright.interop.keras import PREFIX
-from pixelwright.models.architecture import Architecture, Problem
+from pixelwright.models.architecture import Problem
 from pixelwright.models.optimizers import RATES
 from pixelwright.structures.spec import InputSpec
 from pixelwright.structures.targets import Values
+from pixelwright.verbs.train.choice import candidates, choose, measure
 from pixelwright.verbs.train.config import DataConfig, TrainConfig
 from pixelwright.verbs.train.plan import Plan, network_of, spec_of
 from pixelwright.verbs.train.recipe import changed
+from pixelwright.verbs.train.samples import cores
 from pixelwright.verbs.train.variation import degradation_of, policy_of, scale_of
+
+log = logging.getLogger(__name__)
 
 LOOKED_AT = 64  # pictures whose headers are read to learn their sizes
 CROP_PX = 256
@@ -73,14 +78,14 @@ def plan_of(config: TrainConfig, splits: Splits) -> Plan:
     sizes_hw, channels = _look(splits.train)
     choices.fill("input.channels", channels, "all pictures are gray" if channels == 1 else "there are colors")
     proposed, problem = _problem(choices, training, splits.train, sizes_hw)
-    choices.fill("model", _first_that_fits(training, problem), f"the default for {config.task} on such data")
-    architecture, network = network_of(choices.config, problem)
-    spec = spec_of(choices.config, problem, network, proposed, splits.train)
     _fill_machine(choices)
-    _fill_batch(choices, problem, len(splits.train))
-    _fill_augment(choices, splits.train)
     if choices.config.budget.epochs is None:
         choices.fill("budget.minutes", DEFAULT_MINUTES, "neither --minutes nor --epochs were given")
+    _fill_model(choices, training, problem, len(splits.train))
+    architecture, network = network_of(choices.config, problem)
+    spec = spec_of(choices.config, problem, network, proposed, splits.train)
+    _fill_batch(choices, problem, len(splits.train))
+    _fill_augment(choices, splits.train)
     _fill_validations(choices)
     choices.fill("goal", registry.get("evaluation", config.task).goals[0][0], f"the default for {config.task}")
     return Plan(choices.config, splits, problem, architecture, network, spec, choices.reasons)
@@ -114,16 +119,25 @@ def _fill_keras(choices: _Choices) -> None:
     choices.config = changed(choices.config, {"bundle.trainable": False})
 
 
-def _first_that_fits(training: Training, problem: Problem) -> str:
-    """The first of a task's architectures that takes the problem; the very first, to say why, where none does."""
-    for name in training.architectures:
-        record: Architecture = registry.get("architecture", name)
-        try:
-            record.fit(next(iter(record.variants.values())), problem)
-        except UsageError:
-            continue
-        return name
-    return training.architectures[0]
+def _fill_model(choices: _Choices, training: Training, problem: Problem, pictures: int) -> None:
+    """The network: the one that suits the time, or where time is no matter the first that takes the problem."""
+    budget = choices.config.budget
+    if choices.config.model:
+        return
+    able = candidates(training.architectures, problem)
+    if not able:
+        names = ", ".join(training.architectures)
+        raise UsageError(f"none of the networks for {training.task} ({names}) takes such data. Name one: --model.")
+    if budget.minutes is None and budget.latency_ms is None:
+        choices.fill("model", able[0][0], f"the first for {training.task} that takes such data")
+        return
+    torch.set_num_threads(choices.config.machine.threads or cores())
+    found = []
+    for name, record, config in able:
+        found.append(measure(name, record.build(config), problem, precision=choices.config.machine.precision))
+        log.info("%s", found[-1].told(budget.minutes, pictures))
+    chosen, why = choose(found, minutes=budget.minutes, latency_ms=budget.latency_ms, pictures=pictures)
+    choices.fill("model", chosen.model, why)
 
 
 def _look(dataset: Dataset) -> tuple[list[tuple[int, int]], int]:
