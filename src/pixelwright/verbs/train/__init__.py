@@ -12,7 +12,7 @@ from pixelwright.metrics.score import Score
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.recipe import read_config, to_toml
 
-__all__ = ["TrainConfig", "Trained", "plan", "read_config", "to_toml", "train"]
+__all__ = ["TrainConfig", "Trained", "plan", "preview", "read_config", "to_toml", "train"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,21 @@ def plan(config: TrainConfig) -> Any:
     from pixelwright.verbs.train.start import decide
 
     return decide(config)
+
+
+def preview(config: TrainConfig, path: Path) -> None:
+    """Write a contact sheet of pictures, each as it is and varied as it would be in training, with their truth.
+
+    Raises:
+        MissingExtra: PyTorch or Lightning Fabric are not installed.
+        DataError: The data cannot be used.
+        UsageError: Some of the configuration does not go together.
+        ImageError: The file cannot be written.
+    """
+    _check_extra()
+    from pixelwright.verbs.train.start import decide, write_preview
+
+    write_preview(decide(config), path)
 
 
 def _check_extra() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,8 +18,10 @@ from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import nn
 
+from pixelwright.data.augment.sheet import preview
 from pixelwright.data.opening import describe
-from pixelwright.errors import TrainingError
+from pixelwright.errors import PixelwrightError, TrainingError
+from pixelwright.io.images import write_image
 from pixelwright.metrics.score import Score
 from pixelwright.verbs.train import Trained, keras
 from pixelwright.verbs.train.config import TrainConfig
@@ -37,6 +40,8 @@ from pixelwright.verbs.train.variation import policy_of
 from pixelwright.verbs.train.work import Work
 
 log = logging.getLogger(__name__)
+
+PREVIEW = "preview.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
     run.begin(plan.config, plan.automatic)
     with _written(run.path / "log.txt"):
         _tell(plan, run)
+        _preview(plan, run)
         plan = replace(plan, splits=sound(plan.splits, plan.config.machine.threads or cores()))
         keras_model = plan.architecture.startswith(keras.PREFIX)
         progress = keras.fit(plan, run, how.watch) if keras_model else _launch(plan, run, how)
@@ -140,10 +146,30 @@ def _launch(plan: Plan, run: Run, how: How) -> Progress:
     return fabric.launch(partial(work, watch=how.watch if alone else Watch()))
 
 
+def write_preview(plan: Plan, path: Path) -> None:
+    """A contact sheet of pictures to be learned from, each as it is and varied, with their truth.
+
+    Raises:
+        ImageError: A picture cannot be read, or the sheet not be written.
+        DataError: A truth cannot be read.
+    """
+    policy, _ = policy_of(plan.config, plan.splits.train)
+    write_image(preview(plan.splits.train, policy, seed=plan.config.seed), path)
+
+
+def _preview(plan: Plan, run: Run) -> None:
+    if plan.problem.sequence or (run.path / PREVIEW).exists():
+        return
+    try:
+        write_preview(plan, run.path / PREVIEW)
+    except PixelwrightError as err:  # a picture that is lost; training says so and goes on, and so does this
+        log.warning("no %s: %s", PREVIEW, err)
+
+
 def _name(config: TrainConfig) -> str:
     """For the run's folder: of the data and the model."""
-    data = Path(config.data.path).resolve().stem.lower() or "data"
-    return "-".join([data, *filter(None, config.model.lower().replace("/", "-").split("-"))])
+    words = [Path(config.data.path).resolve().stem, config.model]
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-") or "run"
 
 
 def _tell(plan: Plan, run: Run) -> None:
