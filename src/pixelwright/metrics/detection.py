@@ -1,26 +1,22 @@
-"""Average precision and recall of things found, as COCO computes them: boxes and masks.
+"""Which of the things found stand for which of the things there, as COCO matches them: boxes and masks.
 
-Matching is done once for each picture; a bootstrap round then only counts. With every picture once the numbers are
-those of pycocotools, `iscrowd` and area ranges included. `ignore` (difficult, truncated) is treated like an area out of
-range: such a thing may be found or not.
+Matching is done once for each picture. `ignore` (difficult, truncated) is treated like an area out of range: such a
+thing may be found or not.
 
 Source: pycocotools 2.0, cocoeval.py (BSD-2-Clause), for the rules: https://github.com/cocodataset/cocoapi.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.metrics.score import Picks, Statistic
 from pixelwright.structures.masks import Masks
 
 IOUS = np.linspace(0.5, 0.95, 10)
-RECALLS = np.linspace(0.0, 1.0, 101)
 AREAS = ("", "_small", "_medium", "_large")
 # In pixels: everything; up to 32², up to 96², above. Both ends belong to a range, as in COCO's own code.
 AREA_RANGES = np.array([[0, 1e10], [0, 32**2], [32**2, 96**2], [96**2, 1e10]])
@@ -177,150 +173,6 @@ def _partners(reach: Floats, crowd: Flags, ignored: Flags) -> Ids:
     return partners
 
 
-def statistic(
-    matched: Sequence[Matched], labels: Sequence[str], *, prefix: str = "", scored: Sequence[int] | None = None
-) -> Statistic:
-    """AP and AR in COCO's twelve numbers, and AP and AP50 of each class, for any picks of the pictures.
-
-    Args:
-        matched: Of each picture.
-        labels: Names of the classes.
-        prefix: Of the metrics' names: `mask_`.
-        scored: Positions of the classes that count; None for all.
-    """
-    table = Table.of(matched, len(labels))
-    classes = np.arange(len(labels)) if scored is None else np.asarray(scored, np.intp)
-
-    def over(picks: Picks) -> Mapping[str, float]:
-        weights = np.bincount(picks, minlength=len(matched)).astype(np.float64)
-        values: dict[str, float] = {}
-        by_class = np.full((len(IOUS), len(labels)), np.nan)
-        for area, name in enumerate(AREAS):
-            precision, recalls = table.areas(weights, area)
-            precision, recalls = precision[:, classes], recalls[:, :, classes]
-            values[f"AP{name}"] = _mean(precision)
-            if not name:
-                by_class[:, classes] = precision
-                values |= {"AP50": _mean(precision[FIRST]), "AP75": _mean(precision[THIRD_QUARTER])}
-                values |= {f"AR{most}": _mean(recalls[place]) for place, most in enumerate(MOST)}
-            else:
-                values[f"AR{name}"] = _mean(recalls[-1])
-        for one in classes.tolist():
-            values[f"AP/{labels[one]}"] = _mean(by_class[:, one])
-            values[f"AP50/{labels[one]}"] = float(by_class[FIRST, one])
-        return {prefix + name: value for name, value in values.items()}
-
-    return over
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """All that was found in all pictures, by class and within a class by score.
-
-    Attributes:
-        classes: How many.
-        scores: (D,).
-        class_ids: (D,) ascending.
-        pictures: (D,) in which it was found.
-        ranks: (D,) within class and picture.
-        hits: (4, D) bits.
-        counted: (4, D) bits.
-        truth_pictures: (G,) in which each thing is.
-        truth_ids: (G,) its class.
-        truth_counted: (4, G).
-    """
-
-    classes: int
-    scores: Floats
-    class_ids: Ids
-    pictures: Ids
-    ranks: Ids
-    hits: Bits
-    counted: Bits
-    truth_pictures: Ids
-    truth_ids: Ids
-    truth_counted: Flags
-
-    @classmethod
-    def of(cls, matched: Sequence[Matched], classes: int) -> Table:
-        """From the pictures."""
-
-        def joined(name: str, axis: int, empty: Any) -> Any:
-            return np.concatenate([empty, *(getattr(one, name) for one in matched)], axis=axis)
-
-        none, nothing = np.zeros(0, np.int32), np.zeros((len(AREAS), 0), np.uint16)
-        # What comes after the hundredth of its class in a picture has taken nothing from those before it.
-        ranks = joined("ranks", 0, none)
-        scores, ids = joined("scores", 0, np.zeros(0, np.float32)), joined("class_ids", 0, none)
-        pictures = np.repeat(np.arange(len(matched)), [len(one.scores) for one in matched])
-        order = np.lexsort((-scores, ids))  # stable: of equal scores the earlier picture
-        order = order[ranks[order] < MOST[-1]]
-        return cls(
-            classes=classes,
-            scores=scores[order],
-            class_ids=ids[order],
-            pictures=pictures[order],
-            ranks=ranks[order],
-            hits=joined("hits", 1, nothing)[:, order],
-            counted=joined("counted", 1, nothing)[:, order],
-            truth_pictures=np.repeat(np.arange(len(matched)), [len(one.truth_ids) for one in matched]),
-            truth_ids=joined("truth_ids", 0, none),
-            truth_counted=joined("truth_counted", 1, np.zeros((len(AREAS), 0), bool)),
-        )
-
-    def there(self, weights: Floats, area: int = 0) -> npt.NDArray[Any]:
-        """(K,) how many things of each class are to be found."""
-        counted = weights[self.truth_pictures] * self.truth_counted[area]
-        return np.bincount(self.truth_ids, counted, self.classes)
-
-    def areas(self, weights: Floats, area: int) -> tuple[Floats, Floats]:
-        """Average precision (IoUs, K) and recall (most, IoUs, K) of an area range; NaN without a thing to find."""
-        drawn = weights[self.pictures]
-        hits = drawn * _flags(self.hits[area])
-        said = drawn * _flags(self.counted[area])
-        found = self.there(weights, area)
-        there: npt.NDArray[Any] = np.where(found > 0, found, np.nan)
-        starts = np.searchsorted(self.class_ids, np.arange(self.classes + 1))
-        recalls = np.stack([self._sums(hits * (self.ranks < most), starts) / there for most in MOST])
-        right, all_said = self._running(hits, starts), self._running(said, starts)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            precision = np.where(all_said > 0, right / all_said, 0.0)
-            recall = right / there[self.class_ids]
-        # The best precision at this recall or a higher one: from the end of each class, which an offset keeps apart.
-        apart = 2.0 * (self.classes - self.class_ids)
-        best = np.maximum.accumulate((precision + apart)[:, ::-1], axis=1)[:, ::-1] - apart
-        reached = np.searchsorted(RECALLS, recall, side="right")
-        steps = np.diff(reached, axis=1, prepend=0)
-        first = starts[:-1][starts[:-1] < starts[1:]]
-        steps[:, first] = reached[:, first]
-        return self._sums(best * steps, starts) / len(RECALLS) + 0 * there, recalls
-
-    def curve(self, one: int, weights: Floats) -> tuple[Floats, Floats]:
-        """Recall and precision of a class at IoU 0.5, from the highest score on."""
-        rows = np.flatnonzero(self.class_ids == one)
-        drawn = weights[self.pictures[rows]]
-        right = np.cumsum(drawn * _flags(self.hits[:1, rows][0])[FIRST])
-        said = np.cumsum(drawn * _flags(self.counted[:1, rows][0])[FIRST])
-        there = max(1.0, float(self.there(weights)[one]))
-        known = said > 0
-        return right[known] / there, right[known] / said[known]
-
-    def _running(self, values: Floats, starts: Ids) -> Floats:
-        """Sums up to each place, from the start of its class."""
-        total = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
-        return total[:, 1:] - total[:, starts[self.class_ids]]
-
-    def _sums(self, values: Floats, starts: Ids) -> Floats:
-        """Sums over each class: (IoUs, K)."""
-        total = np.concatenate([np.zeros((len(values), 1)), np.cumsum(values, axis=1)], axis=1)
-        return total[:, starts[1:]] - total[:, starts[:-1]]
-
-
-def _flags(bits: Bits) -> Flags:
-    """(IoUs, D) of (D,) bits."""
-    return (bits & BITS[:, None]) != 0
-
-
 def _ratio(common: Floats, found: Floats, there: Floats, crowd: Flags) -> Floats:
     whole = np.where(crowd, found[:, None], found[:, None] + there - common)
     return np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)
@@ -343,8 +195,3 @@ def _ranks(ids: Ids) -> Ids:
     ranks = np.empty(len(ids), np.intp)
     ranks[order] = np.arange(len(ids)) - starts
     return ranks
-
-
-def _mean(values: Floats) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")

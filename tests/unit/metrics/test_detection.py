@@ -13,8 +13,8 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from pixelwright.metrics import detection
-from pixelwright.metrics.detection import Matched, Truth, box_areas, box_overlaps, mask_overlaps, match, statistic
+from pixelwright.metrics.detection import BITS, Matched, Truth, box_areas, box_overlaps, mask_overlaps, match
+from pixelwright.metrics.precision import statistic
 from pixelwright.structures.masks import Masks, runs_to_text
 
 SIDE = 240
@@ -207,4 +207,4 @@ def test_the_match_at_half_overlap_says_what_was_missed_and_how_well_the_rest_fi
     made = match(box_overlaps(found, there, crowd), np.array([0.7]), np.zeros(1, int), box_areas(found), truth)
     assert made.missed.tolist() == [False, True]
     assert made.overlaps.tolist() == pytest.approx([0.8])
-    assert detection._flags(made.hits[0])[:, 0].tolist() == [True] * 7 + [False] * 3  # 0.5 to 0.8
+    assert [bool(made.hits[0, 0] & bit) for bit in BITS] == [True] * 7 + [False] * 3  # 0.5 to 0.8

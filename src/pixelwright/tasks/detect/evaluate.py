@@ -13,10 +13,12 @@ import numpy.typing as npt
 from pixelwright.contract import Decided, Evaluation, Outcome, PredictOptions, Scoring
 from pixelwright.errors import DataError
 from pixelwright.metrics import detection as metric
+from pixelwright.metrics import precision
 from pixelwright.metrics.calibration import Goal, fit_threshold
-from pixelwright.metrics.detection import Matched, Table, Truth
+from pixelwright.metrics.detection import Matched, Truth
 from pixelwright.metrics.figures import ByClass, Confusion, Curve, Curves, Figure
 from pixelwright.metrics.overlap import Things, things_statistic
+from pixelwright.metrics.precision import Steps, Table
 from pixelwright.metrics.score import Picks, Statistic
 from pixelwright.ops import decision
 from pixelwright.ops import draw as paint
@@ -143,7 +145,7 @@ def statistic(observations: Sequence[Observation], scoring: Scoring) -> Statisti
         sides.append(("mask_", masks, [one.mask_passes for one in observations]))
     for prefix, matched, passes in sides:
         things = [Things.of(one, kept, len(scoring.labels)) for one, kept in zip(matched, passes, strict=True)]
-        parts.append(metric.statistic(matched, scoring.labels, prefix=prefix, scored=scoring.scored))
+        parts.append(precision.statistic(matched, scoring.labels, prefix=prefix, scored=scoring.scored))
         parts.append(things_statistic(things, scoring.labels, prefix=prefix, scored=scoring.scored))
 
     def over(picks: Picks) -> Mapping[str, float]:
@@ -190,12 +192,11 @@ def figures(observations: Sequence[Observation], scoring: Scoring) -> list[Figur
 
 
 def _curves(title: str, matched: Sequence[Matched], scoring: Scoring) -> Curves:
-    table, weights = Table.of(matched, len(scoring.labels)), np.ones(len(matched))
-    average = table.areas(weights, 0)[0][metric.FIRST]
+    table = Table.of(matched, len(scoring.labels))
+    average = Steps.of(table).areas(np.ones(len(matched)))[0][metric.FIRST]
     rows = [one for one in np.argsort(average, kind="stable") if one in scoring.scored and np.isfinite(average[one])]
     curves = tuple(
-        Curve(f"{scoring.labels[one]}: AP50 {average[one]:.3f}", *table.curve(int(one), weights))
-        for one in rows[:MOST_CURVES]
+        Curve(f"{scoring.labels[one]}: AP50 {average[one]:.3f}", *table.curve(int(one))) for one in rows[:MOST_CURVES]
     )
     note = f"The {MOST_CURVES} classes with the lowest AP50." if len(rows) > MOST_CURVES else ""
     return Curves(title, "Recall", "Precision", curves, (), note)
