@@ -7,18 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pixelwright.data.index_png import coded, read_stored
-from pixelwright.data.pairing import Pair, attachment, facing, pairs
+from pixelwright.data.pairing import ENDINGS, MASKS, PICTURES, Pair, attachment, facing, pairs
 from pixelwright.data.place import Place
-from pixelwright.data.stated import split_of_path
+from pixelwright.data.stated import split_of, split_of_path
 from pixelwright.data.tree import Tree, is_picture, stem
 from pixelwright.errors import ImageError
-
-PICTURES = frozenset({"images", "image", "imgs", "img", "jpegimages", "pictures", "photos", "leftimg8bit", "rgb"})
-MASKS = frozenset(
-    {"masks", "mask", "labels", "label", "annotations", "annotation", "annots", "annot", "gt", "ground_truth"}
-    | {"segmentationclass", "labelmaps", "seg", "segmentation", "segmentations", "targets", "semantic", "classes"}
-)
-ENDINGS = frozenset({"annot", "annots", "annotations", "labels", "label", "masks", "mask", "gt"})
 
 _LOSSLESS = (".png", ".tif", ".tiff", ".bmp", ".gif", ".webp")
 _MOST_COLORS = 256  # of a mask; a photograph has thousands
@@ -76,6 +69,8 @@ def _side_by_side(tree: Tree) -> tuple[list[Pair], str]:
     found: list[Pair] = []
     attached, left = "", ""
     for folder, names in tree.folders.items():
+        if not all(split_of(part) or part.casefold() in PICTURES for part in folder.split("/") if part):
+            continue  # in the folder of a class `a_1.png` is another picture
         prefix = f"{folder}/" if folder else ""
         stems = {stem(name): name for name in names if is_picture(name)}
         lossless = [one for one, name in stems.items() if name.lower().endswith(_LOSSLESS)]

@@ -12,7 +12,7 @@ from pathlib import Path
 from pixelwright import registry
 from pixelwright.data.dataset import Dataset, Fault
 from pixelwright.data.layout import Evidence, Hints, Layout
-from pixelwright.data.mask_pairs import PICTURES
+from pixelwright.data.pairing import PICTURES
 from pixelwright.data.stated import LABEL_FILES, split_of
 from pixelwright.data.tree import Tree
 from pixelwright.errors import DataError, PixelwrightError, UsageError

@@ -9,6 +9,22 @@ from pixelwright.data.dataset import SplitName
 from pixelwright.data.stated import split_of_path
 from pixelwright.data.tree import Tree, is_picture, stem
 
+# What folders are called, in any case, that hold pictures and their masks, or worse pictures and better ones.
+PICTURES = frozenset({"images", "image", "imgs", "img", "jpegimages", "pictures", "photos", "leftimg8bit", "rgb"})
+MASKS = frozenset(
+    {"masks", "mask", "labels", "label", "annotations", "annotation", "annots", "annot", "gt", "ground_truth"}
+    | {"segmentationclass", "labelmaps", "seg", "segmentation", "segmentations", "targets", "semantic", "classes"}
+)
+ENDINGS = frozenset({"annot", "annots", "annotations", "labels", "label", "masks", "mask", "gt"})
+WORSE = frozenset(
+    {"lq", "lr", "low", "input", "inputs", "noisy", "noise", "blur", "blurry", "blurred", "rain", "rainy", "hazy"}
+    | {"haze", "degraded", "worse", "compressed", "jpeg"}
+)
+BETTER = frozenset(
+    {"gt", "hq", "hr", "high", "target", "targets", "clean", "clear", "sharp", "groundtruth", "ground_truth"}
+    | {"reference", "better", "original", "norain", "normal"}
+)
+
 # Between the name of a picture and that of what belongs to it, in one folder or two.
 _JOINTS = "_-. "
 

@@ -55,9 +55,8 @@ class Tree:
         except OSError as err:
             raise DataError(f"{path}: cannot be read: {err.strerror or err}.") from err
         if path.suffix.lower() == ".npz":  # it needs nothing beside it
-            return cls(path, {path.name: Place(str(path))}, path.name)
-        folder = cls.of(path.absolute().parent)
-        return cls(path, folder.places, path.name)
+            return cls(path.parent, {path.name: Place(str(path))}, path.name)
+        return cls(path.parent, cls.of(path.parent).places, path.name)
 
     def below(self, folder: str) -> Tree:
         """The files of one folder and the folders in it."""
@@ -102,7 +101,7 @@ class Tree:
         the tree.
         """
         wanted = stated.strip().replace("\\", "/")
-        root = f"{self.root.as_posix()}/"
+        root = f"{self.root.absolute().as_posix()}/"
         if wanted.startswith(root):
             wanted = wanted[len(root) :]
         if not wanted or wanted.startswith("/"):
@@ -130,8 +129,8 @@ def is_picture(name: str) -> bool:
 
 def stem(name: str) -> str:
     """A name without its last ending: `a/b.jpg` to `a/b`."""
-    before, dot, _ = name.rpartition(".")
-    return before if dot and before and not before.endswith("/") else name
+    before, _, ending = name.rpartition(".")
+    return before if before and not before.endswith("/") and "/" not in ending else name
 
 
 def _walk(root: Path) -> Iterator[tuple[str, Place]]:

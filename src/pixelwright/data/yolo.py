@@ -41,7 +41,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 SIDES = {"left": "right", "right": "left", "l": "r", "r": "l"}
 # JSON's quotes are YAML's, except for characters that YAML wants escaped.
-ESCAPED_IN_YAML = re.compile("[\x7f-\x84\x86-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+ESCAPED_IN_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def lines(result: Detections, size_hw: tuple[int, int], *, with_scores: bool = False) -> list[str]:

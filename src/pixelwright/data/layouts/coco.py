@@ -15,6 +15,7 @@ Source: https://cocodataset.org/#format-data
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -224,9 +225,12 @@ def _files(tree: Tree) -> list[str]:
 
 
 def _decode(tree: Tree, name: str) -> _File:
+    data = tree.places[name].read().removeprefix(b"\xef\xbb\xbf")
     try:
-        return _FILE.decode(tree.places[name].read().removeprefix(b"\xef\xbb\xbf"))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as err:
+        if b"NaN" in data or b"Infinity" in data:  # Python writes them, JSON has no such numbers
+            data = json.dumps(json.loads(data, parse_constant=lambda _: None)).encode()
+        return _FILE.decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as err:
         raise DataError(f"{name}: is no COCO file: {err}.") from err
 
 

@@ -16,28 +16,35 @@ from collections.abc import Iterator
 
 from pixelwright.data.dataset import Dataset, Fault, Sample, SplitName
 from pixelwright.data.layout import Hints, Layout
+from pixelwright.data.pairing import BETTER, ENDINGS, MASKS, PICTURES, WORSE, facing, pairs
 from pixelwright.data.pictures import FilePicture, Known
 from pixelwright.data.stated import split_of
 from pixelwright.data.tree import Tree
 from pixelwright.errors import DataError
 from pixelwright.structures.targets import Classes
 
-# Folders called like these hold a part of every sample, not a class.
-ROLES = frozenset(
-    {"images", "imgs", "image", "img", "labels", "label", "masks", "mask", "annotations", "annots", "annot", "gt"}
-    | {"jpegimages", "segmentationclass", "segmentationobject", "imagesets", "boxes", "polygons", "input", "target"}
-    | {"lq", "hq", "lr", "hr", "low", "high", "clean", "noisy", "blur", "sharp", "trainannot", "valannot", "testannot"}
-)
+_JOINTS = "_- "
 
 
 def recognize(tree: Tree) -> str | None:
-    """Whether pictures lie in folders named after at least two classes."""
+    """Whether pictures lie in folders named after at least two classes, and not in those of pictures and masks."""
     if tree.chosen:
         return None
-    classes = {label for _, label, _ in _rows(tree)}
-    if len(classes) < 2 or all(map(split_of, classes)) or any(label.casefold() in ROLES for label in classes):
+    classes = {label.casefold() for _, label, _ in _rows(tree)}
+    if len(classes) < 2 or all(map(_is_of_split, classes)) or classes & PICTURES:
         return None
-    return f"folders of pictures named after {len(classes)} classes"
+    if not classes <= WORSE | BETTER | MASKS:
+        return f"folders of pictures named after {len(classes)} classes"
+    # Pictures in `low/` and `high/` that are called alike are pairs; else they are of two classes.
+    parted = [*facing(tree, WORSE, BETTER), *facing(tree, PICTURES, MASKS, ENDINGS)]
+    alike = any(pair.other for one, other in parted for pair in pairs(tree, one, other))
+    return None if alike else f"folders of pictures named after {', '.join(sorted(classes))}"
+
+
+def _is_of_split(label: str) -> bool:
+    """Whether a folder is called after a split, or after what belongs to one: `train`, `train_masks`."""
+    beginnings = [label[: -len(ending)].rstrip(_JOINTS) for ending in ENDINGS if label.endswith(ending)]
+    return any(split_of(one) is not None for one in (label, *beginnings))
 
 
 def read(tree: Tree, hints: Hints) -> Dataset:

@@ -68,8 +68,11 @@ def things_of(ids: Ids) -> Annotations:
 def _boxes(ids: Ids) -> npt.NDArray[np.float32]:
     """The box around each number above 0, ascending."""
     rows, columns = np.nonzero(ids)
-    _, place = np.unique(ids[rows, columns], return_inverse=True)
-    count = int(place.max(initial=-1)) + 1
+    numbers = ids[rows, columns]
+    present = np.flatnonzero(np.bincount(numbers))
+    places = np.zeros(int(numbers.max(initial=0)) + 1, np.intp)
+    places[present] = np.arange(present.size)
+    place, count = places[numbers], present.size
     low, high = np.full((count, 2), 2**31 - 1), np.zeros((count, 2), np.int64)
     for axis, values in enumerate((columns, rows)):
         np.minimum.at(low[:, axis], place, values)

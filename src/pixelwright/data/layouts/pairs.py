@@ -14,20 +14,11 @@ from dataclasses import dataclass
 
 from pixelwright.data.dataset import Dataset, Fault, Sample
 from pixelwright.data.layout import Hints, Layout
-from pixelwright.data.pairing import Pair, facing, pairs
+from pixelwright.data.pairing import BETTER, WORSE, Pair, facing, pairs
 from pixelwright.data.pictures import FilePicture
 from pixelwright.data.tree import Tree
 from pixelwright.errors import DataError, ImageError
 from pixelwright.structures.image import Image
-
-_WORSE = frozenset(
-    {"lq", "lr", "low", "input", "inputs", "noisy", "noise", "blur", "blurry", "blurred", "rain", "rainy", "hazy"}
-    | {"haze", "degraded", "worse", "compressed", "jpeg"}
-)
-_BETTER = frozenset(
-    {"gt", "hq", "hr", "high", "target", "targets", "clean", "clear", "sharp", "groundtruth", "ground_truth"}
-    | {"reference", "better", "original", "norain", "normal"}
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +50,7 @@ class BetterPicture:
 
 def recognize(tree: Tree) -> str | None:
     """Whether there are folders of worse and better pictures."""
-    folders = [] if tree.chosen else facing(tree, _WORSE, _BETTER)
+    folders = [] if tree.chosen else facing(tree, WORSE, BETTER)
     if not any(pair.other for one, other in folders for pair in pairs(tree, one, other)):
         return None
     return f"worse pictures in {folders[0][0]}/ and better ones in {folders[0][1]}/"
@@ -71,7 +62,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
     Raises:
         DataError: There are no such folders.
     """
-    folders = facing(tree, _WORSE, _BETTER)
+    folders = facing(tree, WORSE, BETTER)
     found: dict[str, Pair] = {}
     for one, other in folders:
         for pair in pairs(tree, one, other):

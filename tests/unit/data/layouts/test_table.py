@@ -1,0 +1,228 @@
+"""Tables as people have them."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from datasets import picture, text
+from pixelwright.data.dataset import Dataset
+from pixelwright.data.layout import Hints
+from pixelwright.data.opening import open_dataset
+from pixelwright.errors import DataError, UsageError
+from pixelwright.structures.targets import Annotations, Classes, Values
+
+
+def opened(root: Path, table: str, *names: str, encoding: str = "utf-8", hints: Hints | None = None) -> Dataset:
+    for number, name in enumerate(names or ("a.png", "b.png", "c.png")):
+        picture(root / name, number)
+    return open_dataset(text(root / "data.csv", table, encoding), hints=hints)
+
+
+def classes(dataset: Dataset) -> dict[str, tuple[str, ...]]:
+    targets = {sample.id: sample.truth() for sample in dataset.samples}
+    return {name: tuple(dataset.labels[one] for one in target.ids) for name, target in targets.items()}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "path,label\na.png,cat\nb.png,dog\n",
+        "path,label\r\na.png,cat\r\nb.png,dog\r\n",
+        "\ufeffpath,label\na.png,cat\nb.png,dog\n",
+        "path;label\na.png;cat\nb.png;dog\n",
+        "Filename\tClass\na.png\tcat\nb.png\tdog",
+        'image,category\n"a.png","cat"\n"b.png", dog \n\n',
+        "a.png,cat\nb.png,dog\n",
+        "id,label\na,cat\nb,dog\n",
+        "path,label\n./a.png,cat\nsub\\..\\b.png,dog\n",
+    ],
+)
+def test_a_table_is_understood_however_it_was_saved(tmp_path: Path, table: str) -> None:
+    assert classes(opened(tmp_path, table)) == {"a.png": ("cat",), "b.png": ("dog",)}
+
+
+def test_utf_16_as_spreadsheets_save_it_is_read(tmp_path: Path) -> None:
+    table = "path,label\na.png,Bär\nb.png,dog\n"
+    assert opened(tmp_path, table, encoding="utf-16").labels == ("Bär", "dog")
+
+
+def test_other_bytes_than_utf_8_are_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"Save it as UTF-8"):
+        picture(tmp_path / "a.png")
+        open_dataset(text(tmp_path / "data.csv", "path,label\na.png,Bär\n", "latin-1"), layout="csv")
+
+
+def test_accents_match_whether_composed_or_not(tmp_path: Path) -> None:
+    name = unicodedata.normalize("NFD", "bär.png")
+    table = f"path,label\n{unicodedata.normalize('NFC', 'bär.png')},cat\nb.png,dog\n"
+    assert classes(opened(tmp_path, table, name, "b.png"))[name] == ("cat",)
+
+
+@pytest.mark.parametrize("mark", ["|", ";"])
+def test_several_classes_stand_in_one_cell(tmp_path: Path, mark: str) -> None:
+    dataset = opened(tmp_path, f"path,labels\na.png,cat{mark}dog\nb.png,dog\nc.png,\n")
+    assert not dataset.exclusive
+    assert classes(dataset) == {"a.png": ("cat", "dog"), "b.png": ("dog",), "c.png": ()}
+
+
+def test_a_column_of_0_and_1_for_each_class(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,cat,dog,bird\na.png,1,1,0\nb.png,0,0,0\nc.png,0,0,1\n")
+    assert (dataset.labels, dataset.exclusive) == (("cat", "dog", "bird"), False)
+    assert classes(dataset) == {"a.png": ("cat", "dog"), "b.png": (), "c.png": ("bird",)}
+
+
+def test_one_hot_columns_exclude_each_other(tmp_path: Path) -> None:
+    assert opened(tmp_path, "path,cat,dog\na.png,1,0\nb.png,0,1\n").exclusive
+
+
+def test_numbers_with_fractions_are_values(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,age,weight\na.png,31.5,70\nb.png,2,12.25\n")
+    assert (dataset.kind, dataset.labels) == ("values", ("age", "weight"))
+    assert [sample.truth() for sample in dataset.samples] == [Values((31.5, 70.0)), Values((2.0, 12.25))]
+
+
+def test_a_decimal_comma_is_read(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path;label\na.png;1,5\nb.png;2,25\n")
+    assert [sample.truth() for sample in dataset.samples] == [Values((1.5,)), Values((2.25,))]
+
+
+def test_whole_numbers_are_classes_unless_values_are_wanted(tmp_path: Path) -> None:
+    table = "path,label\na.png,10\nb.png,9\n"
+    assert opened(tmp_path, table).labels == ("9", "10")
+    wanted = opened(tmp_path, table, hints=Hints(kinds=frozenset({"values"})))
+    assert [sample.truth() for sample in wanted.samples] == [Values((10.0,)), Values((9.0,))]
+
+
+def test_numbers_lead_into_labels_that_are_given(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,label\na.png,1\nb.png,0\nc.png,5\n", hints=Hints(labels=("cat", "dog")))
+    assert classes(dataset) == {"a.png": ("dog",), "b.png": ("cat",)}
+    assert [(fault.where, fault.lost) for fault in dataset.faults] == [("data.csv line 4", 1)]
+
+
+def test_values_that_are_no_numbers_are_faults(tmp_path: Path) -> None:
+    dataset = opened(
+        tmp_path, "path,label\na.png,1.5\nb.png,nan\nc.png,much\n", hints=Hints(kinds=frozenset({"values"}))
+    )
+    assert [sample.id for sample in dataset.samples] == ["a.png"]
+    assert [fault.where for fault in dataset.faults] == ["data.csv line 3", "data.csv line 4"]
+
+
+def test_missing_pictures_and_second_rows_are_faults(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,label\na.png,cat\nnone.png,cat\na.png,dog\nb.png,dog\n")
+    assert classes(dataset) == {"a.png": ("cat",), "b.png": ("dog",)}
+    assert [(fault.where, fault.lost) for fault in dataset.faults] == [("data.csv line 3", 1), ("data.csv line 4", 1)]
+
+
+def test_rows_of_another_length_are_faults(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,label\na.png,cat\nb.png\nb.png,dog,more\nc.png,dog\n")
+    assert sorted(classes(dataset)) == ["a.png", "c.png"]
+    assert (dataset.faults[0].where, dataset.faults[0].lost) == ("data.csv line 3", 2)
+
+
+@pytest.mark.parametrize("path", ["../secret.png", "/etc/passwd", "sub/../../secret.png", "C:\\secret.png", "~/a.png"])
+def test_paths_that_lead_out_are_not_followed(tmp_path: Path, path: str) -> None:
+    picture(tmp_path / "secret.png")
+    dataset = opened(tmp_path / "data", f"path,label\na.png,cat\nb.png,dog\n{path},dog\n")
+    assert sorted(classes(dataset)) == ["a.png", "b.png"]
+    assert [fault.lost for fault in dataset.faults] == [1]
+
+
+def test_an_absolute_path_into_the_folder_is_followed(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, f"path,label\n{tmp_path}/a.png,cat\nb.png,dog\n")
+    assert sorted(classes(dataset)) == ["a.png", "b.png"]
+
+
+def test_splits_are_read_whatever_they_are_called(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,label,Subset\na.png,cat,TRAIN\nb.png,dog,valid\nc.png,dog,test\n")
+    assert [sample.split for sample in dataset.samples] == ["train", "validation", "test"]
+
+
+def test_an_unknown_split_is_a_remark(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,label,split\na.png,cat,holdout\nb.png,dog,train\n")
+    assert [sample.split for sample in dataset.samples] == ["", "train"]
+    assert (dataset.faults[0].where, dataset.faults[0].lost) == ("data.csv line 2", 0)
+
+
+def test_tables_called_after_splits_name_them(tmp_path: Path) -> None:
+    for number, split in enumerate(("train", "test")):
+        picture(tmp_path / split / "00" / f"{number}.png", number)
+        text(tmp_path / f"{split}.csv", f"file,class\n00/{number}.png,{number}\n")
+    dataset = open_dataset(tmp_path)
+    assert [(sample.id, sample.split) for sample in dataset.samples] == [
+        ("test/00/1.png", "test"),
+        ("train/00/0.png", "train"),
+    ]
+
+
+def test_a_group_is_a_column(tmp_path: Path) -> None:
+    table = "path,label,Patient\na.png,cat,p1\nb.png,dog,p2\nc.png,dog,p1\n"
+    dataset = opened(tmp_path, table, hints=Hints(group="patient"))
+    assert [sample.group for sample in dataset.samples] == ["p1", "p2", "p1"]
+
+
+def test_a_group_that_is_no_column_is_a_pattern(tmp_path: Path) -> None:
+    table = "path,label\np1_1.png,cat\np1_2.png,dog\np2_1.png,dog\n"
+    dataset = opened(tmp_path, table, "p1_1.png", "p1_2.png", "p2_1.png", hints=Hints(group=r"(p\d+)_"))
+    assert [sample.group for sample in dataset.samples] == ["p1", "p1", "p2"]
+
+
+@pytest.mark.parametrize("group", ["patient", "(", "p_"])
+def test_a_group_that_is_neither_is_refused(tmp_path: Path, group: str) -> None:
+    with pytest.raises(UsageError, match=r"is no column"):
+        opened(tmp_path, "path,label\na.png,cat\nb.png,dog\n", hints=Hints(group=group))
+
+
+def test_boxes_are_gathered_by_picture(tmp_path: Path) -> None:
+    table = "file,class,x1,y1,x2,y2\na.png,dog,1,2,5,6\na.png,cat,0,0,12,8\nb.png,,,,,\n"
+    dataset = opened(tmp_path, table)
+    first, second = (sample.truth() for sample in dataset.samples)
+    assert isinstance(first, Annotations) and isinstance(second, Annotations)
+    assert (dataset.kind, dataset.labels) == ("boxes", ("cat", "dog"))
+    assert first.boxes_xyxy.tolist() == [[1, 2, 5, 6], [0, 0, 12, 8]]
+    assert first.class_ids.tolist() == [1, 0]
+    assert len(second) == 0
+
+
+def test_boxes_may_have_width_and_height(tmp_path: Path) -> None:
+    target = opened(tmp_path, "file,class,x,y,w,h\na.png,dog,1,2,5,6\n").samples[0].truth()
+    assert isinstance(target, Annotations)
+    assert target.boxes_xyxy.tolist() == [[1, 2, 6, 8]]
+
+
+def test_boxes_outside_are_cut_off_or_left_out(tmp_path: Path) -> None:
+    table = "file,class,x1,y1,x2,y2\na.png,dog,-5,2,50,6\na.png,dog,5,5,5,7\na.png,dog,20,20,30,30\na.png,dog,x,1,2,3\n"
+    dataset = opened(tmp_path, table)
+    target = dataset.samples[0].truth()
+    assert isinstance(target, Annotations)
+    assert target.boxes_xyxy.tolist() == [[0, 2, 12, 6]]
+    assert [fault.lost for fault in dataset.faults] == [1, 0, 1]  # what needs the picture's size is seen later
+
+
+def test_a_table_with_boxes_serves_classification_too(tmp_path: Path) -> None:
+    table = "file,class,x1,y1,x2,y2\na.png,0,1,2,5,6\nb.png,1,0,0,12,8\n"
+    dataset = opened(tmp_path, table, hints=Hints(kinds=frozenset({"classes"})))
+    assert [sample.truth() for sample in dataset.samples] == [Classes((0,)), Classes((1,))]
+
+
+def test_a_table_of_something_else_is_none(tmp_path: Path) -> None:
+    text(tmp_path / "MANIFEST.csv", "file,author,license\na.png,Anne,CC0\n")
+    picture(tmp_path / "a.png")
+    assert open_dataset(tmp_path).layout == "clean"
+
+
+def test_a_cell_of_a_megabyte_is_no_table(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    table = text(tmp_path / "data.csv", "path,label\na.png," + "x" * (1 << 21))
+    with pytest.raises(DataError, match=r"is no table"):
+        open_dataset(table, layout="csv")
+
+
+def test_pictures_are_found_without_decoding_any(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,label\na.png,cat\nb.png,dog\n")
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    assert classes(open_dataset(tmp_path)) == classes(dataset)
+    assert np.array_equal(dataset.samples[1].read().pixels, open_dataset(tmp_path).samples[1].read().pixels)
