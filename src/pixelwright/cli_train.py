@@ -22,6 +22,7 @@ VALUES: tuple[tuple[str, str, Any, str], ...] = (
     ("--group", "data.group", str, "a column, or a pattern on names: what is of one group is never split"),
     ("--validation", "data.validation", float, "share that chooses the best weights, if the data state none"),
     ("--model", "model", str, "architecture, NAME/VARIANT, or a bundle to start from"),
+    ("--channels", "input.channels", int, "1 for gray, 3 for colors (default: as the pictures are)"),
     ("--minutes", "budget.minutes", float, "how long, by the clock"),
     ("--latency-ms", "budget.latency_ms", float, "choose a network that answers within this, on this machine"),
     ("--epochs", "budget.epochs", float, "how long, by how often each picture is seen"),

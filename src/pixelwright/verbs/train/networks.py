@@ -10,7 +10,7 @@ from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.errors import UnknownName, UsageError
 from pixelwright.interop import pytorch_keras
 from pixelwright.interop.keras import PREFIX
-from pixelwright.models import imported
+from pixelwright.models import imported, timm_network
 from pixelwright.models.architecture import Architecture, Problem
 
 
@@ -29,10 +29,12 @@ def record_of(name: str) -> Architecture:
         BundleError: The bundle is damaged.
         UnsupportedModel: Its network cannot be trained here.
         UsageError: There is nothing in it that could serve as a backbone; or the Keras model cannot be used.
-        MissingExtra: It is a Keras model, and Keras is not installed.
+        MissingExtra: It is a model of Keras or timm, which is not installed.
     """
     if name.startswith(PREFIX):
         return pytorch_keras.architecture(name)
+    if name.startswith(timm_network.PREFIXES):
+        return timm_network.architecture(name)
     if name in registry.names("architecture"):
         return registry.get("architecture", name)
     return imported.architecture(_bundle(name), name)
@@ -40,7 +42,7 @@ def record_of(name: str) -> Architecture:
 
 def parent_of(name: str) -> ModelBundle | None:
     """The bundle that a network of this name starts from, if it does."""
-    if name.startswith(PREFIX) or name in registry.names("architecture"):
+    if name.startswith((PREFIX, *timm_network.PREFIXES)) or name in registry.names("architecture"):
         return None
     return _bundle(name)
 
