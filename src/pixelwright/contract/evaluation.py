@@ -126,13 +126,15 @@ class Evaluation:
         kinds: Of data that it can be scored on.
         options: The bundle's contract to what to ask of the task: every score, however low.
         observe: `(result, target, scoring)` to what one picture contributes: small, and NumPy or plain Python. A
-            `Raster` among the results is read here. Raises `DataError` where the truth does not fit the picture.
+            `Raster` among the results is read here. None where the picture does not count: its class is not scored.
+            Raises `DataError` where the truth does not fit the picture.
         statistic: `(observations, scoring)` to the function that turns picks of them into all metrics. What does not
             depend on the picks is computed once, here.
         goals: Metrics that can choose between models, the default first; of each, whether more is better.
         outcome: `(observation, scoring)` to what became of that picture.
         figures: `(observations, scoring)` to curves, confusions and whatever else a report shows.
         draw: `(upright picture in 8-bit sRGB, result, target, scoring)` to a picture that shows answer and truth.
+        shows: A sentence on what is to be seen on these pictures.
         decide: `(observations, scoring, goal)` to temperature and thresholds that reach a goal: what was observed of a
             calibration split that nothing else is measured on, by a contract without any decision. None where a task's
             answers have no scores.
@@ -147,6 +149,7 @@ class Evaluation:
     outcome: Callable[[Any, Scoring], Outcome]
     figures: Callable[[Sequence[Any], Scoring], Sequence[Figure]]
     draw: Callable[[Image, Any, Target, Scoring], Image]
+    shows: str = ""
     decide: Callable[[Sequence[Any], Scoring, Goal], Decided] | None = None
 
 

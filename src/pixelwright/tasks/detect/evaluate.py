@@ -194,11 +194,12 @@ def figures(observations: Sequence[Observation], scoring: Scoring) -> list[Figur
 def _curves(title: str, matched: Sequence[Matched], scoring: Scoring) -> Curves:
     table = Table.of(matched, len(scoring.labels))
     average = Steps.of(table).areas(np.ones(len(matched)))[0][metric.FIRST]
-    rows = [one for one in np.argsort(average, kind="stable") if one in scoring.scored and np.isfinite(average[one])]
+    there = table.there(np.ones(len(matched)))
+    rows = [one for one in np.argsort(-there, kind="stable") if one in scoring.scored and np.isfinite(average[one])]
     curves = tuple(
         Curve(f"{scoring.labels[one]}: AP50 {average[one]:.3f}", *table.curve(int(one))) for one in rows[:MOST_CURVES]
     )
-    note = f"The {MOST_CURVES} classes with the lowest AP50." if len(rows) > MOST_CURVES else ""
+    note = f"The {MOST_CURVES} most frequent classes." if len(rows) > MOST_CURVES else ""
     return Curves(title, "Recall", "Precision", curves, (), note)
 
 
@@ -300,5 +301,6 @@ EVALUATION = Evaluation(
     outcome=outcome,
     figures=figures,
     draw=draw,
+    shows="Right is green, wrong orange, missed blue, at the bundle’s thresholds and IoU 0.5.",
     decide=decide,
 )

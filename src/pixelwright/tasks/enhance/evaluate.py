@@ -134,4 +134,5 @@ EVALUATION = Evaluation(
     outcome=outcome,
     figures=figures,
     draw=draw,
+    shows=f"What went in, what came out, the better picture, and the difference of both, {AMPLIFIED} times as strong.",
 )

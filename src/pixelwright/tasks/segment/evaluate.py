@@ -14,7 +14,7 @@ from pixelwright.errors import DataError
 from pixelwright.metrics.figures import ByClass, Confusion, Figure, Histogram
 from pixelwright.metrics.overlap import boundary_scores, map_confusion, region_scores
 from pixelwright.metrics.score import Picks, Statistic
-from pixelwright.ops.draw import caption, color_of
+from pixelwright.ops.draw import color_of
 from pixelwright.structures.image import Image
 from pixelwright.structures.label_map import LabelMap
 from pixelwright.structures.spec import BundleSpec
@@ -167,7 +167,7 @@ def draw(image: Image, result: LabelMap, target: Target, scoring: Scoring) -> Im
     panels.append(np.where(wrong, gray * 0.35 + np.array(WRONG, np.float32) * 0.65, gray))
     gap = np.full((image.pixels.shape[0], GAP_PX, 3), 255, np.float32)
     row = np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1)
-    return caption(Image(np.clip(np.rint(row), 0, 255).astype(np.uint8)), ["truth | answer | wrong pixels in red"])
+    return Image(np.clip(np.rint(row), 0, 255).astype(np.uint8))
 
 
 def _mean(values: Floats) -> float:
@@ -185,4 +185,5 @@ EVALUATION = Evaluation(
     outcome=outcome,
     figures=figures,
     draw=draw,
+    shows="Truth, answer, and the wrong pixels in red.",
 )

@@ -25,16 +25,17 @@ def mistakes(evaluated: Evaluated, album: Album) -> Iterator[str]:
     if not wrong:
         yield section("mistakes", "Mistakes", "Every answer was right.")
         return
+    shows = f" {text(evaluated.evaluation.shows)}" if evaluated.evaluation.shows else ""
     first = _shown(evaluated, sure[:SHOWN], album)
     if first:
-        lead = f"Where the model was surest of what is wrong. Of all answers {total} are not wholly right."
+        lead = f"Where the model was surest of what is wrong. Of all answers {total} are not wholly right.{shows}"
         yield section("mistakes", "Most confident mistakes", lead, first)
     again = {one.place for one in sure[:SHOWN]}
     rest = _shown(evaluated, [one for one in wrong if one.place not in again][:SHOWN], album)
     if rest:
         lead = "The lowest of all, by the task’s measure of a single picture"
         lead += ", without those above." if first else f": {total} are not wholly right."
-        yield section("worst", "Worst answers", lead, rest)
+        yield section("worst", "Worst answers", lead + shows, rest)
 
 
 def _shown(evaluated: Evaluated, seen: Sequence[Seen], album: Album) -> str:
