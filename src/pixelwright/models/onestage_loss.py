@@ -28,6 +28,7 @@ ALPHA, BETA, MOST_CELLS = 1.0, 6.0, 13
 BOX_WEIGHT = 2.0  # of GIoU against the classification (RTMDet, section 3.3)
 FEWEST_POSITIVE = 1.0  # a picture without things is divided by this
 TINY = 1e-9
+TINIEST = 1e-30  # sixth powers of the overlaps of a fresh network are below the other
 MOST_EXPONENT = 12.0  # of sides in cells: beyond every picture, and no overflow early in the training
 
 
@@ -139,14 +140,14 @@ def assign(scores: Tensor, boxes: Tensor, centers: Tensor, strides: Tensor, trut
     said = scores.transpose(1, 2).gather(1, truths.classes[:, :, None].expand(-1, -1, cells))
     alignments = said**ALPHA * overlaps**BETA
     candidates = _candidates(centers, strides, truths)
-    chosen = _best(torch.where(candidates, alignments + TINY, 0.0), MOST_CELLS) & candidates
+    chosen = _best(torch.where(candidates, alignments, -1.0), MOST_CELLS) & candidates
     # A cell wanted by several things answers for that which its box overlaps most.
     owner = torch.where(chosen, overlaps, -1.0).argmax(dim=1)  # (N, A)
     chosen &= functional.one_hot(owner, things).transpose(1, 2).bool()
     # The best aligned cell of a thing should score as high as its box is good, the others in proportion.
     kept = torch.where(chosen, alignments, 0.0)
     top = torch.where(chosen, overlaps, 0.0).amax(dim=2, keepdim=True)
-    shares = (kept / kept.amax(dim=2, keepdim=True).clamp_min(TINY) * top).amax(dim=1)
+    shares = (kept / kept.amax(dim=2, keepdim=True).clamp_min(TINIEST) * top).amax(dim=1)
     shares = shares * chosen.any(dim=1)
     wanted = functional.one_hot(truths.classes.gather(1, owner), labels) * shares[:, :, None]
     inside = _inside(centers, truths.boxes_xyxy) & truths.ignored[:, :, None]

@@ -143,6 +143,14 @@ def test_the_best_aligned_cell_scores_as_its_box_is_good_and_others_in_proportio
     assert made.shares[0].tolist() == pytest.approx([1, 0.8**6])
 
 
+def test_things_that_are_hardly_met_yet_are_learned_all_the_same() -> None:
+    centers, strides = torch.tensor([[4.0, 4.0], [12.0, 4.0]]), torch.full((2, 1), 8.0)
+    said = torch.tensor([[[0.0, 0.0, 1.0, 1.0], [12.0, 4.0, 12.1, 4.1]]])  # IoU 1/128 and 1/12800 with a box of 16 by 8
+    made = assign(torch.full((1, 2, 1), 0.01), said, centers, strides, truths([[0, 0, 16, 8]], [0]))
+    assert made.shares[0, 0].tolist() == pytest.approx(1 / 128)
+    assert made.scores[0, 0, 0].tolist() == pytest.approx(1 / 128)
+
+
 def test_a_thing_between_the_cells_is_learned_by_the_nearest() -> None:
     centers, strides = torch.tensor([[4.0, 4.0], [12.0, 4.0]]), torch.full((2, 1), 8.0)
     said = torch.tensor([[[0.0, 0.0, 8.0, 8.0], [8.0, 0.0, 16.0, 8.0]]])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pixelwright.ops import masks
 from pixelwright.ops.batch import Placement
-from pixelwright.ops.masks import Patch, join, patch, runs_of
+from pixelwright.ops.masks import Part, Patch, join, patch, patch_of, runs_of
 from pixelwright.structures.masks import decode_runs, encode_runs
 
 SAME = Placement((1.0, 1.0), (0.0, 0.0))
@@ -52,6 +52,22 @@ def test_a_mask_follows_its_tensor_into_the_picture() -> None:
     made = patch(logits, (10, 10), Placement((3.0, 3.0), (-3.0, 0.0)), (0, 0, 27, 27))
     rows, columns = np.nonzero(made.inside)
     assert (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1) == (6, 12, 12, 21)
+
+
+def test_a_part_is_placed_as_the_whole_would_be() -> None:
+    random = np.random.default_rng(4)
+    logits = np.full((12, 14), -1, np.float32)
+    logits[3:9, 5:12] = random.choice([-1, 1], (6, 7))
+    part = Part(3, 5, logits[3:9, 5:12])
+    for placement, box in ((SAME, (2, 1, 14, 12)), (Placement((2.5, 3.0), (-2.0, 4.0)), (0, 4, 33, 40))):
+        made, expected = patch_of(part, (12, 14), placement, box), patch(logits, (12, 14), placement, box)
+        assert (made.top, made.left) == (expected.top, expected.left)
+        assert np.array_equal(made.inside, expected.inside)
+
+
+def test_a_part_may_reach_beyond_the_box_and_the_picture() -> None:
+    made = patch_of(Part(6, 6, np.ones((6, 6), np.float32)), (12, 12), SAME, (7, 8, 10, 10))
+    assert (made.top, made.left) == (8, 7) and made.inside.shape == (2, 3) and made.inside.all()
 
 
 def test_a_large_mask_is_made_in_bands(monkeypatch: pytest.MonkeyPatch) -> None:
