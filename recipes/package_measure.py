@@ -11,11 +11,14 @@ import numpy as np
 from package_plan import Plan
 from pixelwright import registry
 from pixelwright.errors import ParityError
+from pixelwright.runtimes.choose import REFERENCE
 from pixelwright.runtimes.parity import difference
+from pixelwright.runtimes.timing import run_times
 from pixelwright.structures import spec as s
 
 SEED = 0
 RESAMPLES = 4000
+TIMING_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,30 @@ CANDIDATES: tuple[tuple[str, s.Precision, float], ...] = (
 
 
 def measure_parity(model: Path, plan: Plan) -> list[s.Parity]:
-    """Each runtime and precision against ONNX Runtime in f32, on the plan's real inputs."""
+    """Each runtime and precision against ONNX Runtime in f32, on the plan's real inputs; timed on the first."""
     rows = []
     reference: list[dict[str, Any]] = []
+    graphs = {
+        (name, precision): registry.get("runtime", name).open(model, precision=precision, threads=1)
+        for name, precision, _ in CANDIDATES
+    }
+    seconds = run_times(graphs, [{"image": plan.real[0][:1]}], seconds=TIMING_SECONDS)
     for name, precision, tolerance in CANDIDATES:
-        graph = registry.get("runtime", name).open(model, precision=precision, threads=1)
+        graph = graphs[name, precision]
         outputs = [graph.run({"image": image}) for image in plan.real]
         reference = reference or outputs
         largest = max(difference(wanted, got) for wanted, got in zip(reference, outputs, strict=True))
         before, after = (plan.metric([next(iter(o.values())) for o in side]) for side in (reference, outputs))
-        row = s.Parity(name, precision, sum(map(len, plan.real)), largest, tolerance, plan.metric_name, after - before)
+        row = s.Parity(
+            name,
+            precision,
+            sum(map(len, plan.real)),
+            largest,
+            tolerance,
+            plan.metric_name,
+            after - before,
+            round(seconds[name, precision] / seconds[REFERENCE, "f32"], 3),
+        )
         if precision == "f32" and not row.holds:
             raise ParityError(f"{name} f32 differs by {largest:.2g}, allowed {tolerance:.2g}. Do not ship this model.")
         rows.append(row)
