@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixelwright import __version__, registry
 from pixelwright.cli_convert import add_convert
-from pixelwright.cli_data import add_doctor
+from pixelwright.cli_data import add_augment, add_doctor
 from pixelwright.cli_evaluate import add_evaluate
 from pixelwright.cli_models import add_models
 from pixelwright.cli_options import (
@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     add_similar(commands)
     add_train(commands)
     add_doctor(commands)
+    add_augment(commands)
     _add_plugins(commands)
     _add_demo(commands)
     return parser

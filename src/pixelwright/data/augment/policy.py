@@ -177,7 +177,7 @@ _STANDARD = Policy(
 )  # fmt: skip
 _STRONG = Policy(
     share=0.95, mirror=0.5, rotate_rad=0.35, scale=0.5, aspect=0.2, shift=0.15, shear_rad=0.15, perspective=0.15,
-    elastic=0.01, brightness=0.25, contrast=0.5, saturation=0.5, hue_rad=0.15, white_balance=0.15, gamma=0.4,
+    elastic=0.01, brightness=0.2, contrast=0.4, saturation=0.5, hue_rad=0.15, white_balance=0.15, gamma=0.3,
     relight=0.3, blur_px=1.0, blocks=0.3, noise=0.05, cutout=0.4, mixup_alpha=0.2, cutmix_alpha=1.0,
     gain=0.4, jitter=0.1, mask=0.25,
 )  # fmt: skip
@@ -211,7 +211,8 @@ def without_forbidden(policy: Policy, kind: Kind, labels: Sequence[str]) -> tupl
     if kind != "classes" and policy.mixes:
         policy = replace(policy, mixup_alpha=0.0, cutmix_alpha=0.0)
         remarks.append(f"nothing is mixed: only classes can be, not {kind}")
-    written = next((label for label in labels if _is_written(label)), None)
+    # Classes of pixels are often but numbered, and characters are hardly ever told apart pixel by pixel.
+    written = None if kind in ("map", "instances") else next((label for label in labels if _is_written(label)), None)
     sided = next((label for label in labels if SIDED.search(label)), None)
     if written is not None and (policy.turns or policy.rotate_rad > WRITTEN_TURN_RAD):
         turn_rad = min(policy.rotate_rad, WRITTEN_TURN_RAD)

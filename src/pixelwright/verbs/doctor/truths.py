@@ -77,7 +77,8 @@ def _problems_of_things(
                 x, y = at[row, place]
                 yield Problem("keypoint-outside", f"{names[row]}: keypoint {place} at ({x:.0f}, {y:.0f})")
     sides = target.boxes_xyxy[:, 2:] - target.boxes_xyxy[:, :2]
-    for row in np.flatnonzero(sides.min(axis=1, initial=np.inf) < TINY_PX).tolist():
+    counted = np.ones(len(target), bool) if target.ignore is None else ~target.ignore
+    for row in np.flatnonzero((sides.min(axis=1, initial=np.inf) < TINY_PX) & counted).tolist():
         yield Problem("box-tiny", f"{names[row]}: {sides[row, 0]:.1f}x{sides[row, 1]:.1f} pixels")
     yield from _twice(target, names)
     if target.masks is not None:
