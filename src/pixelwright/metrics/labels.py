@@ -133,7 +133,7 @@ class _Counts:
             "f1": np.where(known, _share(2 * hits, said + there), np.nan),
         }
         pooled = {
-            "precision": _share(hits.sum(), said.sum(), otherwise=0.0),
+            "precision": _share(hits.sum(), said.sum(), otherwise=0.0 if known.any() else np.nan),
             "recall": _share(hits.sum(), there.sum()),
             "f1": _share(2 * hits.sum(), said.sum() + there.sum()),
         }
