@@ -81,14 +81,14 @@ def add_train(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from pixelwright.verbs.train import plan, preview, read_config, to_toml, train
+    from pixelwright.verbs.train import preview, read_config, resolve, to_toml, train
 
     logging.getLogger("pixelwright").setLevel(logging.INFO)
     config = read_config(options.task, options.recipe, _changes(options))
     if not config.data.path:
         raise UsageError("there is nothing to learn from. Name the data: --data DIR.")
     if options.dry_run:
-        found = plan(config)
+        found = resolve(config)
         print(to_toml(found.config, found.automatic), end="")
         return DONE
     if options.preview is not None:

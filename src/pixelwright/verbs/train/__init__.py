@@ -12,7 +12,7 @@ from pixelwright.metrics.score import Score
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.recipe import read_config, to_toml
 
-__all__ = ["TrainConfig", "Trained", "plan", "preview", "read_config", "to_toml", "train"]
+__all__ = ["TrainConfig", "Trained", "preview", "read_config", "resolve", "to_toml", "train"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def train(
     return start(config, output, How(Watch(show=on_progress), other_data, origin))
 
 
-def plan(config: TrainConfig) -> Any:
+def resolve(config: TrainConfig) -> Any:
     """What `train` would do: a `plan.Plan`, in which nothing is open any more. Decodes no picture.
 
     Raises:

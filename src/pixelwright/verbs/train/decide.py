@@ -16,8 +16,9 @@ from pixelwright.data.dataset import Dataset
 from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
 from pixelwright.data.splits import SplitOptions, Splits, split
-from pixelwright.errors import PixelwrightError, UsageError
+from pixelwright.errors import PixelwrightError, UnknownName, UsageError
 from pixelwright.interop.keras import PREFIX
+from pixelwright.metrics.definitions import TABLE
 from pixelwright.models.architecture import Problem
 from pixelwright.models.optimizers import RATES
 from pixelwright.structures.spec import InputSpec
@@ -87,7 +88,7 @@ def plan_of(config: TrainConfig, splits: Splits) -> Plan:
     _fill_batch(choices, problem, len(splits.train))
     _fill_augment(choices, splits.train)
     _fill_validations(choices)
-    choices.fill("goal", registry.get("evaluation", config.task).goals[0][0], f"the default for {config.task}")
+    _fill_goal(choices)
     return Plan(choices.config, splits, problem, architecture, network, spec, choices.reasons)
 
 
@@ -209,9 +210,23 @@ def _range(sizes_hw: Sequence[tuple[int, int]]) -> str:
     )
 
 
+def _fill_goal(choices: _Choices) -> None:
+    task = choices.config.task
+    known = [name for name, _ in registry.get("evaluation", task).goals]
+    choices.fill("goal", known[0], f"the default for {task}")
+    goal = choices.config.goal
+    metrics = {*known, *(metric for definition in TABLE for metric in definition.metrics)}
+    if goal.partition("/")[0] not in metrics:  # said before hours are spent on it
+        raise UnknownName("metric", goal, metrics)
+
+
 def _fill_machine(choices: _Choices) -> None:
     machine = choices.config.machine
     on_gpu = machine.accelerator != "cpu" and torch.cuda.is_available()
+    if machine.accelerator == "cuda" and not on_gpu:
+        raise UsageError("--device cuda: there is no GPU that PyTorch can use here. Leave the option out.")
+    if on_gpu and machine.devices > torch.cuda.device_count():
+        raise UsageError(f"--devices {machine.devices}: there are {torch.cuda.device_count()} GPUs.")
     if on_gpu:
         quick, why = torch.cuda.is_bf16_supported(), "the GPU computes in bfloat16"
     else:

@@ -17,6 +17,7 @@ from pixelwright.bundle import ModelBundle
 from pixelwright.contract import Evaluation, Scoring, Task
 from pixelwright.data.dataset import Sample
 from pixelwright.errors import UsageError
+from pixelwright.metrics.definitions import definition_of
 from pixelwright.runtimes.torch import TorchGraph
 from pixelwright.structures.raster import Raster
 from pixelwright.verbs.train.plan import Plan
@@ -46,9 +47,9 @@ class Validation:
 
     @property
     def more(self) -> bool:
-        """Whether more of it is better; so it is of metrics that the evaluation does not list as goals."""
+        """Whether more of it is better."""
         goals = dict(registry.get("evaluation", self.plan.config.task).goals)
-        return goals.get(self.goal, True)
+        return goals[self.goal] if self.goal in goals else definition_of(self.goal).higher_is_better
 
     def __call__(self, net: nn.Module) -> Mapping[str, float]:
         """All metrics of the task's evaluation.
