@@ -18,7 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Architecture, Problem, Reading
 from pixelwright.structures.spec import Tiling
 
@@ -33,8 +32,8 @@ class Config:
     image_channels: int = 3
 
     def __post_init__(self) -> None:
-        if self.scale < 2:
-            raise ValueError(f"scale: expected an integer of 2 or more, got {self.scale!r}")
+        if self.scale < 1:
+            raise ValueError(f"scale: expected a positive integer, got {self.scale!r}")
         if self.blocks < 3:
             raise ValueError(f"blocks: expected 3 or more (three results are merged), got {self.blocks!r}")
 
@@ -97,18 +96,12 @@ def build(config: Config) -> nn.Module:
 
 
 def fit(config: Config, problem: Problem) -> Config:
-    """The configuration for the problem's channels and enlargement.
-
-    Raises:
-        UsageError: The answer is to be as large as the picture.
-    """
-    if problem.scale < 2:
-        raise UsageError("span: enlarges pictures, and these are to keep their size. Choose resunet.")
+    """The configuration for the problem's channels and enlargement, which may be 1."""
     return replace(config, scale=problem.scale, image_channels=problem.channels)
 
 
 def reading(config: Config, problem: Problem) -> Reading:
-    """The enlarged picture; it can be cut into tiles."""
+    """The picture, as large as it is to be; it can be cut into tiles."""
     del problem
     parameters = MappingProxyType({"output": "restored", "scale": config.scale})
     return Reading("image", parameters, tiling=Tiling(receptive_radius_px(config)))
@@ -116,7 +109,7 @@ def reading(config: Config, problem: Problem) -> Reading:
 
 ARCHITECTURE = Architecture(
     name="span",
-    summary="Plain convolutions gated by their own output, which enlarge pictures.",
+    summary="Plain convolutions gated by their own output, which enlarge pictures, or keep their size.",
     tasks=frozenset({"enhance"}),
     source="https://arxiv.org/abs/2311.12770",
     variants=VARIANTS,
