@@ -12,6 +12,7 @@ from pathlib import Path
 from pixelwright import hub, registry
 from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.data.export import Export
+from pixelwright.data.layout import Layout
 from pixelwright.io.format import Format
 from pixelwright.ops.decoders.decoder import Decoder
 
@@ -91,6 +92,16 @@ def _export(export: Export) -> str:
     return f"| `{export.name}` | {export.summary} | {held} |\n"
 
 
+def layouts() -> str:
+    """Every built-in layout of data sets and what is true of its samples."""
+    head = "| layout | what it is | what is true of a picture |\n|---|---|---|\n"
+    return head + "".join(_layout(registry.get("layout", name)) for name in registry.BUILTIN["layout"])
+
+
+def _layout(layout: Layout) -> str:
+    return f"| `{layout.name}` | {layout.summary} | {', '.join(sorted(layout.kinds))} |\n"
+
+
 def third_party_models() -> str:
     """The gallery of the hub."""
     from house.gallery import gallery  # found by pytest; run as a script, the lines at the end find it
@@ -123,6 +134,7 @@ TABLES = (
     Table("models", ROOT / "README.md", models),
     Table("formats", ROOT / "docs" / "images.md", formats),
     Table("exports", ROOT / "docs" / "results.md", exports),
+    Table("layouts", ROOT / "docs" / "data.md", layouts),
     Table("hub", ROOT / "docs" / "hub.md", third_party_models),
     Table("decoders", ROOT / "docs" / "detect.md", decoders),
 )
