@@ -16,7 +16,7 @@ from pixelwright.io.exchange import from_numpy
 from pixelwright.ops import batch
 from pixelwright.registry import get
 from pixelwright.runtimes.choose import REFERENCE
-from pixelwright.runtimes.protocol import Array
+from pixelwright.runtimes.protocol import Array, Graph
 from pixelwright.runtimes.timing import run_times
 from pixelwright.structures.spec import Precision
 
@@ -36,7 +36,7 @@ def timed(bundle: ModelBundle, seconds: float) -> dict[tuple[str, Precision], fl
     wanted: list[tuple[str, Precision]] = [(row.runtime, row.precision) for row in bundle.spec.parity]
     if (REFERENCE, "f32") not in wanted:
         wanted.insert(0, (REFERENCE, "f32"))
-    graphs = {
+    graphs: dict[tuple[str, Precision], Graph] = {
         (name, precision): get("runtime", name).open(bundle.file("model"), precision=precision, threads=1, device="cpu")
         for name, precision in wanted
         if get("runtime", name).available(precision) is None
@@ -47,11 +47,11 @@ def timed(bundle: ModelBundle, seconds: float) -> dict[tuple[str, Precision], fl
 def renewed(bundle: ModelBundle, seconds: dict[tuple[str, Precision], float]) -> ModelBundle:
     """The bundle with these times in its record, written in the place of the old one."""
     reference = seconds[REFERENCE, "f32"]
-    rows = [
-        msgspec.structs.replace(row, relative_time=round(seconds[where] / reference, 3)) if where in seconds else row
-        for row in bundle.spec.parity
-        for where in ((row.runtime, row.precision),)
-    ]
+    rows = []
+    for row in bundle.spec.parity:
+        where: tuple[str, Precision] = (row.runtime, row.precision)
+        ratio = round(seconds[where] / reference, 3) if where in seconds else row.relative_time
+        rows.append(msgspec.structs.replace(row, relative_time=ratio))
     files = {artifact.role: [bundle.path / one.path for one in artifact.files] for artifact in bundle.spec.artifacts}
     return write_bundle(bundle.path, msgspec.structs.replace(bundle.spec, parity=rows), files, replace=True)
 

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from torch import nn
 
-from pixelwright import __version__
+from pixelwright import __version__, registry
 from pixelwright.bundle import ModelBundle, write_bundle
 from pixelwright.contract import Decided
 from pixelwright.data.dataset import Dataset, fingerprint
@@ -269,8 +269,9 @@ def _say(bundle: ModelBundle, scores: Sequence[Score], size: int, compared: Comp
             row.runtime, row.precision, row.largest_difference, row.metric, row.metric_delta,
             "an unknown share" if row.relative_time is None else f"{row.relative_time:.2f}",
         )  # fmt: skip
+    goals = {metric for metric, _ in registry.get("evaluation", bundle.spec.task).goals}
     for score in scores:
-        if "/" not in score.metric:
+        if score.metric in goals:
             log.info("%s", score_line(score))
     for remark in remarks:
         log.warning("%s", remark)
