@@ -105,7 +105,7 @@ class Learner:
         self.net.train()
         while True:
             # A step's random numbers follow from its number: a run that is continued needs no state of generators.
-            torch.manual_seed(_mixed(self.plan.config.seed, self.progress.step, self._fabric.global_rank))
+            _seed(_mixed(self.plan.config.seed, self.progress.step, self._fabric.global_rank), self._fabric.device)
             self.optimizer.zero_grad()
             try:
                 value = self._backward(parts(batch, self.progress.part), len(batch))
@@ -222,6 +222,14 @@ def _options(config: OptimizerConfig) -> optimizers.OptimizerOptions:
 
 def _scaler(precision: Precision) -> bool:
     return isinstance(precision, MixedPrecision) and precision.scaler is not None
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    # `torch.manual_seed` notes where it was called from for each kind of device that is not there: that takes longer
+    # than a step of a small network.
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
 
 
 def _mixed(seed: int, step: int, rank: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -21,6 +22,7 @@ Encode = Callable[[Sample], Example]
 
 MEMORY_SHARE = 0.4  # of what is free: the network and the rest of the machine want some too
 _AT_ONCE = 8  # samples for each thread: what may lie beyond the budget
+_HANDED_OVER_S = 5e-4
 _LISTED = 5  # faults that one message names
 
 
@@ -44,8 +46,9 @@ class Store:
         self._examples: list[Example | None] = []
         self.lost: list[tuple[str, str]] = []
         left, source = budget_bytes, iter(samples)
+        several, begun = map, time.perf_counter()
         while chunk := list(islice(source, _AT_ONCE * max(threads, 1))):
-            for sample, example in zip(chunk, self._pool.map(self._attempt, chunk), strict=True):
+            for sample, example in zip(chunk, several(self._attempt, chunk), strict=True):
                 if isinstance(example, Exception):
                     self.lost.append((sample.id, str(example)))
                     continue
@@ -54,6 +57,9 @@ class Store:
                 self._examples.append(example if left >= 0 else None)
             if left < 0:
                 break
+            # What comes from an array takes less time than handing it to a thread.
+            slow = time.perf_counter() - begun > _HANDED_OVER_S * len(self._samples)
+            several = self._pool.map if slow else map
         for sample in source:
             self._samples.append(sample)
             self._examples.append(None)
