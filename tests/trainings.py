@@ -22,6 +22,7 @@ SMALL = {
     "machine.precision": "f32",
     "machine.accelerator": "cpu",
     "data.calibration": 0.0,
+    "budget.baseline": False,
 }
 
 

@@ -98,6 +98,7 @@ class BudgetConfig(Spec, frozen=True):
 
     Where no model is named one is chosen that can be trained in these minutes, and that answers in `latency_ms`.
     `validations` are spread evenly. After `patience` of them without a better score training ends; 0 never does.
+    `baseline`: whether frozen features with a linear classifier are tried first, which takes seconds.
     """
 
     minutes: Positive | None = None
@@ -105,6 +106,7 @@ class BudgetConfig(Spec, frozen=True):
     epochs: Positive | None = None
     validations: Many | None = None
     patience: Annotated[int, Meta(ge=0)] = 0
+    baseline: bool = True
 
 
 class MachineConfig(Spec, frozen=True):

@@ -23,6 +23,7 @@ from pixelwright.data.opening import describe
 from pixelwright.errors import PixelwrightError, TrainingError
 from pixelwright.io.images import write_image
 from pixelwright.metrics.score import Score
+from pixelwright.verbs.baseline import baseline
 from pixelwright.verbs.train import Trained, keras
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.decide import open_splits, plan_of
@@ -42,6 +43,7 @@ from pixelwright.verbs.train.work import Work
 log = logging.getLogger(__name__)
 
 PREVIEW = "preview.png"
+BASELINE = "baseline.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
         _tell(plan, run)
         _preview(plan, run)
         plan = replace(plan, splits=sound(plan.splits, plan.config.machine.threads or cores()))
+        _tell_baseline(plan, run)
         keras_model = plan.architecture.startswith(keras.PREFIX)
         progress = keras.fit(plan, run, how.watch) if keras_model else _launch(plan, run, how)
         if not run.best.exists():
@@ -96,6 +99,16 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
         )
         run.write(SUMMARY, json.dumps(done.to_dict(), indent=2).encode())
     return done
+
+
+def _tell_baseline(plan: Plan, run: Run) -> None:
+    """What can be had in seconds, once a run, for whoever waits for hours."""
+    if not plan.config.budget.baseline or (run.path / BASELINE).exists():
+        return
+    found = baseline(plan.splits, seed=plan.config.seed)
+    if found is not None:
+        log.info("%s", found)
+        run.write(BASELINE, json.dumps(found.to_dict(), indent=2).encode())
 
 
 def best_of(plan: Plan, run: Run) -> nn.Module:

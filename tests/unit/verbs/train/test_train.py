@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,12 @@ def test_it_learns_which_side_is_bright(configure: Configure, tmp_path: Path) ->
     done = run(configure(budget__epochs=12, optimizer__learning_rate=0.02, augment__preset="none"), tmp_path / "run")
     assert done.goal == "accuracy"
     assert done.score == 1.0
+
+
+def test_frozen_features_are_tried_before_anything_is_trained(configure: Configure, tmp_path: Path) -> None:
+    run(configure(budget__baseline=True, budget__epochs=1), tmp_path / "run")
+    said = json.loads((tmp_path / "run" / "baseline.json").read_text())
+    assert said["metrics"][0]["metric"] == "accuracy" and said["metrics"][0]["value"] > 0.9 > said["guess"]
 
 
 def test_the_same_configuration_gives_the_same_weights_to_the_bit(configure: Configure, tmp_path: Path) -> None:
