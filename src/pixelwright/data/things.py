@@ -135,15 +135,16 @@ def _fault(thing: Thing, size_hw: tuple[int, int] | None, tolerated: float) -> t
     if thing.box is None:
         return None
     left, top, right, bottom = thing.box
-    said = f"box {left:g}, {top:g}, {right:g}, {bottom:g}"
-    if not all(map(math.isfinite, thing.box)) or right <= left or bottom <= top:
-        return f"{said} is empty: expected left < right and top < bottom; it is left out", 1
     height, width = size_hw or (math.inf, math.inf)
-    if right <= 0 or bottom <= 0 or left >= width or top >= height:
-        return f"{said} lies outside of the picture; it is left out", 1
-    if min(left, top) < -tolerated or right > width + tolerated or bottom > height + tolerated:
-        return f"{said} reaches outside of the picture; it is cut off at the border", 0
-    return None
+    if not all(map(math.isfinite, thing.box)) or right <= left or bottom <= top:
+        what, lost = "is empty: expected left < right and top < bottom; it is left out", 1
+    elif right <= 0 or bottom <= 0 or left >= width or top >= height:
+        what, lost = "lies outside of the picture; it is left out", 1
+    elif min(left, top) < -tolerated or right > width + tolerated or bottom > height + tolerated:
+        what, lost = "reaches outside of the picture; it is cut off at the border", 0
+    else:
+        return None
+    return f"box {left:g}, {top:g}, {right:g}, {bottom:g} {what}", lost
 
 
 def _scaled(box: Box, scale: tuple[float, float]) -> Box:

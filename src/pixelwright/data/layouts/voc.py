@@ -102,11 +102,11 @@ def _page(tree: Tree, name: str, faults: list[Fault]) -> _Page | None:
     page = _Page(name, picture, (height, width) if width and height else None)
     for number, thing in enumerate(root.iter("object"), 1):
         label = (thing.findtext("name") or "").strip()
-        corners = tuple(_number(thing.findtext(f"bndbox/{tag}")) for tag in ("xmin", "ymin", "xmax", "ymax"))
-        if not label or None in corners:
+        corners = _corners(thing.find("bndbox"))
+        if not label or corners is None:
             faults.append(Fault(f"{name} object {number}", "has no name or no box of four numbers", lost=1))
             continue
-        page.rows.append((label, corners, thing.findtext("difficult", "").strip() == "1"))  # type: ignore[arg-type]
+        page.rows.append((label, corners, thing.findtext("difficult", "").strip() == "1"))
     return page
 
 
@@ -168,6 +168,16 @@ def _lists(tree: Tree) -> dict[str, SplitName]:
 def _split(page: _Page, lists: dict[str, SplitName]) -> SplitName:
     last = stem(page.picture.rpartition("/")[2])
     return lists.get(last) or split_of_path(page.picture.rpartition("/")[0])
+
+
+def _corners(box: Any) -> Box | None:
+    """The four numbers of a box as stated; None where there are not four."""
+    if box is None:
+        return None
+    left, top, right, bottom = (_number(box.findtext(tag)) for tag in ("xmin", "ymin", "xmax", "ymax"))
+    if left is None or top is None or right is None or bottom is None:
+        return None
+    return left, top, right, bottom
 
 
 def _number(text: str | None) -> float | None:
