@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -181,7 +181,21 @@ def _read_catalog(path: Path) -> Mapping[str, Entry]:
 def _key(wanted: Entry) -> str:
     """Stands for all that a bundle is made of: files, contract, reference, and the way of converting."""
     parts = (wanted.files, wanted.draft, wanted.reference, wanted.skip_labels, wanted.count_labels, CONVERSION)
-    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
+    return hashlib.sha256(msgspec.json.encode([_stated(part) for part in parts], order="sorted")).hexdigest()[:16]
+
+
+def _stated(value: Any) -> Any:
+    """Plain data without what is at its default: a contract that learns to say more makes no other bundle of this."""
+    if isinstance(value, msgspec.Struct):
+        known = {field.name: (getattr(value, field.name), field) for field in msgspec.structs.fields(value)}
+        return {name: _stated(one) for name, (one, field) in known.items() if one != _default(field)}
+    if isinstance(value, Mapping):
+        return {key: _stated(one) for key, one in cast("Mapping[str, Any]", value).items()}
+    return [_stated(one) for one in cast("Sequence[Any]", value)] if isinstance(value, list | tuple) else value
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
 def _not_pulled(name: str) -> Path:

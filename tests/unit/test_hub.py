@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import bundles
 import catalogs
@@ -113,6 +114,19 @@ def test_a_changed_entry_is_converted_anew_and_the_old_bundle_goes(
     (old.parent / ".half.partial").mkdir()
     new = hub.pull("lightness").path  # offline: the file as published is kept
     assert new != old and list(new.parent.iterdir()) == [new]
+
+
+def test_a_contract_that_learns_to_say_more_makes_no_other_bundle_of_an_entry(mirror: Path) -> None:
+    entry = next(iter(hub.entries().values()))
+
+    class Longer(type(entry.draft.input), frozen=True):  # type: ignore[misc]
+        news: str = ""
+
+    said = {name: getattr(entry.draft.input, name) for name in entry.draft.input.__struct_fields__}
+    grown, changed = (
+        replace(entry, draft=replace(entry.draft, input=Longer(**said, news=news))) for news in ("", "something")
+    )
+    assert hub._key(grown) == hub._key(entry) != hub._key(changed)
 
 
 def test_a_network_that_answers_otherwise_than_its_own_executor_is_not_kept(
