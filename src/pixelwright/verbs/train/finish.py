@@ -190,10 +190,12 @@ class _Work:
         reference = self.graphs[ONNX]
         write_probe(self.folder / "probe.npz", [Case(feeds, reference.run(feeds)) for feeds in self.probes])
         files = {"model": self.model, "probe": self.folder / "probe.npz"}
-        if self.plan.config.bundle.trainable:
+        architecture = self.plan.record().name
+        # A network that another library builds, or that is a graph with a new head, is trained further from that.
+        if self.plan.config.bundle.trainable and architecture in registry.names("architecture"):
             files[ROLE] = self.folder / "weights.safetensors"
             config: dict[str, Any] = msgspec.to_builtins(self.plan.network)
-            write_state(files[ROLE], self.original, self.plan.architecture, config)
+            write_state(files[ROLE], self.original, architecture, config)
         return files
 
     def _part(self, dataset: Dataset, decision: Decision) -> Part:

@@ -8,7 +8,7 @@ from typing import Any
 from pixelwright import hub, registry
 from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.errors import UnknownName, UsageError
-from pixelwright.interop import pytorch_keras
+from pixelwright.interop import pytorch_continued, pytorch_keras
 from pixelwright.interop.keras import PREFIX
 from pixelwright.models import imported, timm_network
 from pixelwright.models.architecture import Architecture, Problem
@@ -27,6 +27,7 @@ def record_of(name: str) -> Architecture:
         UnknownName: There is no such architecture and no such bundle.
         NotPulled: It is a bundle of the hub that has to be pulled first.
         BundleError: The bundle is damaged.
+        DamagedModel: So are the weights that it keeps to be trained further.
         UnsupportedModel: Its network cannot be trained here.
         UsageError: There is nothing in it that could serve as a backbone; or the Keras model cannot be used.
         MissingExtra: It is a model of Keras or timm, which is not installed.
@@ -37,7 +38,8 @@ def record_of(name: str) -> Architecture:
         return timm_network.architecture(name)
     if name in registry.names("architecture"):
         return registry.get("architecture", name)
-    return imported.architecture(_bundle(name), name)
+    bundle = _bundle(name)
+    return pytorch_continued.architecture(bundle) or imported.architecture(bundle, name)
 
 
 def parent_of(name: str) -> ModelBundle | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,8 @@ import pixelwright as pw  # noqa: E402
 from pixelwright import registry  # noqa: E402
 from pixelwright.bundle import read_bundle  # noqa: E402
 from pixelwright.data.dataset import fingerprint  # noqa: E402
-from pixelwright.errors import ParityError, UsageError  # noqa: E402
+from pixelwright.errors import DamagedModel, ParityError, UsageError  # noqa: E402
+from pixelwright.interop import pytorch_continued as continued  # noqa: E402
 from pixelwright.interop.pytorch_state import fill, read_state  # noqa: E402
 from pixelwright.runtimes.onnx import RUNTIME  # noqa: E402
 from pixelwright.runtimes.probe import read_probe  # noqa: E402
@@ -121,6 +123,38 @@ def test_weights_to_train_further_are_those_of_the_network(plan: Plan, finished:
     fill(net, state, "weights")
     original = network(plan).state_dict()
     assert all(torch.equal(value, original[name]) for name, value in net.state_dict().items())
+
+
+def test_a_bundle_is_trained_further_from_its_weights(plan: Plan, finished: Finished) -> None:
+    again = plan_for(plan.splits.train.root.parent, model=str(finished.bundle.path), network__channels=[4, 8])
+    assert again.network == plan.network
+    torch.manual_seed(1)
+    begun, original = again.record().build(again.network).state_dict(), network(plan).state_dict()
+    assert all(torch.equal(value, original[name]) for name, value in begun.items())
+
+
+def test_a_head_for_other_classes_begins_fresh(
+    plan: Plan, finished: Finished, caplog: pytest.LogCaptureFixture
+) -> None:
+    record = continued.architecture(finished.bundle)
+    assert record is not None
+    config = record.fit(plan.network, replace(plan.problem, labels=("a", "b", "c")))
+    with caplog.at_level(logging.INFO):
+        net = record.build(config)
+    assert net.classify.weight.shape[0] == 3
+    assert torch.equal(net.stages[0][0].weight, network(plan).stages[0][0].weight)
+    assert "begins fresh, as it has another shape: classify.bias, classify.weight" in caplog.text
+
+
+def test_weights_of_another_configuration_are_refused(plan: Plan, finished: Finished) -> None:
+    record = continued.architecture(finished.bundle)
+    assert record is not None
+    with pytest.raises(DamagedModel, match="none of its weights fit plaincnn"):
+        record.build(replace(plan.network, channels=(5, 7), classes=3))
+
+
+def test_a_bundle_without_weights_is_not_trained_further_by_them() -> None:
+    assert continued.architecture(pw.load("digits").bundle) is None
 
 
 def test_no_picture_of_the_data_is_in_the_bundle(plan: Plan, finished: Finished) -> None:
