@@ -174,14 +174,14 @@ def _labels(text: str) -> tuple[str, ...]:
 
 
 def _print(evaluated: Evaluated) -> None:
-    width = max(len(score.metric) for score in evaluated.scores)
+    shown = [score for score in evaluated.scores if "/" not in score.metric]
+    width = max(len(score.metric) for score in shown)
     spec = evaluated.model.bundle.spec
     print(f"{spec.name} {spec.version} ({spec.task}) on {len(evaluated.seen)} pictures, {evaluated.split}")
-    for score in evaluated.scores:
-        if "/" not in score.metric:
-            reach = f"{score.ci95[0]:.4f} to {score.ci95[1]:.4f}" if score.ci95 else ""
-            value = f"{score.value:.4f}" if np.isfinite(score.value) else "no value"
-            print(f"  {score.metric:<{width}}  {value:>9}  {reach:<18}  {score.definition}")
+    for score in shown:
+        reach = f"{score.ci95[0]:.4f} to {score.ci95[1]:.4f}" if score.ci95 else ""
+        value = f"{score.value:.4f}" if np.isfinite(score.value) else "no value"
+        print(f"  {score.metric:<{width}}  {value:>9}  {reach:<18}  {score.definition}")
 
 
 def _print_comparison(compared: Compared) -> None:

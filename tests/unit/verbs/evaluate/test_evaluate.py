@@ -1,0 +1,254 @@
+"""`evaluate` and `compare` from pictures to scores: complete, repeatable, and honest about what failed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from bundles import blur, brightness, levels, quarters, squares
+from pixelwright.contract import PredictOptions
+from pixelwright.data.dataset import Dataset, fingerprint
+from pixelwright.data.opening import open_dataset
+from pixelwright.errors import DataError, ImageError, UsageError
+from pixelwright.io.images import write_image
+from pixelwright.model import Execution, Model, load
+from pixelwright.structures.image import Image
+from pixelwright.structures.spec import Data, Decision, Provenance
+from pixelwright.verbs.evaluate import Evaluated, EvaluateOptions, compare, evaluate, part_of
+from pixelwright.verbs.evaluate.robustness import SEVERITIES, robustness_of, spoil
+from pixelwright.verbs.evaluate.slices import slices
+from pixelwright.verbs.tally import Progress
+
+LEVELS = {"dark": range(0, 120, 6), "bright": range(136, 256, 6)}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """Twenty dark and twenty bright pictures, of which two lie in the wrong folder."""
+    folder = tmp_path_factory.mktemp("data")
+    for label, grays in LEVELS.items():
+        (folder / label).mkdir()
+        for gray in grays:
+            write_image(Image(np.full((12, 12 + gray % 5, 3), gray, np.uint8)), folder / label / f"{gray:03}.png")
+    for name in ("000", "250"):
+        source, target = ("dark", "bright") if name == "000" else ("bright", "dark")
+        (folder / source / f"{name}.png").rename(folder / target / f"wrong {name}.png")
+    return open_dataset(folder)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return load(brightness(tmp_path_factory.mktemp("model") / "b").path, execution=Execution(threads=1))
+
+
+@pytest.fixture(scope="module")
+def evaluated(model: Model, data: Dataset) -> Evaluated:
+    return evaluate(model, data, EvaluateOptions(look=True, rounds=200))
+
+
+def test_the_default_goal_comes_first_and_is_the_share_of_right_pictures(evaluated: Evaluated) -> None:
+    assert evaluated.headline.metric == "accuracy" == evaluated.scores[0].metric
+    assert evaluated.headline.value == pytest.approx(38 / 40)
+    assert evaluated.headline.ci95 and evaluated.headline.ci95[0] < 0.95 < evaluated.headline.ci95[1]
+
+
+def test_the_record_has_metrics_exactly_as_promised(evaluated: Evaluated, data: Dataset) -> None:
+    record = evaluated.to_dict()
+    assert [list(row) for row in record["metrics"]] == [["metric", "value", "ci95", "n", "definition"]] * len(
+        evaluated.scores
+    )
+    assert record["n"] == 40 and record["data"]["fingerprint"] == fingerprint(data)
+
+
+@pytest.mark.parametrize(
+    "execution", [Execution(threads=2, workers=2, batch_size=3), Execution(threads=1, batch_size=1)]
+)
+def test_scores_depend_on_neither_threads_nor_batches(
+    model: Model, data: Dataset, evaluated: Evaluated, execution: Execution
+) -> None:
+    again = evaluate(replace(model, execution=execution), data, EvaluateOptions(rounds=200))
+    assert again.scores == evaluated.scores
+    assert [one.id for one in again.seen] == [one.id for one in evaluated.seen]
+
+
+def test_options_of_the_caller_do_not_change_what_is_asked_for(
+    model: Model, data: Dataset, evaluated: Evaluated
+) -> None:
+    strict = replace(model, options=PredictOptions(threshold=0.99, top_k=1))
+    assert evaluate(strict, data, EvaluateOptions(rounds=200)).scores == evaluated.scores
+
+
+def test_progress_begins_at_nothing_and_ends_at_all(model: Model, data: Dataset) -> None:
+    told: list[Progress] = []
+    evaluate(model, data, EvaluateOptions(rounds=20), on_progress=told.append)
+    assert (told[0], told[-1]) == (Progress(0, 0, 40), Progress(40, 0, 40))
+
+
+def test_what_cannot_be_read_is_counted_named_and_no_part_of_the_scores(model: Model, tmp_path: Path) -> None:
+    for label, gray in (("dark", 9), ("bright", 240)):
+        (tmp_path / label).mkdir()
+        write_image(Image(np.full((9, 9, 3), gray, np.uint8)), tmp_path / label / "sound.png")
+    (tmp_path / "dark" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
+    found = evaluate(model, open_dataset(tmp_path), EvaluateOptions(rounds=20))
+    assert [name for name, _ in found.failures] == ["dark/broken.png"]
+    assert (found.headline.value, found.headline.n) == (1.0, 2)
+    assert any("2 pictures only" in remark for remark in found.remarks)
+
+
+def test_where_nothing_can_be_read_there_is_no_score(model: Model, tmp_path: Path) -> None:
+    for label in ("dark", "bright"):
+        (tmp_path / label).mkdir()
+        (tmp_path / label / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nrest")
+    with pytest.raises(ImageError, match="none of 2 pictures can be scored; the first: "):
+        evaluate(model, open_dataset(tmp_path))
+
+
+def test_data_that_the_bundle_was_trained_or_fitted_on_is_told(model: Model, data: Dataset) -> None:
+    own = Data(name="greys", fingerprint=fingerprint(data), split="train")
+    spec = msgspec.structs.replace(
+        model.bundle.spec, provenance=Provenance(toolkit="x", data=[own]), decision=Decision(data=own)
+    )
+    known = replace(model, bundle=replace(model.bundle, spec=spec))
+    remarks = " ".join(evaluate(known, data, EvaluateOptions(rounds=20)).remarks)
+    assert "was trained on exactly these pictures (greys train)" in remarks
+    assert "Thresholds of brightness were fitted on exactly these pictures" in remarks
+
+
+def test_a_part_that_the_bundle_was_trained_on_is_told_too(model: Model, data: Dataset) -> None:
+    samples = [replace(one, split="train" if place < 30 else "test") for place, one in enumerate(data.samples)]
+    own = Data(name="greys", fingerprint=fingerprint(data.only(samples[:30])), split="train")
+    spec = msgspec.structs.replace(model.bundle.spec, provenance=Provenance(toolkit="x", data=[own]))
+    known = replace(model, bundle=replace(model.bundle, spec=spec))
+    remarks = evaluate(known, data.only(samples), EvaluateOptions(rounds=20)).remarks
+    assert any("was trained on the 30 of these pictures that are in train" in remark for remark in remarks)
+
+
+def test_a_task_without_evaluation_and_data_of_another_kind_are_refused(
+    model: Model, data: Dataset, tmp_path: Path
+) -> None:
+    embedder = load(quarters(tmp_path / "q").path)
+    with pytest.raises(UsageError, match="is for embed, which is not scored"):
+        evaluate(embedder, data)
+    with pytest.raises(UsageError, match=r"holds classes .* and segment is scored on map"):
+        evaluate(load(levels(tmp_path / "l").path), data)
+
+
+def test_a_data_set_without_pictures_is_refused(model: Model, data: Dataset) -> None:
+    with pytest.raises(DataError, match="there is no picture to score on"):
+        evaluate(model, data.only(()))
+
+
+def test_the_test_part_is_preferred_to_validation_and_that_to_everything(data: Dataset) -> None:
+    def parts(*names: str) -> str:
+        samples = [replace(one, split=name) for one, name in zip(data.samples, names, strict=False)]
+        return part_of(data.only(samples))[1]
+
+    assert parts("train", "validation", "test") == "test"
+    assert parts("train", "validation") == "validation"
+    assert parts("train", "train") == "all"
+
+
+def test_a_part_that_is_not_stated_is_made_as_training_makes_it(data: Dataset) -> None:
+    from pixelwright.data.splits import split
+
+    part, name, said = part_of(data, "validation")
+    assert [one.id for one in part.samples] == [one.id for one in split(data).validation.samples]
+    assert name == "validation" and "that training would make" in said
+    with pytest.raises(UsageError, match="--split dev: expected train, calibration, validation, test or all"):
+        part_of(data, "dev")
+
+
+def test_slices_hold_all_pictures_and_tell_where_a_model_is_weak(evaluated: Evaluated) -> None:
+    found = slices(evaluated)
+    assert sum(one.n for one in found["brightness"]) == 40
+    # The wrong ones are the darkest and the brightest.
+    assert found["brightness"][1].score.value == 1 > found["brightness"][0].score.value
+
+
+@pytest.mark.parametrize("kind", SEVERITIES)
+def test_harm_grows_with_severity_and_is_the_same_again(kind: str) -> None:
+    image = Image(np.random.default_rng(0).integers(60, 200, (180, 150, 3)).astype(np.uint8))
+    errors = [
+        np.abs(spoil(image, 7, kind=kind, level=level).pixels - image.pixels.astype(float)).mean() for level in range(5)
+    ]
+    assert errors == sorted(errors) and errors[0] > 0
+    again = [spoil(image, 7, kind=kind, level=2).pixels for _ in range(2)]
+    assert (again[0] == again[1]).all()
+
+
+def test_robustness_scores_the_same_pictures_spoiled(evaluated: Evaluated) -> None:
+    found = robustness_of(evaluated, EvaluateOptions())
+    assert found.n == 40 and found.clean == pytest.approx(0.95)
+    # Half of white is added at the end: everything above 0 is bright to this model.
+    assert found.values["brightness"][-1] < 0.6
+    assert found.to_dict()["severities"]["jpeg"][0] == 60
+
+
+def test_robustness_of_what_mends_pictures_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "clean"
+    folder.mkdir()
+    write_image(Image(np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)), folder / "a.png")
+    mender = load(blur(tmp_path / "m").path)
+    found = evaluate(mender, open_dataset(folder), EvaluateOptions(rounds=20, noise_sigma=25))
+    with pytest.raises(UsageError, match="enhance mends spoiled pictures"):
+        robustness_of(found, EvaluateOptions())
+
+
+def test_clean_pictures_are_made_smaller_for_a_model_that_enlarges(tmp_path: Path) -> None:
+    folder = tmp_path / "clean"
+    folder.mkdir()
+    write_image(Image(np.full((33, 41, 3), 90, np.uint8)), folder / "odd.png")
+    found = evaluate(load(blur(tmp_path / "m", scale=2).path), open_dataset(folder), EvaluateOptions(rounds=20))
+    # A flat picture, of which the box blur spoils only the edge: two pixels, four after enlarging.
+    assert found.seen[0].observation.psnr_y > found.seen[0].observation.psnr_rgb - 1
+
+
+def test_clean_pictures_alone_do_not_score_a_denoiser(tmp_path: Path) -> None:
+    folder = tmp_path / "clean"
+    folder.mkdir()
+    write_image(Image(np.full((16, 16, 3), 90, np.uint8)), folder / "a.png")
+    with pytest.raises(UsageError, match=r"holds clean pictures only.*--noise 25"):
+        evaluate(load(blur(tmp_path / "m").path), open_dataset(folder))
+
+
+def test_things_are_scored_from_files_to_average_precision(tmp_path: Path) -> None:
+    folder = tmp_path / "yolo"
+    (folder / "images").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    (folder / "data.yaml").write_text("path: .\ntrain: images\nnames:\n  0: white\n  1: red\n")
+    pixels = np.zeros((100, 100, 3), np.uint8)
+    pixels[20:40, 10:60] = 255
+    write_image(Image(pixels), folder / "images" / "a.png")
+    (folder / "labels" / "a.txt").write_text("0 0.35 0.3 0.5 0.2\n")
+    found = evaluate(load(squares(tmp_path / "s").path), open_dataset(folder), EvaluateOptions(rounds=20))
+    assert {name: found.score(name).value for name in ("AP", "AP_small", "f1_50")} == {  # type: ignore[union-attr]
+        "AP": pytest.approx(1), "AP_small": pytest.approx(1), "f1_50": pytest.approx(1)
+    }  # fmt: skip
+
+
+def test_a_model_is_as_good_as_itself(model: Model, data: Dataset) -> None:
+    found = compare((model, model), data, EvaluateOptions(rounds=100))
+    assert found.headline.difference == 0 and found.headline.p_value == 1
+    assert "cannot be told apart by accuracy on 40 pictures" in found.verdict
+
+
+def test_the_better_model_is_named_with_the_interval_of_the_difference(
+    model: Model, data: Dataset, tmp_path: Path
+) -> None:
+    swapped = msgspec.structs.replace(model.bundle.spec.output, labels=["bright", "dark"])
+    worse = load(brightness(tmp_path / "w", name="worse", output=swapped).path)
+    found = compare((worse, model), data, EvaluateOptions(rounds=200))
+    assert found.headline.test == "mcnemar" and found.headline.p_value < 1e-8
+    assert found.headline.difference == pytest.approx(0.9)
+    assert found.verdict.startswith("brightness 1.0.0 is better by 90.00 points of accuracy (")
+    back = compare((model, worse), data, EvaluateOptions(rounds=200))
+    assert back.verdict.startswith("brightness 1.0.0 is better by 90.00 points of accuracy (")
+
+
+def test_models_of_two_tasks_are_not_compared(model: Model, data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="brightness is for classify, levels for segment"):
+        compare((model, load(levels(tmp_path / "l").path)), data)
