@@ -144,12 +144,12 @@ class Loop:
         if not math.isfinite(value):
             log.warning("step %d: %s has no value on this validation part", progress.step, self.validation.goal)
         better = value > progress.best if self.validation.more else value < progress.best
-        if better or (math.isnan(progress.best) and math.isfinite(value)):
-            progress.best, progress.best_step, progress.stale = value, progress.step, 0
+        better |= math.isnan(progress.best) and math.isfinite(value)
+        progress.stale = 0 if better else progress.stale + 1
+        if better or value == progress.best:  # of equals the later, which have learned more
+            progress.best, progress.best_step = value, progress.step
             best = {"net": self.learner.validated, "step": progress.step, "scores": dict(self._scores)}
             self.run.save(self.fabric, self.run.best, best)
-        else:
-            progress.stale += 1
         self._validation_s += self.watch.clock() - started
         self._record(done)
 

@@ -73,7 +73,7 @@ class Work:
 
     def _store(self, memory: int, threads: int) -> Store:
         samples = self.plan.splits.train.samples
-        store = Store(samples, partial(_encode, self.plan), budget_bytes=memory, threads=threads)
+        store = Store(samples, partial(encode, self.plan), budget_bytes=memory, threads=threads)
         if store.lost:
             log.warning("%d of %d samples cannot be used: %s", len(store.lost), len(samples), lost_text(store.lost))
         if store.held < len(store):
@@ -113,7 +113,14 @@ class Work:
         log.info("continuing from %s", at)
 
 
-def _encode(plan: Plan, sample: Sample) -> Example:
+def encode(plan: Plan, sample: Sample) -> Example:
+    """A sample as it is kept for training.
+
+    Raises:
+        ImageError: Its picture cannot be read.
+        DataError: Its truth cannot, or does not fit the problem.
+        ShapeError: Its picture does not fit the contract.
+    """
     with sample.picture.open() as raster:
         image = raster.read()
     return plan.training().encode(image, sample.truth(), plan.problem, plan.spec.input)

@@ -65,7 +65,7 @@ def test_two_processes_make_the_steps_of_one(configure: Configure, tmp_path: Pat
 
 @pytest.mark.slow  # exports a network
 def test_the_command_ends_with_a_bundle_that_reads_pictures(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     changes = {"budget__epochs": 12, "optimizer__learning_rate": 0.02, "augment__preset": "none"}
     assert main(_command(data, tmp_path / "run", **changes)) == 0
@@ -80,7 +80,7 @@ def test_the_command_ends_with_a_bundle_that_reads_pictures(
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["scores"][0]["metric"] == "accuracy"
     assert main(_command(data, tmp_path / "run", **changes)) == 0
-    assert "is finished" in capsys.readouterr().err
+    assert "is finished" in caplog.text
 
 
 def test_a_dry_run_prints_the_whole_configuration_and_writes_nothing(
