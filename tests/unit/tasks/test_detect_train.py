@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from pixelwright import registry
 from pixelwright.contract import Example, LossOptions
 from pixelwright.data.dataset import Dataset, Kind, Sample
-from pixelwright.errors import ShapeError, TrainingError
+from pixelwright.errors import ShapeError, TrainingError, UsageError
 from pixelwright.models.architecture import Problem
 from pixelwright.structures.image import Image
 from pixelwright.structures.masks import Masks
 from pixelwright.structures.spec import InputSpec, Resize
 from pixelwright.structures.targets import Annotations, Classes
 from pixelwright.tasks.detect.train import TRAINING, collate, encode, input_contract
+from pixelwright.verbs.train import read_config
+from pixelwright.verbs.train.decide import open_splits, plan_of
 
 PLAIN = InputSpec()
 BOXES = Problem("detect", ("a", "b"), 3, (32, 32))
@@ -178,6 +181,44 @@ def test_keypoints_are_shifted_along() -> None:
     assert made.keypoints[0][0, 0].tolist() == [10, 15, 2]
 
 
-def test_there_is_no_loss_without_an_architecture() -> None:
-    with pytest.raises(TrainingError, match="--model"):
+def test_there_is_no_loss_but_that_of_the_network() -> None:
+    with pytest.raises(TrainingError, match="Leave out --loss"):
         TRAINING.loss({}, cut(encode(image(8, 8), things(), BOXES, PLAIN), BOXES), BOXES, LossOptions())
+
+
+def planned(tmp_path: Path, kind: str, **changes: Any) -> Any:
+    """The plan for two pictures a part, with boxes or with masks of things."""
+    for place, part in enumerate(("train", "train", "val", "val")):
+        folder = tmp_path / "data" / part
+        for name in ("images", "labels") if kind == "instances" else ("",):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        pixels, ids = np.full((64, 64, 3), place, np.uint8), np.zeros((64, 64), np.uint8)
+        ids[8:30, 8:30], ids[30:50, 8:30] = 1, 2
+        if kind == "instances":
+            PillowImage.fromarray(pixels).save(folder / "images" / f"{place}.png")
+            PillowImage.fromarray(ids).save(folder / "labels" / f"{place}.png")
+            continue
+        PillowImage.fromarray(pixels).save(folder / f"{place}.png")
+        box = "<bndbox><xmin>9</xmin><ymin>9</ymin><xmax>30</xmax><ymax>30</ymax></bndbox>"
+        text = f"<annotation><filename>{place}.png</filename><object><name>a</name>{box}</object></annotation>"
+        (folder / f"{place}.xml").write_text(text, encoding="utf-8")
+    named = {"data.path": str(tmp_path / "data"), "data.calibration": 0.0, "budget.epochs": 1}
+    config = read_config("detect", None, {**named, **changes})
+    return plan_of(config, open_splits("detect", config.data, 0))
+
+
+def test_boxes_are_learned_by_a_detector_that_box_ap_chooses(tmp_path: Path) -> None:
+    plan = planned(tmp_path, "boxes")
+    assert plan.architecture == "onestage" and plan.config.goal == "AP50"
+    assert plan.spec.input.resize is not None and plan.spec.input.multiple_of == 32
+
+
+def test_masks_are_learned_by_polygons_that_mask_ap_chooses(tmp_path: Path) -> None:
+    plan = planned(tmp_path, "instances")
+    assert plan.architecture == "starconvex" and plan.config.goal == "mask_AP50"
+    assert plan.spec.input.resize is None and plan.spec.output.decoder == "star-polygons"
+
+
+def test_class_weights_that_a_detector_would_not_heed_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="brings its own loss"):
+        planned(tmp_path, "boxes", **{"loss.class_weights": "balanced"})

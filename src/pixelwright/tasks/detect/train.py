@@ -214,14 +214,14 @@ def _clipped(boxes: Boxes, window: Window) -> tuple[Boxes, npt.NDArray[np.float3
 
 
 def loss(outputs: Mapping[str, Tensor], batch: Batch, problem: Problem, options: LossOptions) -> Mapping[str, Tensor]:
-    """None of its own: what a detector learns depends on how it says where things are.
+    """None: what a detector learns depends on how it says where things are, so each brings its own.
 
     Raises:
         TrainingError: Always.
     """
     del outputs, batch, options
     raise TrainingError(
-        f"task {problem.task!r} has no loss of its own, and the architecture brought none. Choose another --model."
+        f"task {problem.task!r}: a detector's loss belongs to its network, and there is no other. Leave out --loss."
     )
 
 

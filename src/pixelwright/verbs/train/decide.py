@@ -88,7 +88,7 @@ def plan_of(config: TrainConfig, splits: Splits) -> Plan:
     _fill_batch(choices, problem, len(splits.train))
     _fill_augment(choices, splits.train)
     _fill_validations(choices)
-    _fill_goal(choices)
+    _fill_goal(choices, problem)
     return Plan(choices.config, splits, problem, architecture, network, spec, choices.reasons)
 
 
@@ -210,10 +210,12 @@ def _range(sizes_hw: Sequence[tuple[int, int]]) -> str:
     )
 
 
-def _fill_goal(choices: _Choices) -> None:
+def _fill_goal(choices: _Choices, problem: Problem) -> None:
     task = choices.config.task
     known = [name for name, _ in registry.get("evaluation", task).goals]
-    choices.fill("goal", known[0], f"the default for {task}")
+    masks = f"mask_{known[0]}"
+    default = masks if problem.masks and masks in known else known[0]
+    choices.fill("goal", default, f"the default for {task}{' by masks' if default == masks else ''}")
     goal = choices.config.goal
     metrics = {*known, *(metric for definition in TABLE for metric in definition.metrics)}
     if goal.partition("/")[0] not in metrics:  # said before hours are spent on it

@@ -71,6 +71,8 @@ def network_of(config: TrainConfig, problem: Problem) -> tuple[str, Any]:
     """
     name, variant = name_and_variant(config.model)
     record = record_of(name)
+    if record.loss is not None and not config.loss.name and (config.loss.label_smoothing or config.loss.class_weights):
+        raise UsageError(f"{name}: brings its own loss, without label smoothing and class weights. Leave them out.")
     variant = variant or next(iter(record.variants))
     if variant not in record.variants:
         known = ", ".join(record.variants)
