@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pixelwright import registry
-from pixelwright.data.dataset import Dataset, Fault
+from pixelwright.data.dataset import Dataset, Fault, Sample
 from pixelwright.data.layout import Evidence, Hints, Layout
 from pixelwright.data.pairing import PICTURES
+from pixelwright.data.pictures import Known
 from pixelwright.data.stated import LABEL_FILES, split_of
 from pixelwright.data.tree import Tree
 from pixelwright.errors import DataError, PixelwrightError, UsageError
@@ -22,6 +23,10 @@ from pixelwright.structures.targets import Classes
 _STRONGEST_FIRST: tuple[Evidence, ...] = ("description", "arrangement", "pictures")
 _DEEPEST = 4  # folders or archives within which a data set is looked for while there is nothing else
 _FAULTS_SHOWN = 8
+_SIZES_LOOKED_AT = 64
+
+# Who names a file of one of these says what it is; what is wrong with it can be said better by its layout.
+_BY_ENDING = {".npz": "npz", ".csv": "csv", ".tsv": "csv", ".json": "coco", ".yaml": "yolo", ".yml": "yolo"}
 
 
 def open_dataset(path: str | os.PathLike[str], *, layout: str | None = None, hints: Hints | None = None) -> Dataset:
@@ -45,6 +50,7 @@ def open_dataset(path: str | os.PathLike[str], *, layout: str | None = None, hin
     """
     root, hints = Path(path), hints or Hints()
     tree = Tree.of(root)
+    layout = layout or _BY_ENDING.get(Path(tree.chosen).suffix.lower())
     if layout is not None:
         chosen = registry.get("layout", layout)
         tree = next((inner for inner in _inward(tree) if chosen.recognize(inner)), tree)
@@ -159,14 +165,18 @@ def _nothing(tree: Tree, layouts: Iterable[Layout], hints: Hints, others: list[s
     what = f"of {', '.join(sorted(hints.kinds))} " if hints.kinds else ""
     looked = "; ".join(f"{one.name} ({one.summary})" for one in layouts)
     pictures = f"{len(tree.pictures):,} pictures among {len(tree.places):,} files"
+    folders = sorted({name.rpartition("/")[0] or "." for name in tree.pictures})
+    where = f", in {_shortened(folders, 4)}" if folders else ""
     also = f" It is a data set for another task: {', '.join(others)}." if others else ""
-    return f"{tree.root}: no data set {what}found in it: {pictures}. Looked for {looked}.{also}"
+    packed = [name for name in tree.places if zips.is_zip(name) or archive.is_tar(name)]
+    unpack = f" Name one of the archives in it, or unpack them: {_shortened(packed, 4)}." if packed else ""
+    return f"{tree.root}: no data set {what}found in it: {pictures}{where}. Looked for {looked}.{also}{unpack}"
 
 
 def describe(dataset: Dataset) -> list[str]:
     """What was understood of a data set, line by line, to be shown.
 
-    Truth is read where it is small (classes); nothing is decoded.
+    Classes are counted where label files state them; of some pictures the header is read, nothing is decoded.
     """
     kinds = {"classes": "classes" if dataset.exclusive else "several classes a picture"}
     what = "sequences" if dataset.sequence else "pictures"
@@ -176,7 +186,8 @@ def describe(dataset: Dataset) -> list[str]:
     splits = Counter(sample.split or "no split" for sample in dataset.samples)
     lines.append("splits: " + ", ".join(f"{name} {count:,}" for name, count in splits.items()))
     if dataset.labels:
-        lines.append(f"{len(dataset.labels)} labels: {_shortened(_counted(dataset))}")
+        lines += _counted(dataset, list(splits))
+    lines += filter(None, [_sizes(dataset)])
     lines += dataset.remarks
     lost = sum(fault.lost for fault in dataset.faults)
     if dataset.faults:
@@ -187,18 +198,57 @@ def describe(dataset: Dataset) -> list[str]:
     return lines
 
 
-def _counted(dataset: Dataset) -> list[str]:
-    if dataset.kind != "classes":
-        return list(dataset.labels)
-    counts: Counter[int] = Counter()
+def _counted(dataset: Dataset, splits: list[str]) -> list[str]:
+    """The labels with how often each is there, where that is known without reading masks; of each split too."""
+    counts: dict[str, Counter[int]] = {split: Counter() for split in splits}
     for sample in dataset.samples:
+        counts[sample.split or "no split"].update(_class_ids(sample))
+    total = sum(counts.values(), Counter[int]())
+    head = f"{len(dataset.labels)} labels: "
+    if not total:
+        return [head + _shortened(dataset.labels)]
+    lines = [head + _with_counts(dataset.labels, total)]
+    if len(splits) > 1:
+        lines += (f"  {split}: {_with_counts(dataset.labels, counts[split])}" for split in splits)
+    return lines
+
+
+def _class_ids(sample: Sample) -> Iterable[int]:
+    if isinstance(sample.truth, Known):
+        target = sample.truth()
+        return target.ids if isinstance(target, Classes) else ()
+    return getattr(sample.truth, "class_ids", ())  # of things; masks would have to be read
+
+
+def _with_counts(labels: Sequence[str], counts: Counter[int]) -> str:
+    return _shortened([f"{label} {counts[place]:,}" for place, label in enumerate(labels)])
+
+
+def _sizes(dataset: Dataset) -> str:
+    """The sizes of some pictures, evenly spread, from their headers."""
+    step = -(-len(dataset) // _SIZES_LOOKED_AT)
+    sizes: Counter[tuple[int, int]] = Counter()
+    for sample in dataset.samples[::step]:
         try:
-            target = sample.truth()
-        except PixelwrightError:  # the doctor lists such samples
+            with sample.picture.open() as raster:
+                sizes[raster.size_hw] += 1
+        except PixelwrightError:  # the doctor lists such pictures
             continue
-        counts.update(target.ids if isinstance(target, Classes) else ())
-    return [f"{label} {counts[place]:,}" for place, label in enumerate(dataset.labels)]
+    if not sizes:
+        return ""
+    axes = "steps x features" if dataset.sequence else "pixels"
+    if len(sizes) == 1 and not dataset.sequence:
+        height, width = next(iter(sizes))
+        return f"{width}x{height} {axes}"
+    heights, widths = zip(*sizes, strict=True)
+    one, other = (heights, widths) if dataset.sequence else (widths, heights)
+    return f"{_span(one)} x {_span(other)} {axes}"
 
 
-def _shortened(names: list[str], most: int = 20) -> str:
+def _span(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _shortened(names: Sequence[str], most: int = 20) -> str:
     return ", ".join(names) if len(names) <= most else f"{', '.join(names[: most - 1])} ... {names[-1]}"

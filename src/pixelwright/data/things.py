@@ -97,6 +97,11 @@ class Things:
         except ShapeError as err:
             raise DataError(f"{self.where}: {err}") from err
 
+    @property
+    def class_ids(self) -> Sequence[int]:
+        """The class of each thing as stated, for whoever counts them; other truths have no such attribute."""
+        return [thing.class_id for thing in self.things]
+
     def faults(self, size_hw: tuple[int, int] | None = None) -> list[Fault]:
         """What is wrong with the boxes, as far as it can be seen without the picture, or with its rows and columns."""
         size_hw = size_hw or self.stated_hw or ((1, 1) if self.in_shares else None)

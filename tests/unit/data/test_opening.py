@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import datasets
@@ -80,7 +81,21 @@ def test_the_description_counts_splits_and_classes(tmp_path: Path) -> None:
     lines = describe(open_dataset(tmp_path))
     assert lines[0].endswith("layout image-folder, 4 pictures, classes")
     assert lines[1] == "splits: train 2, validation 2"
-    assert lines[2] == "2 labels: cat 2, dog 2"
+    assert lines[2:6] == [
+        "2 labels: cat 2, dog 2",
+        "  train: cat 1, dog 1",
+        "  validation: cat 1, dog 1",
+        "12x8 pixels",
+    ]
+
+
+def test_the_description_counts_things_and_spans_sizes(tmp_path: Path) -> None:
+    datasets.voc(tmp_path)
+    picture(tmp_path / "train" / "2.png", 2, (5, 30))
+    text(tmp_path / "train" / "2.xml", page("2.png", ("cat", 1, 1, 4, 4), size=(30, 5)))
+    lines = describe(open_dataset(tmp_path))
+    assert "2 labels: cat 3, dog 2" in lines
+    assert "12 to 30 x 5 to 8 pixels" in lines
 
 
 def test_the_description_shows_faults_and_their_number(tmp_path: Path) -> None:
@@ -99,3 +114,24 @@ def test_nothing_is_decoded_on_opening(tmp_path: Path, monkeypatch: pytest.Monke
     for name in ("image-folder", "csv", "coco", "yolo", "voc", "clean", "pairs"):
         datasets.EXAMPLES[name].make(tmp_path / name)
         assert len(open_dataset(tmp_path / name)) == datasets.EXAMPLES[name].count
+
+
+def test_a_file_that_is_named_is_of_the_layout_of_its_ending(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", first=np.zeros(3))
+    with pytest.raises(DataError, match=r"expected the arrays x and y.*found first"):
+        open_dataset(tmp_path / "data.npz")
+
+
+def test_several_archives_are_named(tmp_path: Path) -> None:
+    datasets.image_folder(tmp_path / "data")
+    (tmp_path / "set").mkdir()
+    for name in ("a", "b"):
+        datasets.zipped(tmp_path / "data", tmp_path / "set" / f"{name}.zip")
+    with pytest.raises(DataError, match=r"Name one of the archives in it, or unpack them: a\.zip, b\.zip"):
+        open_dataset(tmp_path / "set")
+
+
+def test_a_single_class_is_refused_with_its_folder(tmp_path: Path) -> None:
+    picture(tmp_path / "train" / "cat" / "a.png")
+    with pytest.raises(DataError, match=r"1 pictures among 1 files, in train/cat"):
+        open_dataset(tmp_path, hints=Hints(kinds=frozenset({"classes"})))

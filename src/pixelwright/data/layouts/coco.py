@@ -150,6 +150,11 @@ class CocoTruth:
             keypoints=len(self.categories.keypoints) if kind == "keypoints" else 0,
         )
 
+    @property
+    def class_ids(self) -> Sequence[int]:
+        """The class of each annotation that can be used."""
+        return self.things().class_ids
+
     def faults(self, size_hw: tuple[int, int] | None = None) -> list[Fault]:
         """What is wrong with the annotations."""
         found = []
@@ -254,7 +259,10 @@ def _categories(files: dict[str, _File], hints: Hints) -> Categories:
     keypoints = tuple(named.keypoints) if named else ()
     bones = [bone for bone in (named.skeleton if named else ()) if len(bone) == 2 and 1 <= min(bone) <= max(bone)]
     skeleton = tuple((keypoints[a - 1], keypoints[b - 1]) for a, b in bones if max(a, b) <= len(keypoints))
-    places = {category.id: place for place, category in enumerate(ordered)}
+    if unknown := set(hints.labels) - set(labels):
+        raise DataError(f"{next(iter(files))}: has no category {min(unknown)!r}; it has {', '.join(labels[:10])} ...")
+    labels = hints.labels or labels
+    places = {category.id: labels.index(category.name) for category in ordered if category.name in labels}
     return Categories(labels, places, keypoints, skeleton, _kind(files, hints, keypoints))
 
 

@@ -30,9 +30,9 @@ from pixelwright.data.tree import Tree
 from pixelwright.errors import DataError, ImageError
 
 _ROLES = {
+    "lengths": {"lengths", "length", "lens", "len"},
     "pictures": {"x", "images", "image", "imgs", "data", "inputs", "input", "sequences", "features"},
     "truth": {"y", "labels", "label", "targets", "target", "classes", "values"},
-    "lengths": {"lengths", "length", "lens", "seq"},
 }
 _LOOKED_AT = 64  # pictures of floats, to see whether they are from 0 to 1
 _FLOAT_WHITE = 1.5  # a little over 1 is ringing; 255 is another scale
@@ -70,7 +70,9 @@ def read(tree: Tree, hints: Hints) -> Dataset:
         for name in tree.with_suffix(".npz"):
             parts += ((name, part) for part in _parts(tree, name))
         if not parts:
-            raise DataError(f"{tree.root}: no arrays of pictures. Expected x and y, or train_images and train_labels.")
+            there = [one for name in tree.with_suffix(".npz") for one in npz_names(tree.places[name])]
+            found = f"found {', '.join(there[:10])}" if there else "there is no .npz with arrays"
+            raise DataError(f"{tree.root}: expected the arrays x and y, or train_images and train_labels; {found}.")
         headers = [part.arrays["pictures"].header() for _, part in parts]
         sequence = {_is_sequence(part, header) for (_, part), header in zip(parts, headers, strict=True)}
         if len(sequence) > 1:
@@ -106,8 +108,6 @@ def _parts(tree: Tree, file: str) -> list[_Part]:
         words = [word for word in re.split(r"[^a-z0-9]+", name.casefold()) if word]
         split: SplitName = split_within(name) or split_within(file.rpartition("/")[2]) or ""
         role = next((role for role, names in _ROLES.items() if names & set(words)), None)
-        if "lengths" in words or "lens" in words:
-            role = "lengths"
         if role:
             found.setdefault(split, _Part(split)).arrays.setdefault(role, NpzArray(place, name))
     return [part for part in found.values() if {"pictures", "truth"} <= part.arrays.keys()]

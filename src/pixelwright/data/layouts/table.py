@@ -196,7 +196,7 @@ def _classes(
     label = rows[0].roles.label or 0
     cells = [row.cells[label] for row in rows]
     separator = next((one for one in _SEPARATORS if any(one in cell for cell in cells)), None)
-    if separator is None and all(cells):
+    if separator is None:
         labels, number = _numbered(rows, given)
         known = {name: Known(Classes((place,))) for name, place in number.items()}
         kept = []
@@ -204,10 +204,11 @@ def _classes(
             if row.cells[label] in known:
                 kept.append(row)
             else:
-                faults.append(Fault(row.where, f"has the unknown class {row.cells[label]!r}", lost=1))
+                what = f"has the unknown class {row.cells[label]!r}" if row.cells[label] else "has no class"
+                faults.append(Fault(row.where, what, lost=1))
         truths = [known[row.cells[label]] for row in kept]
         return "classes", labels, True, _samples(tree, kept, truths), f"one class in each row, {len(labels)} in all"
-    parts = [[part.strip() for part in cell.split(separator or "\0") if part.strip()] for cell in cells]
+    parts = [[part.strip() for part in cell.split(separator) if part.strip()] for cell in cells]
     labels = given or tuple(sorted({part for row in parts for part in row}, key=_natural))
     place_of = {name: place for place, name in enumerate(labels)}
     for row, names in zip(rows, parts, strict=True):

@@ -220,3 +220,11 @@ def test_truth_goes_to_other_processes_and_is_small(tmp_path: Path) -> None:
     packed = pickle.dumps(sample)
     assert len(packed) < 3000
     assert first(opened(tmp_path, coco())).boxes_xyxy.tolist() == pickle.loads(packed).truth().boxes_xyxy.tolist()  # noqa: S301
+
+
+def test_labels_choose_and_order_the_categories(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, coco(), Hints(labels=("dog",)))
+    assert dataset.labels == ("dog",)
+    assert first(dataset).class_ids.tolist() == [0]
+    with pytest.raises(DataError, match=r"no category 'horse'; it has cat, dog"):
+        opened(tmp_path, coco(), Hints(labels=("dog", "horse")))

@@ -226,3 +226,9 @@ def test_pictures_are_found_without_decoding_any(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no picture")
     assert classes(open_dataset(tmp_path)) == classes(dataset)
     assert np.array_equal(dataset.samples[1].read().pixels, open_dataset(tmp_path).samples[1].read().pixels)
+
+
+def test_a_row_without_a_class_is_a_fault_and_not_several_classes(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,label\na.png,cat\nb.png,\nc.png,dog\n")
+    assert dataset.exclusive
+    assert [(fault.where, fault.what) for fault in dataset.faults] == [("data.csv line 3", "has no class")]
