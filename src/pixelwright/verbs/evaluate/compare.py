@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pixelwright import registry
-from pixelwright.contract import Evaluation
+from pixelwright.contract import Evaluation, Scoring
 from pixelwright.data.dataset import Dataset, fingerprint
 from pixelwright.errors import DataError, UsageError
 from pixelwright.metrics import intervals
@@ -104,6 +104,26 @@ def compare(
             f"{first.bundle.spec.name} is for {first.task.name}, {second.bundle.spec.name} for {second.task.name}: "
             "their scores mean different things. Compare models of one task."
         )
+    one, other, failures = _both(models, dataset, options, on_progress)
+    rounds = options.rounds or intervals.rounds_for(len(one))
+    return Compared(
+        names=(_named(first), _named(second)),
+        task=first.task.name,
+        dataset=dataset,
+        split=split,
+        fingerprint=fingerprint(selected(dataset, one)),
+        differences=tuple(_differences(one, other, scoring_of(first, dataset, options), rounds, options.seed)),
+        n=len(one),
+        failures=tuple(failures.items()),
+        rounds=rounds,
+        seed=options.seed,
+    )
+
+
+def _both(
+    models: tuple[Model, Model], dataset: Dataset, options: EvaluateOptions, on_progress: Callable[[Progress], None]
+) -> tuple[list[Seen], list[Seen], dict[str, str]]:
+    """What each model makes of the pictures that both can be scored on, and why others cannot."""
     scorings = [scoring_of(model, dataset, options) for model in models]
     sides: list[dict[int, Seen]] = []
     failures: dict[str, str] = {}
@@ -115,28 +135,22 @@ def compare(
     if not common:
         reason = next(iter(failures.values()), "no picture is of a class that is scored")
         raise DataError(f"{dataset.root}: there is no picture that both models can be scored on; the first: {reason}")
-    one, other = ([side[place] for place in common] for side in sides)
-    evaluation: Evaluation = registry.get("evaluation", first.task.name)
-    statistic = evaluation.statistic([seen.observation for seen in (*one, *other)], scorings[0])
-    rounds = options.rounds or intervals.rounds_for(len(common))
+    first, second = ([side[place] for place in common] for side in sides)
+    return first, second, failures
+
+
+def _differences(
+    one: Sequence[Seen], other: Sequence[Seen], scoring: Scoring, rounds: int, seed: int
+) -> list[Difference]:
+    """All metrics of both, the task's goals first."""
+    evaluation: Evaluation = registry.get("evaluation", scoring.spec.task)
+    statistic = evaluation.statistic([seen.observation for seen in (*one, *other)], scoring)
     groups = [seen.group for seen in one]
-    found = intervals.compare(statistic, len(common), groups=groups, rounds=rounds, seed=options.seed)
+    found = intervals.compare(statistic, len(one), groups=groups, rounds=rounds, seed=seed)
     if not any(groups):
         found = [_exactly(difference, one, other) for difference in found]
     order = {name: place for place, (name, _) in enumerate(evaluation.goals)}
-    found.sort(key=lambda difference: order.get(difference.metric, len(order)))
-    return Compared(
-        names=(_named(first), _named(second)),
-        task=first.task.name,
-        dataset=dataset,
-        split=split,
-        fingerprint=fingerprint(selected(dataset, one)),
-        differences=tuple(found),
-        n=len(common),
-        failures=tuple(failures.items()),
-        rounds=rounds,
-        seed=options.seed,
-    )
+    return sorted(found, key=lambda difference: order.get(difference.metric, len(order)))
 
 
 def in_words(one: Difference, names: tuple[str, str]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ ROW_PX = 26  # of a bar
 LARGEST = 1.15  # times its own size that a drawing is shown at
 LETTER_PX = 7.2  # of the charts' type, on average
 
-Values = Sequence[float] | npt.NDArray[np.floating]
+Values = Sequence[float] | npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
