@@ -17,10 +17,9 @@ from pixelwright.structures.degradation import Degradation, Range
 
 GAMMA = 2.2
 GAIN_SPREAD = (0.6, 1.6)  # between the channels of a picture, as white balance amplifies them differently
-# Gamma opens the shadows: noise in linear light has to be weaker to look alike.
-LINEAR_GAIN, LINEAR_READ = 0.4, 0.3
+LINEAR_VARIANCE = 0.3  # gamma opens the shadows: noise in linear light has to be weaker to look alike
 SMOOTHING_PX = (0.35, 1.1)  # standard deviation of a camera's own smoothing
-SMOOTHING_REACH_PX = 4
+SMOOTHING_REACH_PX = 3
 LEAST_DEVIATION = 0.2  # to which smoothed noise is taken to have fallen at the most, when it is amplified again
 # What bilinear demosaicing of an RGGB sensor makes of one sample of red or blue, and of green.
 RED_BLUE = ((1, 2, 1), (2, 4, 2), (1, 2, 1))
@@ -54,53 +53,56 @@ def degrade(clean: Tensor, degradation: Degradation, generator: torch.Generator)
         # Pillow's and torch's antialiased bicubic kernel (a = -0.5) goes a little beyond the values it is given.
         worse = functional.interpolate(worse, scale_factor=1 / step, mode="bicubic", antialias=True).clamp(0, 1)
     draw = _chances(len(clean), generator)
-    gaussian, sensor = draw < degradation.gaussian, draw >= 1 - degradation.sensor
-    if degradation.gaussian or degradation.sensor:
-        noise = torch.randn(worse.shape, generator=generator)
-        sigma = _drawn(len(clean), degradation.gaussian_sigma, generator) * gaussian
-        noisy = torch.addcmul(worse, noise, _column(sigma))
-        if degradation.sensor:
-            noisy = torch.where(_column(sensor), _with_sensor_noise(worse, noise, degradation, generator), noisy)
-        worse = noisy
+    gaussian = (draw < degradation.gaussian).nonzero()[:, 0]
+    sensor = (draw >= 1 - degradation.sensor).nonzero()[:, 0]
+    if len(gaussian) or len(sensor):
+        worse = worse.clone() if worse is clean else worse
+    if len(gaussian):
+        sigma = _drawn(len(gaussian), degradation.gaussian_sigma, generator)
+        worse[gaussian] += _column(sigma) * _noise(worse[gaussian], generator)
+    if len(sensor):
+        worse[sensor] = _with_sensor_noise(worse[sensor], degradation, generator)
     return _stored(worse, degradation, generator)
 
 
-def _with_sensor_noise(clean: Tensor, noise: Tensor, degradation: Degradation, generator: torch.Generator) -> Tensor:
-    """Shot and read noise of each picture: Poisson's variance by a Gaussian (Foi et al., TIP 2008).
+def _with_sensor_noise(clean: Tensor, degradation: Degradation, generator: torch.Generator) -> Tensor:
+    """Shot and read noise of each picture: Poisson's variance by a Gaussian.
 
     Source: Foi, Trimeche, Katkovnik, Egiazarian, "Practical Poissonian-Gaussian noise modeling and fitting for
     single-image raw-data", IEEE Transactions on Image Processing 17(10), 2008, equation 4.
     """
     count, channels = clean.shape[:2]
-    correlated = _chances(count, generator) < degradation.sensor_correlated
-    if degradation.sensor_correlated:
-        noise = torch.where(_column(correlated), _correlated(noise, generator), noise)
+    noise = _noise(clean, generator)
+    correlated = (_chances(count, generator) < degradation.sensor_correlated).nonzero()[:, 0]
+    if len(correlated):
+        noise[correlated] = _correlated(noise[correlated], generator)
     low, high = (math.log(value) for value in degradation.sensor_gain)
-    gain = torch.exp(_drawn(count, (low, high), generator))[:, None] * _drawn(
-        count * channels, GAIN_SPREAD, generator
-    ).view(count, channels)
-    read = _drawn(count, degradation.sensor_read, generator)
-    linear = _column(_chances(count, generator) < degradation.sensor_linear)
-    light = torch.where(linear, clean.clamp(min=0) ** GAMMA, clean.clamp(min=0))
-    gain, read = gain[:, :, None, None], _column(read)
-    gain = torch.where(linear, LINEAR_GAIN * gain, gain)
-    read = torch.where(linear, LINEAR_READ * read, read)
-    noisy = light + noise * torch.sqrt(gain * light + read**2)
-    return torch.where(linear, noisy.clamp(min=0) ** (1 / GAMMA), noisy)
+    gain = torch.exp(_drawn(count, (low, high), generator))[:, None]
+    gain = gain * _drawn(count * channels, GAIN_SPREAD, generator).view(count, channels)
+    gain, read = gain[:, :, None, None], _column(_drawn(count, degradation.sensor_read, generator))
+    linear = _chances(count, generator) < degradation.sensor_linear
+    made = torch.empty_like(clean)
+    for rows, gamma, weaker in ((~linear, 1.0, 1.0), (linear, GAMMA, LINEAR_VARIANCE)):
+        light = clean[rows].clamp(min=0) ** gamma
+        noisy = light + noise[rows] * torch.sqrt(weaker * (gain[rows] * light + read[rows] ** 2))
+        made[rows] = noisy.clamp(min=0) ** (1 / gamma) if gamma != 1 else noisy
+    return made
 
 
 def _correlated(noise: Tensor, generator: torch.Generator) -> Tensor:
     """White noise as cameras leave it: demosaiced one half of the time, where there are colors, else smoothed."""
     count, channels = noise.shape[:2]
-    sigma = _drawn(count, SMOOTHING_PX, generator)
-    smooth = _smoothed(noise, sigma)
-    # Smoothing takes most of the noise away; a part is given back, or strong correlated noise would never be seen.
-    deviation = smooth.flatten(1).std(dim=1).clamp(min=LEAST_DEVIATION)
-    smooth = smooth * _column(1 + (1 / deviation - 1) * torch.rand(count, generator=generator))
-    if channels != 3:
-        return smooth
-    demosaiced = _chances(count, generator) < 0.5
-    return torch.where(_column(demosaiced), _demosaiced(noise), smooth)
+    demosaiced = _chances(count, generator) < (0.5 if channels == 3 else 0.0)
+    smoothed = ~demosaiced
+    made = torch.empty_like(noise)
+    if demosaiced.any():
+        made[demosaiced] = _demosaiced(noise[demosaiced])
+    if smoothed.any():
+        smooth = _smoothed(noise[smoothed], _drawn(int(smoothed.sum()), SMOOTHING_PX, generator))
+        # Smoothing takes most of the noise away; a part is given back, or strong correlated noise is never seen.
+        deviation = smooth.flatten(1).std(dim=1).clamp(min=LEAST_DEVIATION)
+        made[smoothed] = smooth * _column(1 + (1 / deviation - 1) * _chances(len(smooth), generator))
+    return made
 
 
 def _demosaiced(noise: Tensor) -> Tensor:
@@ -134,11 +136,16 @@ def _stored(worse: Tensor, degradation: Degradation, generator: torch.Generator)
     low, high = degradation.jpeg_quality
     quality = _drawn(count, (low, high + 1), generator).floor().clamp(max=high)
     halved = _chances(count, generator) < degradation.jpeg_half
-    stored = torch.where(_column(rounded), (worse.clamp(0, 1) * 255).round() / 255, worse)
+    stored = torch.where(_column(rounded), (worse.clamp(0, 1) * 255).round_() / 255, worse)
     rows = as_jpeg.nonzero()[:, 0]
     if len(rows):
         stored = stored.index_copy(0, rows, store_as_jpeg(worse[rows], quality[rows], halved[rows]))
     return stored
+
+
+def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
+    """White Gaussian noise of deviation 1."""
+    return torch.randn(like.shape, generator=generator)
 
 
 def _chances(count: int, generator: torch.Generator) -> Tensor:
