@@ -134,14 +134,12 @@ def _epochs(folder: Path, job: FitJob, threads: int) -> Iterator[dict[str, Any]]
 @contextmanager
 def _process(job: Path, errors: Any, threads: int) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "pixelwright.interop.keras_fit", str(job)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=_environment(threads)
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": errors}
+    with subprocess.Popen(command, env=_environment(threads), **streams) as process:
+        try:
+            yield process
+        finally:  # whatever happens here, nothing trains on in the background
+            process.kill()
 
 
 def _environment(threads: int) -> Mapping[str, str]:

@@ -1,0 +1,188 @@
+"""Keras models: named, checked, trained by Keras in a process of its own, and ending as any other bundle."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pixelwright.errors import UsageError
+from pixelwright.interop.keras import backend, source_of
+
+# Keras 3.15 asks PyTorch's tensors for arrays in a way that NumPy 2 complains of.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+MODEL = """
+import keras
+from keras import layers
+
+def build(input_shape, classes):
+    return keras.Sequential([
+        keras.Input(input_shape),
+        layers.Conv2D(8, 3, strides=2, padding="same"),
+        layers.BatchNormalization(momentum=0.5),
+        layers.ReLU(),
+        layers.Flatten(),
+        layers.Dropout(0.2),
+        layers.Dense(classes),
+    ])
+
+def squashed(input_shape, classes):
+    return keras.Sequential([keras.Input(input_shape), layers.Flatten(), layers.Dense(classes, activation="softmax")])
+
+def fixed():
+    return keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(2)])
+
+def wide(input_shape):
+    return keras.Sequential([keras.Input(input_shape), layers.Flatten(), layers.Dense(7)])
+
+def broken():
+    raise ValueError("no such layer")
+
+def nothing():
+    return None
+"""
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "my model.py"
+    path.write_text(MODEL, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def _on_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras-home"))
+    from pixelwright.interop.keras import on_torch
+
+    on_torch()
+
+
+def test_a_name_has_a_file_and_a_function(model: Path) -> None:
+    source = source_of(f"keras:{model}:fixed")
+    assert (source.file, source.function) == (str(model), "fixed")
+    assert source_of(f"keras:{model}").function == "build"
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("keras:absent.py:build", "no file absent.py"), ("keras:model.h5:build", "expected keras:FILE.py:FUNCTION")],
+)
+def test_a_name_that_leads_nowhere_is_refused(name: str, fault: str) -> None:
+    with pytest.raises(UsageError, match=fault):
+        source_of(name)
+
+
+def test_the_back_end_is_what_the_user_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    assert backend() == "torch"
+    monkeypatch.setenv("KERAS_BACKEND", "theano")
+    with pytest.raises(UsageError, match="KERAS_BACKEND=theano: expected tensorflow, torch, jax"):
+        backend()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_on_torch")
+@pytest.mark.parametrize(
+    ("function", "fault"),
+    [
+        ("squashed", "has the activation softmax"),
+        ("fixed", r"takes \(8, 8, 3\), and the data are \(6, 8, 1\)"),
+        ("wide", r"gives \(7,\), and the data have 3 classes"),
+        ("broken", "fails with ValueError: no such layer"),
+        ("nothing", "expected a keras.Model, got a NoneType"),
+        ("absent", "has no function 'absent'"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_before_training(model: Path, function: str, fault: str) -> None:
+    with pytest.raises(UsageError, match=fault):
+        source_of(f"keras:{model}:{function}").build((6, 8, 1), 3)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_on_torch")
+def test_a_network_of_keras_has_copies_of_its_own_and_evaluates_without_dropout(model: Path) -> None:
+    import copy
+
+    import torch
+
+    from pixelwright.interop.pytorch_keras import Config, KerasNet
+
+    config = Config(str(model), "build", input_shape=(6, 8, 1), classes=3)
+    net, given = KerasNet(config).eval(), torch.rand(4, 6, 8, 1)
+    with torch.no_grad():
+        before = net(given)
+        assert torch.equal(net(given), before)  # dropout would differ
+        other = copy.deepcopy(net)
+        for weight in other.parameters():
+            weight += 1
+        assert torch.equal(net(given), before)
+        assert not torch.equal(other(given), before)
+        again = KerasNet(config)
+        again.load_state_dict(net.state_dict())
+        assert torch.equal(again.eval()(given), before)
+
+
+def _pictures(path: Path) -> None:
+    """Two classes of pictures, told by which half is bright."""
+    random = np.random.default_rng(0)
+    labels = np.arange(160) % 2
+    pictures = random.integers(0, 90, (160, 6, 8), np.uint8)
+    pictures[labels == 0, :, :4] += 150
+    pictures[labels == 1, :, 4:] += 150
+    np.savez(path, x=pictures, y=labels)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_on_torch")
+def test_keras_trains_behind_the_same_command_and_the_bundle_answers_as_keras_does(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pixelwright as pw
+    from pixelwright.cli import main
+
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    _pictures(tmp_path / "halves.npz")
+    run = tmp_path / "run"
+    command = ["train", "classify", "--model", f"keras:{model}:build", "--data", str(tmp_path / "halves.npz")]
+    assert main([*command, "--epochs", "6", "--lr", "0.01", "--threads", "1", "-o", str(run)]) == 0
+    assert json.loads((run / "summary.json").read_text())["score"] == 1.0
+    assert len((run / "results.csv").read_text().splitlines()) == 1 + 6
+    bundle = pw.load(run / "bundle")
+    assert bundle.bundle.spec.input.layout == "NHWC"
+    with np.load(run / "keras" / "answers.npz") as kept:
+        pictures, logits = kept["x"], kept["answers"]
+    for picture, expected in zip(pictures, logits, strict=True):
+        answer = bundle(np.rint(picture[..., 0] * 255).astype(np.uint8))
+        assert answer.top is not None and answer.top.class_id == int(expected.argmax())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_on_torch")
+def test_a_job_that_was_killed_continues_after_its_last_epoch(model: Path, tmp_path: Path) -> None:
+    import subprocess
+
+    import msgspec
+
+    from pixelwright.interop.keras_fit import ARRAYS, FitJob
+
+    random = np.random.default_rng(0)
+    pictures, ids = random.random((40, 6, 8, 1), np.float32), np.arange(40) % 3
+    np.savez(tmp_path / ARRAYS, x=pictures, y=ids, validation_x=pictures[:8], validation_y=ids[:8])
+
+    def epochs(count: int) -> list[int]:
+        job = FitJob(str(model), "build", "exclusive", 3, 8, count, None, 0)
+        (tmp_path / "job.json").write_bytes(msgspec.json.encode(job))
+        command = [sys.executable, "-m", "pixelwright.interop.keras_fit", str(tmp_path / "job.json")]
+        environment = {**os.environ, "KERAS_BACKEND": "torch"}
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        return [json.loads(line)["epoch"] for line in done.stdout.splitlines()]
+
+    assert epochs(2) == [1, 2]
+    assert epochs(3) == [3]
