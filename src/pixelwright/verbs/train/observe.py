@@ -26,10 +26,24 @@ from pixelwright.structures.raster import Raster
 from pixelwright.structures.spec import BundleSpec, Precision, TensorSpec
 from pixelwright.structures.targets import Target
 
-CHUNK = 16  # pictures in memory at once, and of one shape in one batch
+CHUNK = 64  # pictures in memory at once
+BATCH_VALUES = 1 << 22  # numbers in one batch: 64 pictures of 28x28, or 8 of 360x480 in color
 
 Trial = Callable[[Any, Target | None, Problem, int], tuple[Any, Target | None]]
 Where = tuple[str, Precision]  # a runtime, or what stands for one, and its arithmetic
+
+
+@dataclass(eq=False, slots=True)
+class Kept:
+    """What was prepared before, as far as the memory lasts.
+
+    Attributes:
+        budget_bytes: What it may still take.
+        pairs: Prepared pictures with their truth, by their place.
+    """
+
+    budget_bytes: int
+    pairs: dict[int, tuple[Any, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +55,14 @@ class Part:
         spec: The contract, with the decision that is to be scored.
         problem: What is learned.
         threads: For preparing.
+        kept: Where prepared pictures are kept for the next time.
     """
 
     dataset: Dataset
     spec: BundleSpec
     problem: Problem
     threads: int = 1
+    kept: Kept | None = None
 
     @property
     def task(self) -> Task:
@@ -63,27 +79,37 @@ class Part:
         """How answers and truth meet."""
         return Scoring.of(self.dataset, self.spec)
 
-    def chunks(self) -> Iterator[list[tuple[Any, Any]]]:
-        """Prepared pictures with their truth, in order; those of one chunk may share a batch."""
+    def batches(self) -> Iterator[list[tuple[Any, Any]]]:
+        """Prepared pictures with their truth, in order, in batches that a graph can take."""
         task, bundle = self.task, ModelBundle(Path("training"), self.spec)
-        trial = registry.get("training", self.spec.task).trial
+        key: Callable[[Any], Hashable] = task.key or id
         samples = list(enumerate(self.dataset.samples))
         with ThreadPoolExecutor(max(self.threads, 1), thread_name_prefix="prepare") as pool:
             for start in range(0, len(samples), CHUNK):
-                chunk = samples[start : start + CHUNK]
-                pairs = list(pool.map(lambda one: _pair(one[0], one[1], task, bundle, trial, self.problem), chunk))
-                key: Callable[[Any], Hashable] = task.key or id
+                pairs = pool.map(lambda one: self._pair(one[0], one[1], task, bundle), samples[start : start + CHUNK])
                 for _, group in groupby(pairs, key=lambda pair: key(pair[0])):
-                    yield list(group)
+                    alike = list(group)
+                    size = max(BATCH_VALUES // _values(alike[0][0]), 1)
+                    yield from (alike[first : first + size] for first in range(0, len(alike), size))
+
+    def _pair(self, place: int, sample: Sample, task: Task, bundle: ModelBundle) -> tuple[Any, Any]:
+        if self.kept and place in self.kept.pairs:
+            return self.kept.pairs[place]
+        image, true = sample.read(), sample.truth()
+        trial: Trial | None = registry.get("training", self.spec.task).trial
+        if trial is not None:
+            image, true = trial(image, true, self.problem, place)
+        pair = task.prepare(Raster.of(image), bundle), true
+        if self.kept:
+            self.kept.budget_bytes -= getattr(pair[0], "tensor", image.pixels).nbytes
+            if self.kept.budget_bytes >= 0:
+                self.kept.pairs[place] = pair
+        return pair
 
 
-def _pair(
-    place: int, sample: Sample, task: Task, bundle: ModelBundle, trial: Trial | None, problem: Problem
-) -> tuple[Any, Any]:
-    image, true = sample.read(), sample.truth()
-    if trial is not None:
-        image, true = trial(image, true, problem, place)
-    return task.prepare(Raster.of(image), bundle), true
+def _values(prepared: Any) -> int:
+    tensor = getattr(prepared, "tensor", None)
+    return BATCH_VALUES if tensor is None else max(tensor.size, 1)
 
 
 @dataclass(eq=False, slots=True)
@@ -124,7 +150,7 @@ def observe(part: Part, graphs: Mapping[Where, Graph]) -> Observed:
     found = Observed(observations={key: [] for key in graphs}, differences=dict.fromkeys(graphs, 0.0))
     evaluation, scoring, task = part.evaluation, part.scoring, part.task
     bundle, options = ModelBundle(Path("training"), part.spec), part.evaluation.options(part.spec)
-    for chunk in part.chunks():
+    for chunk in part.batches():
         found.n += len(chunk)
         calls: list[_Call] = []
         for number, (key, graph) in enumerate(graphs.items()):
