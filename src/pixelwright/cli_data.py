@@ -85,7 +85,7 @@ def _doctor(options: argparse.Namespace) -> int:
     except DataError as err:
         say(str(err))
         return UNREADABLE
-    chosen = tuple(one for one in CHECKS if not checks or one in checks)
+    chosen = tuple(one for one in CHECKS if not checks or checks.count(one))
     with show_progress(sys.stderr, quiet_below=2) as progress:
         diagnosis = examine(dataset, checks=chosen, workers=options.workers, on_progress=progress)
     if options.json:

@@ -2,7 +2,7 @@
 
 The hash is that of 64 signs of a cosine transform. Two pictures are looked at side by side where five bits or fewer
 differ: then at least one of six parts of the hash is the same, so that only pictures that share a part are compared.
-What is called nearly equal correlates to at least 0.985 besides, pixel by pixel of 32x32.
+What is called nearly equal correlates to at least 0.985 besides, pixel by pixel of 32x32 in gray and of 8x8 in color.
 
 Source: Zauner, Implementation and Benchmarking of Perceptual Image Hash Functions, 2010 (the DCT hash,
 https://www.phash.org/docs/pubs/thesis_zauner.pdf).
@@ -37,13 +37,15 @@ class Seen:
 
     Attributes:
         digests: Of the stored bytes; empty where there are none.
-        thumbs: (N, 32, 32) uint8.
+        thumbs: (N, 32, 32) uint8, gray.
+        tints: (N, 8, 8, 3) uint8, in color.
         telling: (N,) whether the picture shows something.
         answers: Of the truth, where it can be compared.
     """
 
     digests: Sequence[bytes]
     thumbs: npt.NDArray[np.uint8]
+    tints: npt.NDArray[np.uint8]
     telling: npt.NDArray[np.bool_]
     answers: Sequence[tuple[float, ...] | None]
 
@@ -61,12 +63,13 @@ def perceptual_hashes(thumbs: npt.NDArray[np.uint8]) -> Hashes:
     return hashes
 
 
-def near_pairs(thumbs: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]) -> Pairs:
-    """Pairs (P, 2) among some rows of small gray pictures that are nearly equal, the lower row first."""
+def near_pairs(thumbs: npt.NDArray[np.uint8], tints: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]) -> Pairs:
+    """Pairs (P, 2) among some rows of small pictures, gray and in color, that are nearly equal, the lower row first."""
     pairs = _close(perceptual_hashes(thumbs[rows]))
     pairs = np.sort(rows[pairs], axis=1)
     kept = [pairs[start : start + AT_ONCE] for start in range(0, len(pairs), AT_ONCE)]
-    kept = [block[correlations(thumbs, block) >= LEAST_CORRELATION] for block in kept]
+    for copies in (thumbs, tints):
+        kept = [block[correlations(copies, block) >= LEAST_CORRELATION] for block in kept]
     return np.concatenate(kept) if kept else pairs
 
 
@@ -91,9 +94,9 @@ def _close_in(hashes: Hashes, bucket: npt.NDArray[np.int64]) -> Iterator[Pairs]:
         yield np.stack((block[one[later]], others[other[later]]), axis=1)
 
 
-def correlations(thumbs: npt.NDArray[np.uint8], pairs: Pairs) -> npt.NDArray[np.float32]:
+def correlations(copies: npt.NDArray[np.uint8], pairs: Pairs) -> npt.NDArray[np.float32]:
     """Of the pixels of each pair; brightness and contrast do not count."""
-    one, other = (thumbs[pairs[:, side]].reshape(len(pairs), -1).astype(np.float32) for side in (0, 1))
+    one, other = (copies[pairs[:, side]].reshape(len(pairs), -1).astype(np.float32) for side in (0, 1))
     one -= one.mean(axis=1, keepdims=True)
     other -= other.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
@@ -114,7 +117,7 @@ def find_copies(dataset: Dataset, seen: Seen) -> tuple[dict[str, list[Case]], np
         _sort_in(cases, dataset, seen, rows, near=False)
     # Of equal pictures one stands for all, so that a group is told once.
     firsts = np.array([rows[0] for rows in rows_of.values() if seen.telling[rows[0]]], np.int64)
-    pairs = near_pairs(seen.thumbs, firsts)
+    pairs = near_pairs(seen.thumbs, seen.tints, firsts)
     for group in _joined(pairs):
         rows = [row for one in group for row in rows_of[seen.digests[one]]]
         families[rows] = group[0]

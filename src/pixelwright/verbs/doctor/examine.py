@@ -89,11 +89,11 @@ class _Notes:
     dataset: Dataset
     census: Census
     seen: Seen
-    tints: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
     class_ids: np.ndarray[tuple[int, ...], np.dtype[np.int64]]
     digests: list[bytes]
     answers: list[tuple[float, ...] | None]
     failed: int = 0
+    told: set[tuple[str, str]] = field(default_factory=set)
     cases: dict[str, list[Case]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
@@ -101,24 +101,23 @@ class _Notes:
         count = len(dataset)
         digests: list[bytes] = [b""] * count
         answers: list[tuple[float, ...] | None] = [None] * count
-        seen = Seen(digests, np.zeros((count, THUMB_PX, THUMB_PX), np.uint8), np.zeros(count, bool), answers)
-        tints = np.zeros((count, TINT_PX, TINT_PX, 3), np.uint8)
-        notes = cls(dataset, Census(dataset), seen, tints, np.full(count, -1), digests, answers)
-        for fault in dataset.faults:
-            name = "label-unusable" if fault.lost else "label-remark"
-            lost = f" ({fault.lost:,} left out)" if fault.lost > 1 else ""
-            notes.cases[name].append(Case((), f"{fault.where}: {fault.what}{lost}"))
-        return notes
+        thumbs, tints = (
+            np.zeros((count, THUMB_PX, THUMB_PX), np.uint8),
+            np.zeros((count, TINT_PX, TINT_PX, 3), np.uint8),
+        )
+        seen = Seen(digests, thumbs, tints, np.zeros(count, bool), answers)
+        return cls(dataset, Census(dataset), seen, np.full(count, -1), digests, answers)
 
     def take(self, row: int, sample: Sample, look: Look) -> None:
         """What was seen of a sample."""
         for problem in look.problems:
             self.cases[problem.name].append(Case((sample.id,), problem.detail))
+        self.told.update((fault.where, fault.what) for fault in look.faults)
         self.census.take(sample, look)
         self.failed += look.facts is None
         self.digests[row], self.answers[row] = look.digest, look.answer
         if look.facts is not None:
-            self.seen.thumbs[row], self.tints[row] = look.facts.thumb, look.facts.tint
+            self.seen.thumbs[row], self.seen.tints[row] = look.facts.thumb, look.facts.tint
             self.seen.telling[row] = not look.facts.flat and not self.dataset.sequence
             if self.dataset.kind == "classes" and self.dataset.exclusive and len(look.class_ids) == 1:
                 self.class_ids[row] = look.class_ids[0]
@@ -126,13 +125,18 @@ class _Notes:
     def conclude(self, checks: Collection[Check]) -> list[str]:
         """What is only seen of all samples together; returns how it was done."""
         remarks = []
+        for fault in self.dataset.faults:
+            if (fault.where, fault.what) not in self.told:
+                name = "label-unusable" if fault.lost else "label-remark"
+                lost = f" ({fault.lost:,} left out)" if fault.lost > 1 else ""
+                self.cases[name].append(Case((), f"{fault.where}: {fault.what}{lost}"))
         families = np.arange(len(self.dataset))
         self.cases |= self.census.surprises() | self.census.balance()
         if "duplicates" in checks or "mislabeled" in checks:
             groups, families = find_copies(self.dataset, self.seen)
             self.cases |= groups
         if "mislabeled" in checks and self.dataset.kind == "classes" and self.dataset.exclusive:
-            copies = (self.seen.thumbs, self.tints)
+            copies = (self.seen.thumbs, self.seen.tints)
             verdict = find_mislabeled(self.dataset, self.class_ids, copies, families)
             self.cases["mislabeled"] = list(verdict.cases)
             remarks.append(verdict.remark)

@@ -150,6 +150,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "box-outside": Rule(
             "labels", "error", "boxes that reach out of their picture", "Correct them, or the size of the picture."
         ),
+        "box-empty": Rule("labels", "error", "boxes without an area", "Draw them, or remove them."),
         "mask-size": Rule(
             "labels", "error", "masks of another size than their picture", "Make them anew in the picture's size."
         ),

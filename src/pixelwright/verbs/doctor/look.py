@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.data.dataset import Dataset, Sample
+from pixelwright.data.dataset import Dataset, Fault, Sample
 from pixelwright.errors import ImageError, PixelwrightError
 from pixelwright.io.icc import to_srgb
 from pixelwright.ops import color, resample
@@ -16,7 +16,7 @@ from pixelwright.pipeline import flow
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster
 from pixelwright.structures.targets import Annotations, Classes, Target, Values
-from pixelwright.verbs.doctor.truths import Problem, problems_of
+from pixelwright.verbs.doctor.truths import Problem, problems_of, stated_problems
 
 THUMB_PX = 32  # of the gray copy that is kept of each picture: 1 kB
 TINT_PX = 8  # of the one in color: 192 bytes
@@ -35,6 +35,7 @@ class Look:
         class_ids: Of what is true of it: each class once.
         things: How many things of each of these classes there are.
         answer: The truth in a form in which equal ones are equal, of classes and values; else None.
+        faults: Of the data set that are among the problems.
     """
 
     problems: tuple[Problem, ...]
@@ -43,6 +44,7 @@ class Look:
     class_ids: tuple[int, ...] = ()
     things: tuple[int, ...] = ()
     answer: tuple[float, ...] | None = None
+    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,12 +113,15 @@ def look_at(sample: Sample, dataset: Dataset) -> Look:
     try:
         target = sample.truth()
     except (PixelwrightError, OSError) as err:
-        problems.append(Problem("label-unreadable", str(err)))
-    else:
-        source = None if raster is None else raster.source
-        problems += problems_of(target, dataset, None if facts is None else facts.size_hw, source)
+        if facts is not None:  # a truth may need its picture's size
+            problems.append(Problem("label-unreadable", str(err)))
+    size_hw = None if facts is None else facts.size_hw
+    stated, faults = stated_problems(sample, size_hw, None if raster is None else raster.source)
+    problems += stated
+    if target is not None or not problems:
+        problems += [one for one in problems_of(target, dataset, size_hw) if not (stated and one.name == "background")]
     class_ids, things = _classes(target, dataset)
-    return Look(tuple(problems), facts, digest, class_ids, things, _answer(target))
+    return Look(tuple(problems), facts, digest, class_ids, things, _answer(target), tuple(faults))
 
 
 def _facts(raster: Raster, problems: list[Problem], *, sequence: bool) -> Facts | None:

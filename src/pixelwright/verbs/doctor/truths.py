@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-import numpy.typing as npt
 
-from pixelwright.data.dataset import Dataset
+from pixelwright.data.dataset import Dataset, Fault, Sample
 from pixelwright.structures.image import Image, Source
 from pixelwright.structures.label_map import LabelMap
 from pixelwright.structures.targets import Annotations, Classes, Target
@@ -26,16 +26,49 @@ class Problem:
     detail: str
 
 
-def problems_of(
-    target: Target | None, dataset: Dataset, size_hw: tuple[int, int] | None, source: Source | None
-) -> Iterator[Problem]:
-    """What is wrong with the truth of a sample.
+@runtime_checkable
+class _Stated(Protocol):
+    """The truth of a layout that knows what its file states, also where that cannot be true."""
+
+    def faults(self, size_hw: tuple[int, int] | None = None) -> list[Fault]:
+        """What is wrong with it in a picture of this size."""
+        ...
+
+
+def stated_problems(
+    sample: Sample, size_hw: tuple[int, int] | None, source: Source | None
+) -> tuple[list[Problem], list[Fault]]:
+    """What is wrong with the truth as its file states it, and the faults that this was read from."""
+    if not isinstance(sample.truth, _Stated):
+        return [], []
+    faults = sample.truth.faults(size_hw)
+    turned = False
+    if size_hw is not None and source is not None and source.orientation >= 5 and any(map(_is_outside, faults)):
+        # The other way round all would fit: they were drawn on the picture as it is stored.
+        turned = not any(map(_is_outside, sample.truth.faults((size_hw[1], size_hw[0]))))
+    return [Problem(_kind(fault, turned=turned), fault.what) for fault in faults], faults
+
+
+def _is_outside(fault: Fault) -> bool:
+    return "outside" in fault.what
+
+
+def _kind(fault: Fault, *, turned: bool) -> str:
+    """Which rule a fault of a layout falls under, by the words that `data/things.py` has for it."""
+    if _is_outside(fault):
+        return "box-turned" if turned else "box-outside"
+    if "is empty" in fault.what:
+        return "box-empty"
+    return "label-unusable" if fault.lost else "label-remark"
+
+
+def problems_of(target: Target | None, dataset: Dataset, size_hw: tuple[int, int] | None) -> Iterator[Problem]:
+    """What is wrong with the truth of a sample as it was read.
 
     Args:
         target: What is said to be true.
         dataset: Names the classes, and says what is expected.
         size_hw: Of the upright picture; None where that could not be read.
-        source: Of the picture.
     """
     if target is None:
         if dataset.kind != "clean":
@@ -44,7 +77,7 @@ def problems_of(
         if not target.ids and dataset.exclusive:
             yield Problem("unlabeled", "there is no class")
     elif isinstance(target, Annotations):
-        yield from _problems_of_things(target, dataset, size_hw, source)
+        yield from _problems_of_things(target, dataset, size_hw)
     elif isinstance(target, LabelMap):
         if size_hw is not None and target.size_hw != size_hw:
             yield Problem("mask-size", _sizes(target.size_hw, size_hw))
@@ -60,14 +93,11 @@ def _sizes(found_hw: tuple[int, int], expected_hw: tuple[int, int]) -> str:
     return f"{found_hw[1]}x{found_hw[0]}, but the picture has {expected_hw[1]}x{expected_hw[0]}"
 
 
-def _problems_of_things(
-    target: Annotations, dataset: Dataset, size_hw: tuple[int, int] | None, source: Source | None
-) -> Iterator[Problem]:
+def _problems_of_things(target: Annotations, dataset: Dataset, size_hw: tuple[int, int] | None) -> Iterator[Problem]:
     if not len(target):
         yield Problem("background", "there is no thing in it")
     names = [dataset.labels[one] if one < len(dataset.labels) else str(one) for one in target.class_ids.tolist()]
     if size_hw is not None:
-        yield from _outside(target, names, size_hw, source)
         if target.masks is not None and target.masks.size_hw != size_hw:
             yield Problem("mask-size", _sizes(target.masks.size_hw, size_hw))
         if target.keypoints is not None:
@@ -85,26 +115,6 @@ def _problems_of_things(
         for row, area in enumerate(target.masks.areas.tolist()):
             if not area:
                 yield Problem("mask-empty", names[row])
-
-
-def _outside(
-    target: Annotations, names: list[str], size_hw: tuple[int, int], source: Source | None
-) -> Iterator[Problem]:
-    height, width = size_hw
-    beyond = _beyond(target, (height, width))
-    if not beyond.any():
-        return
-    # The other way round all of them would fit: they were drawn on the picture as it is stored.
-    turned = source is not None and source.orientation >= 5 and not _beyond(target, (width, height)).any()
-    for row in np.flatnonzero(beyond).tolist():
-        left, top, right, bottom = target.boxes_xyxy[row].tolist()
-        where = f"{names[row]}: ({left:.0f}, {top:.0f}, {right:.0f}, {bottom:.0f}) in {width}x{height} pixels"
-        yield Problem("box-turned" if turned else "box-outside", where)
-
-
-def _beyond(target: Annotations, size_hw: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    far = np.array(size_hw[::-1]) + SLACK_PX
-    return np.any((target.boxes_xyxy[:, :2] < -SLACK_PX) | (target.boxes_xyxy[:, 2:] > far), axis=1)
 
 
 def _twice(target: Annotations, names: list[str]) -> Iterator[Problem]:
