@@ -180,11 +180,15 @@ def _plain(label: str) -> str:
 def _mismatch(missing: Sequence[str], dataset: Dataset, spec: BundleSpec) -> str:
     near = {label: get_close_matches(label, spec.output.labels, 1) for label in missing[:NAMED]}
     hints = [f"{label!r} may be its {found[0]!r}" for label, found in near.items() if found]
+    known = spec.output.labels
+    hint = f"Perhaps {', '.join(hints)}. " if hints else ""
+    if all(label.isdecimal() for label in dataset.labels) and len(known) == len(dataset.labels):
+        order = ",".join(known) if len(known) <= NAMED else "names.txt"
+        hint = f"The data has numbers only; if they mean the model's labels in its order: --labels {order}. "
     return (
         f"{dataset.root}: {len(missing)} of the data's {len(dataset.labels)} labels are unknown to {spec.name}: "
-        f"{_listed(missing)}. It knows {len(spec.output.labels)}: {_listed(spec.output.labels)}. "
-        + (f"Perhaps {', '.join(hints)}. " if hints else "")
-        + "Labels are matched by name: name those of the data (--labels), or score only some of them (--classes)."
+        f"{_listed(missing)}. It knows {len(known)}: {_listed(known)}. {hint}"
+        "Labels are matched by name: name those of the data (--labels), or score only some of them (--classes)."
     )
 
 

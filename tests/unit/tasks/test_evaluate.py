@@ -65,6 +65,11 @@ def test_labels_that_the_bundle_does_not_know_are_listed_beside_those_it_knows()
     assert "'cats' may be its 'cat'" in said and "--classes" in said
 
 
+def test_data_with_numbers_for_labels_is_told_how_to_name_them() -> None:
+    with pytest.raises(UsageError, match=r"numbers only; .*: --labels normal,ill\. "):
+        _scoring(("normal", "ill"), ("0", "1"))
+
+
 def test_pictures_of_classes_that_are_not_scored_do_not_count() -> None:
     scoring = _scoring(("cat", "dog"), ("cat", "wolf"), ("cat",))
     assert classify.observe(_classes(cat=0.9, dog=0.1), Classes((1,)), scoring) is None

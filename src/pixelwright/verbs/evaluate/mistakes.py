@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from pixelwright.verbs.evaluate.scored import Evaluated, Seen, chosen
-from pixelwright.verbs.report.markup import grid, section, text
+from pixelwright.verbs.report.markup import grid, section, table, text
 from pixelwright.verbs.report.page import Album
 
 SHOWN = 24
@@ -39,6 +39,9 @@ def mistakes(evaluated: Evaluated, album: Album) -> Iterator[str]:
 
 
 def _shown(evaluated: Evaluated, seen: Sequence[Seen], album: Album) -> str:
+    if evaluated.dataset.sequence:
+        rows = [[text(one.id), text(one.outcome.said), text(one.outcome.true)] for one in seen]
+        return table("Sequences", ["Sequence", "Said", "Is"], rows, numbers=()) if rows else ""
     figures: list[str] = []
     css = "trio"
     for one, image, result, target in chosen(evaluated, seen):

@@ -91,6 +91,8 @@ def robustness_of(
     model = evaluated.model
     if model.task.makes_images:
         raise UsageError(f"--robustness: {model.task.name} mends spoiled pictures; give pairs of other harm instead.")
+    if evaluated.dataset.sequence:
+        raise UsageError("--robustness: noise, blur, JPEG and brightness are for pictures; this data holds sequences.")
     metric = evaluated.headline.metric
     rows = np.unique(np.linspace(0, len(evaluated.seen) - 1, min(MOST_PICTURES, len(evaluated.seen))).astype(int))
     places = [evaluated.seen[row].place for row in rows]

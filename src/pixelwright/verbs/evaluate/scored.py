@@ -355,6 +355,8 @@ def selected(dataset: Dataset, seen: Sequence[Seen]) -> Dataset:
 
 
 def _brightness(raster: Raster) -> float:
+    if not (raster.color.is_gray or raster.color.is_rgb):  # a sequence, say
+        return float("nan")
     pixels = rgb_of(raster, BRIGHTNESS_HW).pixels
     return float((pixels.reshape(-1, 3).mean(axis=0) @ np.array([0.299, 0.587, 0.114])) / 255)  # BT.601
 
