@@ -26,6 +26,7 @@ SPLITS: dict[str, SplitName] = {
     "t10k": "test",
 }
 LABEL_FILES = ("labels.txt", "classes.txt", "names.txt", "class_names.txt", "labels.json", "classes.json")
+LABEL_TABLES = ("labels.csv", "classes.csv")  # `number,name`; a table of pictures may be called so too
 _MOST_LABELS = 100_000
 
 
@@ -65,11 +66,17 @@ def labels_beside(tree: Tree, *folders: str) -> tuple[tuple[str, ...], str] | No
             full = f"{folder}/{name}" if folder else name
             if full in tree.places:
                 return parse_labels(tree.places[full].text(), full), full
+        for name in LABEL_TABLES:
+            full = f"{folder}/{name}" if folder else name
+            if full in tree.places and (found := _parse_table(tree.places[full].text())):
+                return found, full
     return None
 
 
 def parse_labels(text: str, name: str) -> tuple[str, ...]:
     """The classes of a list: a name a line (or `3 name`, all numbered), or a JSON list, or one from numbers to names.
+
+    Of numbered ones those that are missing are called by their numbers.
 
     Raises:
         DataError: It cannot be understood.
@@ -82,12 +89,22 @@ def parse_labels(text: str, name: str) -> tuple[str, ...]:
 
 def _parse_lines(text: str) -> tuple[str, ...]:
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    numbered = [re.match(r"(\d+)[\s:,;]+(.+)", line) for line in lines]
-    if lines and all(numbered):
-        pairs = sorted((int(found[1]), found[2].strip()) for found in numbered if found)
-        if [number for number, _ in pairs] == list(range(len(pairs))):
-            return tuple(label for _, label in pairs)
-    return tuple(lines)
+    return _parse_numbered(lines) or tuple(lines)
+
+
+def _parse_table(text: str) -> tuple[str, ...] | None:
+    """The names of a table `number,name` with headings or without; None where it is another."""
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    return _parse_numbered(lines) or _parse_numbered(lines[1:])
+
+
+def _parse_numbered(lines: Sequence[str]) -> tuple[str, ...] | None:
+    """The names of lines `number name`; None where they are no such: `1 euro` and `2 euro` are names themselves."""
+    matches = [re.match(r"(\d{1,6})[\s:,;]+(.+)", line) for line in lines]
+    named = {int(found[1]): found[2].strip() for found in matches if found}
+    if not lines or not all(matches) or len(named) < len(lines) or len(set(named.values())) < len(named):
+        return None
+    return tuple(named.get(number, str(number)) for number in range(max(named) + 1))
 
 
 def _parse_json(text: str, name: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ of its rows, unless there is a column that does.
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ from pixelwright.data.tree import Tree, stem
 from pixelwright.errors import DataError, PixelwrightError
 from pixelwright.structures.targets import Classes, Values
 
+_ASIDE = re.compile(r"submission[^/]*$|class_dict\.csv$")
 _SEPARATORS = ("|", ";")  # between the classes of a picture
 
 
@@ -56,8 +58,7 @@ def recognize(tree: Tree) -> str | None:
         found = roles(table, "")
         if found is None or not table.rows:
             continue
-        says = found.label is not None or found.box is not None or _is_wide(table, found)
-        if says and any(_find(tree, name, row[found.path]) for row in table.rows[:20]):
+        if _says(table, found) and any(_find(tree, name, row[found.path]) for row in table.rows[:20]):
             return f"the table {name} with the columns {', '.join(table.columns[:6])}"
     return None
 
@@ -76,6 +77,10 @@ def read(tree: Tree, hints: Hints) -> Dataset:
         table = read_table(tree.places[name], name)
         found = roles(table, hints.group)
         if found is None:
+            continue
+        if not _says(table, found):
+            what = "has no column of classes, values or boxes; its pictures are left out"
+            faults.append(Fault(name, what, len(table.rows)))
             continue
         added = list(_rows(tree, table, found, faults))
         if added and columns and table.columns != columns:
@@ -96,8 +101,8 @@ def read(tree: Tree, hints: Hints) -> Dataset:
 
 
 def _names(tree: Tree) -> list[str]:
-    """Tables at the root, or in its folders where there are none."""
-    found = [name for name in tree.with_suffix(".csv", ".tsv") if name.rpartition("/")[2] != "class_dict.csv"]
+    """Tables at the root, or in its folders where there are none; not those that are to be filled in."""
+    found = [name for name in tree.with_suffix(".csv", ".tsv") if not _ASIDE.search(name.casefold())]
     depth = min((name.count("/") for name in found), default=0)
     return [name for name in found if name.count("/") == depth]
 
@@ -135,6 +140,11 @@ def _find(tree: Tree, table: str, stated: str) -> str | None:
         if found is not None:
             return found
     return None
+
+
+def _says(table: Table, found: Roles) -> bool:
+    """Whether a table says something of its pictures."""
+    return found.label is not None or found.box is not None or _is_wide(table, found)
 
 
 def _is_wide(table: Table, found: Roles) -> bool:

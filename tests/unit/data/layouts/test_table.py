@@ -232,3 +232,20 @@ def test_a_row_without_a_class_is_a_fault_and_not_several_classes(tmp_path: Path
     dataset = opened(tmp_path, "path,label\na.png,cat\nb.png,\nc.png,dog\n")
     assert dataset.exclusive
     assert [(fault.where, fault.what) for fault in dataset.faults] == [("data.csv line 3", "has no class")]
+
+
+def test_tables_as_contests_hand_them_out(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        for number in range(2):
+            picture(tmp_path / split / f"{split}{number}.png", number)
+    text(tmp_path / "train.csv", "id,label\ntrain0,cat\ntrain1,dog\n")
+    text(tmp_path / "test.csv", "id\ntest0\ntest1\n")
+    text(tmp_path / "sample_submission.csv", "id,label\ntest0,cat\ntest1,cat\n")
+    dataset = open_dataset(tmp_path)
+    assert classes(dataset) == {"train/train0.png": ("cat",), "train/train1.png": ("dog",)}
+    assert [(fault.where, fault.lost) for fault in dataset.faults] == [("test.csv", 2)]
+
+
+def test_a_list_of_classes_is_no_table_of_pictures(tmp_path: Path) -> None:
+    text(tmp_path / "labels.csv", "id,name\n0,cat\n1,dog\n")
+    assert opened(tmp_path, "path,label\na.png,1\nb.png,0\n").labels == ("cat", "dog")
