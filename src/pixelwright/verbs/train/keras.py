@@ -134,8 +134,8 @@ def _epochs(folder: Path, job: FitJob, threads: int) -> Iterator[dict[str, Any]]
 @contextmanager
 def _process(job: Path, errors: Any, threads: int) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "pixelwright.interop.keras_fit", str(job)]
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": errors}
-    with subprocess.Popen(command, env=_environment(threads), **streams) as process:
+    quiet, heard, environment = subprocess.DEVNULL, subprocess.PIPE, _environment(threads)
+    with subprocess.Popen(command, env=environment, stdin=quiet, stdout=heard, stderr=errors) as process:
         try:
             yield process
         finally:  # whatever happens here, nothing trains on in the background
