@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.errors import UnsupportedModel, UsageError
 from pixelwright.models.architecture import Architecture, Problem, whole_picture
-from pixelwright.models.onnx_steps import STEPS, Attributes
+from pixelwright.models.onnx_steps import STEPS, TOLD, Attributes
 from pixelwright.structures.spec import InputSpec
 
 WEIGHTED = ("Conv", "Gemm", "MatMul")
@@ -111,7 +111,11 @@ class GraphNetwork(nn.Module):
         trained = {
             node.inputs[at] for node in self.nodes for at in TRAINED.get(node.operator, ()) if at < len(node.inputs)
         }
+        told = {name for node in self.nodes if node.operator in TOLD for name in node.inputs[1:]}
+        self.told = {name: array.tolist() for name, array in backbone.constants.items() if name in told}
         for number, (name, array) in enumerate(backbone.constants.items()):
+            if name in told:
+                continue
             tensor = torch.from_numpy(np.array(array))
             place = self.places[name] = f"w{number}"
             if name in trained and tensor.is_floating_point():
@@ -121,7 +125,7 @@ class GraphNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         values: dict[str, Any] = {name: getattr(self, place) for name, place in self.places.items()}
-        values |= {self.entry: images, "": None}
+        values |= {**self.told, self.entry: images, "": None}
         for node in self.nodes:
             values[node.output] = STEPS[node.operator]([values[name] for name in node.inputs], node.attributes)
         return values[self.last]
@@ -316,7 +320,10 @@ def _features(nodes: Sequence[Node], output: str, constants: Mapping[str, Any], 
 @torch.no_grad()
 def _deepest(nodes: Sequence[Node], constants: Mapping[str, Any], entry: str, spec: InputSpec) -> str:
     """Of what convolutions make, the map of the fewest pixels and then the most channels: the widest view."""
-    values: dict[str, Any] = {name: torch.from_numpy(np.array(array)) for name, array in constants.items()}
+    told = {name for node in nodes if node.operator in TOLD for name in node.inputs[1:]}
+    values: dict[str, Any] = {
+        name: array.tolist() if name in told else torch.from_numpy(np.array(array)) for name, array in constants.items()
+    }
     side = _side(spec)
     values |= {entry: torch.zeros(1, _channels(spec), side, side), "": None}
     found: list[tuple[int, int, int, str]] = []

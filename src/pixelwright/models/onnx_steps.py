@@ -87,7 +87,7 @@ def _norm(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
 def _reshape(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
     del attributes
     values, shape = inputs
-    wanted = [values.shape[axis] if size == 0 else size for axis, size in enumerate(shape.tolist())]
+    wanted = [values.shape[axis] if size == 0 else size for axis, size in enumerate(shape)]
     if wanted and wanted[0] == 1 and len(values) != 1:  # written for one picture, and there are more
         wanted[0] = len(values)
     return values.reshape(wanted)
@@ -117,17 +117,17 @@ def _mean(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
 def _gather(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
     values, places = inputs
     axis = attributes.get("axis", 0)
-    if places.ndim == 0:
-        return values.select(axis, int(places))
-    if places.ndim > 1:
+    if isinstance(places, int):
+        return values.select(axis, places)
+    if any(isinstance(place, list) for place in places):
         raise UnsupportedModel("Gather by places of several dimensions cannot be trained. Choose another network.")
-    return values.index_select(axis, places)
+    return values.index_select(axis, torch.tensor(places, device=values.device))
 
 
 def _axes(inputs: Sequence[Any], attributes: Attributes) -> list[int] | None:
     """Axes, which were an attribute in earlier opsets and are an input in later ones."""
     if len(inputs) > 1:
-        return inputs[1].tolist()
+        return list(inputs[1])
     return list(attributes["axes"]) if "axes" in attributes else None
 
 
@@ -141,7 +141,7 @@ def _clip(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
 def _pad(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
     if attributes.get("mode", b"constant") != b"constant" or len(inputs) > 3:
         raise UnsupportedModel("Pad in another mode than constant over all axes cannot be trained. Choose another.")
-    pads = inputs[1].tolist()
+    pads = inputs[1]
     rank = len(pads) // 2
     pairs = [side for axis in reversed(range(rank)) for side in (pads[axis], pads[rank + axis])]
     return functional.pad(inputs[0], pairs, value=float(inputs[2]) if len(inputs) > 2 else 0.0)
@@ -164,6 +164,9 @@ def _resize(inputs: Sequence[Any], attributes: Attributes) -> Tensor:
 
 
 RESIZES = frozenset({("nearest", "asymmetric"), ("linear", "half_pixel"), ("linear", "pytorch_half_pixel")})
+
+# Operators whose inputs after the first say how, as the attributes of others do: plain numbers and lists.
+TOLD = frozenset({"Gather", "Pad", "ReduceMean", "Reshape", "Resize", "Squeeze", "Unsqueeze"})
 
 STEPS: Mapping[str, Step] = MappingProxyType(
     {

@@ -7,6 +7,7 @@ one that is finished.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,13 +20,15 @@ from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Architecture, Problem
 from pixelwright.verbs.train.networks import fitted, record_of
 
+log = logging.getLogger(__name__)
+
 # Rules of thumb, not measurements: networks of this size need to see some hundred thousand pictures, and each of them
 # neither a handful of times nor thousands.
 PICTURES_SEEN = 300_000
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 100
 NETWORKS_SHARE = 0.85  # of the minutes; the rest goes to pictures, validation and the bundle
 MEASURED_BATCH = 8  # pictures: a larger batch takes in proportion
-ROUNDS = 3
+ROUNDS, LONG_S = 3, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,41 +57,70 @@ class Candidate:
         return f"{self.model}: {self.parameters:,} parameters, {self.answer_ms:.1f} ms for an answer{seen}"
 
 
-def choose(
-    found: Sequence[Candidate], *, minutes: float | None, latency_ms: float | None, pictures: int
-) -> tuple[Candidate, str]:
-    """The candidate to train, and why.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What there is time for.
 
-    Args:
-        found: In any order, at least one.
+    Attributes:
         minutes: To train; None for no limit.
         latency_ms: For an answer; None for no limit.
         pictures: To learn from.
+    """
+
+    minutes: float | None
+    latency_ms: float | None
+    pictures: int
+
+    @property
+    def wanted_epochs(self) -> float:
+        """How often each picture should be seen."""
+        return min(max(PICTURES_SEEN / self.pictures, FEWEST_EPOCHS), MOST_EPOCHS)
+
+    def hopeless(self, found: Candidate) -> bool:
+        """Whether a network is so slow that larger ones of its kind need not be tried."""
+        late = self.latency_ms is not None and found.answer_ms > self.latency_ms
+        return late or (self.minutes is not None and found.epochs(self.minutes, self.pictures) < self.wanted_epochs)
+
+
+def survey(names: Sequence[str], problem: Problem, limits: Limits, *, precision: str) -> list[Candidate]:
+    """The networks of these architectures that can be had for a problem, measured; each is told as it comes."""
+    found: list[Candidate] = []
+    given_up = set[str]()
+    for model, record, config in candidates(names, problem):
+        if record.name in given_up:
+            continue
+        found.append(measure(model, record.build(config), problem, precision=precision))
+        log.info("%s", found[-1].told(limits.minutes, limits.pictures))
+        if limits.hopeless(found[-1]):
+            given_up.add(record.name)
+    return found
+
+
+def choose(found: Sequence[Candidate], limits: Limits) -> tuple[Candidate, str]:
+    """The candidate to train, and why.
 
     Raises:
         UsageError: None answers in time; the fastest is named.
     """
-    quick = [one for one in found if latency_ms is None or one.answer_ms <= latency_ms]
+    quick = [one for one in found if limits.latency_ms is None or one.answer_ms <= limits.latency_ms]
     if not quick:
         best = min(found, key=lambda one: one.answer_ms)
         raise UsageError(
-            f"--latency-ms {latency_ms:g}: the fastest network, {best.model}, takes {best.answer_ms:.1f} ms here. "
-            "Allow more, or take smaller pictures (--size)."
+            f"--latency-ms {limits.latency_ms:g}: the fastest network, {best.model}, takes {best.answer_ms:.1f} ms "
+            "here. Allow more, or take smaller pictures (--size)."
         )
-    limit = "" if latency_ms is None else f" that answer within {latency_ms:g} ms"
-    if minutes is None:
-        chosen = max(quick, key=lambda one: one.parameters)
-        return chosen, f"the largest of {len(quick)}{limit}"
-    wanted = min(max(PICTURES_SEEN / pictures, FEWEST_EPOCHS), MOST_EPOCHS)
-    enough = [one for one in quick if one.epochs(minutes, pictures) >= wanted]
+    among = "" if limits.latency_ms is None else f" that answer within {limits.latency_ms:g} ms"
+    if limits.minutes is None:
+        return max(quick, key=lambda one: one.parameters), f"the largest of {len(quick)}{among}"
+    seen = {one.model: one.epochs(limits.minutes, limits.pictures) for one in quick}
+    enough = [one for one in quick if seen[one.model] >= limits.wanted_epochs]
     if not enough:
-        chosen = max(quick, key=lambda one: one.epochs(minutes, pictures))
-        seen = chosen.epochs(minutes, pictures)
-        return chosen, f"the fastest of {len(quick)}{limit}; it sees each picture about {seen:.1f} times"
+        chosen = max(quick, key=lambda one: seen[one.model])
+        return chosen, f"the fastest of {len(quick)}{among}; it sees each picture about {seen[chosen.model]:.1f} times"
     chosen = max(enough, key=lambda one: one.picture_s)
     return chosen, (
-        f"of {len(quick)}{limit} the largest that sees each picture {wanted:.0f} times in {minutes:g} minutes (about "
-        f"{chosen.epochs(minutes, pictures):.0f} times)"
+        f"of {len(quick)}{among} the largest that sees each picture {limits.wanted_epochs:.0f} times in "
+        f"{limits.minutes:g} minutes (about {seen[chosen.model]:.0f} times)"
     )
 
 
@@ -138,10 +170,11 @@ def measure(
 
 
 def _seconds(work: Callable[[], None], clock: Callable[[], float]) -> float:
-    """The median of a few rounds after one that warms up."""
+    """The median of a few rounds after one that warms up; of a single one where that took long."""
+    started = clock()
     work()
-    found = []
-    for _ in range(ROUNDS):
+    found: list[float] = []
+    for _ in range(ROUNDS if clock() - started < LONG_S else 1):
         started = clock()
         work()
         found.append(clock() - started)

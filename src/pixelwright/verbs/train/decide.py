@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,14 +22,12 @@ from pixelwright.models.architecture import Problem
 from pixelwright.models.optimizers import RATES
 from pixelwright.structures.spec import InputSpec
 from pixelwright.structures.targets import Values
-from pixelwright.verbs.train.choice import candidates, choose, measure
+from pixelwright.verbs.train.choice import Limits, candidates, choose, survey
 from pixelwright.verbs.train.config import DataConfig, TrainConfig
 from pixelwright.verbs.train.plan import Plan, network_of, spec_of
 from pixelwright.verbs.train.recipe import changed
 from pixelwright.verbs.train.samples import cores
 from pixelwright.verbs.train.variation import degradation_of, policy_of, scale_of
-
-log = logging.getLogger(__name__)
 
 LOOKED_AT = 64  # pictures whose headers are read to learn their sizes
 CROP_PX = 256
@@ -125,19 +122,16 @@ def _fill_model(choices: _Choices, training: Training, problem: Problem, picture
     budget = choices.config.budget
     if choices.config.model:
         return
-    able = candidates(training.architectures, problem)
-    if not able:
+    if not (able := candidates(training.architectures, problem)):
         names = ", ".join(training.architectures)
         raise UsageError(f"none of the networks for {training.task} ({names}) takes such data. Name one: --model.")
     if budget.minutes is None and budget.latency_ms is None:
         choices.fill("model", able[0][0], f"the first for {training.task} that takes such data")
         return
-    torch.set_num_threads(choices.config.machine.threads or cores())
-    found = []
-    for name, record, config in able:
-        found.append(measure(name, record.build(config), problem, precision=choices.config.machine.precision))
-        log.info("%s", found[-1].told(budget.minutes, pictures))
-    chosen, why = choose(found, minutes=budget.minutes, latency_ms=budget.latency_ms, pictures=pictures)
+    machine = choices.config.machine
+    torch.set_num_threads(machine.threads or cores())
+    limits = Limits(budget.minutes, budget.latency_ms, pictures)
+    chosen, why = choose(survey(training.architectures, problem, limits, precision=machine.precision), limits)
     choices.fill("model", chosen.model, why)
 
 

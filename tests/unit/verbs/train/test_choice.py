@@ -7,7 +7,8 @@ import torch
 
 from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Problem
-from pixelwright.verbs.train.choice import Candidate, candidates, choose, measure
+from pixelwright.verbs.train import choice
+from pixelwright.verbs.train.choice import Candidate, Limits, candidates, choose, measure, survey
 from pixelwright.verbs.train.networks import record_of
 
 SMALL = Candidate("a/s", 10_000, 0.001, 1.0)
@@ -29,13 +30,13 @@ ALL = (MIDDLE, LARGE, SMALL)
     ],
 )
 def test_the_largest_is_taken_that_sees_enough(minutes: float, latency_ms: float, expected: Candidate) -> None:
-    chosen, why = choose(ALL, minutes=minutes, latency_ms=latency_ms, pictures=1000)
+    chosen, why = choose(ALL, Limits(minutes, latency_ms, 1000))
     assert chosen is expected and why
 
 
 def test_a_limit_that_none_meets_is_told_with_the_fastest() -> None:
     with pytest.raises(UsageError, match=r"the fastest network, a/s, takes 1\.0 ms"):
-        choose(ALL, minutes=None, latency_ms=0.5, pictures=10)
+        choose(ALL, Limits(None, 0.5, 10))
 
 
 def test_variants_that_do_not_fit_the_problem_are_left_out() -> None:
@@ -46,8 +47,22 @@ def test_variants_that_do_not_fit_the_problem_are_left_out() -> None:
 
 
 def test_what_is_measured_is_per_picture_and_in_milliseconds() -> None:
-    ticks = iter([0.0, 0.8, 1.0, 1.8, 2.0, 2.8, 3.0, 3.004, 4.0, 4.004, 5.0, 5.004])
+    step = [0.0, 0.1, 1.0, 1.8, 2.0, 2.8, 3.0, 3.8]  # a round to warm up, then three
+    answer = [4.0, 4.1, 5.0, 5.004, 6.0, 6.004, 7.0, 7.004]
+    ticks = iter([*step, *answer])
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 2))
     found = measure("x", net, Problem("classify", ("a", "b"), 3, (4, 4)), clock=lambda: next(ticks))
     assert found.parameters == 98
     assert found.picture_s == pytest.approx(0.1) and found.answer_ms == pytest.approx(4.0)
+
+
+def test_larger_networks_of_a_kind_that_is_too_slow_already_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def slow(model: str, *_: object, **__: object) -> Candidate:
+        tried.append(model)
+        return Candidate(model, 1, 1.0, 1000.0)
+
+    monkeypatch.setattr(choice, "measure", slow)
+    survey(("residual", "efficient"), Problem("classify", ("a", "b"), 3, (8, 8)), Limits(1.0, None, 100), precision="")
+    assert tried == ["residual/xs", "efficient/s"]
