@@ -173,14 +173,6 @@ def test_half_of_the_crops_are_laid_on_a_thing() -> None:
     assert 35 <= hits <= 65
 
 
-def test_keypoints_are_shifted_along() -> None:
-    points = np.array([[[20, 30, 2], [0, 0, 0]]], np.float32)
-    problem = Problem("detect", ("a",), 3, (32, 32), keypoints=2)
-    spec = InputSpec(resize=Resize(rule="letterbox", size_hw=(32, 32)))
-    made = cut(encode(image(64, 64), things((8, 8, 40, 40), keypoints=points), problem, spec), problem)
-    assert made.keypoints[0][0, 0].tolist() == [10, 15, 2]
-
-
 def test_there_is_no_loss_but_that_of_the_network() -> None:
     with pytest.raises(TrainingError, match="Leave out --loss"):
         TRAINING.loss({}, cut(encode(image(8, 8), things(), BOXES, PLAIN), BOXES), BOXES, LossOptions())

@@ -81,10 +81,10 @@ def encode(image: Image, target: Target | None, problem: Problem, spec: InputSpe
     """The picture as its contract prepares it, and its things in pixels of that.
 
     Its arrays: `boxes` (M, 4) float32, `classes` (M,) int64, `ignored` (M,) bool; with masks `instances` (H, W), i + 1
-    where row i is on top, smaller things above larger ones; with keypoints `keypoints` (M, K, 3) float32.
+    where row i is on top, smaller things above larger ones.
 
     Raises:
-        ShapeError: What is true of it are no things, or they lack masks or keypoints.
+        ShapeError: What is true of it are no things, or they lack masks.
     """
     if not isinstance(target, Annotations):
         raise ShapeError(f"expected things with boxes, got {type(target).__name__}. Choose another task for this data.")
@@ -99,8 +99,6 @@ def encode(image: Image, target: Target | None, problem: Problem, spec: InputSpe
     }
     if problem.masks:
         arrays["instances"] = _painted(target, place, prepared.tensor.shape[:2])
-    if problem.keypoints:
-        arrays["keypoints"] = _keypoints(target, problem.keypoints, place)
     return Example(prepared.tensor, arrays, image.source.path)
 
 
@@ -137,14 +135,6 @@ def _painted(target: Annotations, place: Placement, size_hw: tuple[int, ...]) ->
     return painted
 
 
-def _keypoints(target: Annotations, count: int, place: Placement) -> npt.NDArray[np.float32]:
-    points = np.zeros((len(target), count, 3), np.float32) if target.keypoints is None else target.keypoints.copy()
-    if points.shape[1:] != (count, 3):
-        raise ShapeError(f"keypoints: expected {count} a thing, got {points.shape[1]}. Give all in the same order.")
-    points[:, :, :2] = _placed(points[:, :, :2].reshape(-1, 2), place).reshape(-1, count, 2)
-    return points
-
-
 def collate(examples: Sequence[Example], generator: np.random.Generator, problem: Problem) -> Batch:
     """Pictures of the problem's size, cut at random where they are larger, padded by their edge where smaller."""
     cuts = [_cut(one, _window(one, generator, problem.size_hw), problem.size_hw) for one in examples]
@@ -155,7 +145,6 @@ def collate(examples: Sequence[Example], generator: np.random.Generator, problem
         boxes_xyxy=columns["boxes"],
         box_classes=columns["classes"],
         box_ignored=columns["ignored"],
-        keypoints=columns.get("keypoints"),
         instances=torch.stack(columns["instances"]) if "instances" in columns else None,
         ids=tuple(one.id for one in examples),
     )
@@ -193,8 +182,6 @@ def _cut(example: Example, window: Window, size_hw: tuple[int, int]) -> tuple[np
         rows = np.concatenate(([0], np.cumsum(kept) * kept)).astype(np.int32)
         arrays["instances"] = rows[instances]
         arrays["ignored"] = example.target["ignored"]  # what is seen of a mask is true of the crop
-    if "keypoints" in arrays:
-        arrays["keypoints"] = arrays["keypoints"] - np.array([left, top, 0], np.float32)
     return pixels, {name: one if name == "instances" else one[kept] for name, one in arrays.items()}
 
 
@@ -227,7 +214,7 @@ def loss(outputs: Mapping[str, Tensor], batch: Batch, problem: Problem, options:
 
 TRAINING = Training(
     task="detect",
-    kinds=frozenset({"boxes", "instances", "keypoints"}),
+    kinds=frozenset({"boxes", "instances"}),
     architectures=("starconvex", "onestage"),
     input=input_contract,
     crops=True,
