@@ -16,7 +16,8 @@ import csv
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,14 @@ from lightning_fabric import Fabric
 
 from pixelwright.errors import OutputError, TrainingError
 from pixelwright.io.atomic import whole_file
+from pixelwright.io.lock import take_lock
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.recipe import asked_of, differences, read_run, to_toml
 
 CONFIG = "config.toml"
 RESULTS = "results.csv"
 SUMMARY = "summary.json"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,26 @@ class Run:
         writer.writeheader()
         writer.writerows([*rows, row])
         self.write(RESULTS, text.getvalue().encode())
+
+    @contextmanager
+    def alone(self) -> Generator[None]:
+        """Nobody else trains in this folder for the block.
+
+        Raises:
+            TrainingError: Somebody does.
+            OutputError: The folder cannot be written to.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / LOCK).open("ab")
+        except OSError as err:
+            raise OutputError(f"{self.path}: cannot be written to: {err.strerror or err}.") from err
+        with file:
+            if not take_lock(file):
+                raise TrainingError(
+                    f"{self.path}: another process is training here. Wait for it, or name another (-o)."
+                )
+            yield
 
     def summary(self) -> dict[str, Any]:
         """What was written at the end."""

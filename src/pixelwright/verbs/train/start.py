@@ -70,35 +70,37 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
         log.info("%s: is finished. Name another folder (-o) to train again.", run.path)
         return _read_summary(run)
     plan = decide(config, run)
-    run.begin(plan.config, plan.automatic)
-    with _written(run.path / "log.txt"):
-        _tell(plan, run)
-        _preview(plan, run)
-        plan = replace(plan, splits=sound(plan.splits, plan.config.machine.threads or cores()))
-        _tell_baseline(plan, run)
-        keras_model = plan.architecture.startswith(keras.PREFIX)
-        progress = keras.fit(plan, run, how.watch) if keras_model else _launch(plan, run, how)
-        if not run.best.exists():
-            raise TrainingError(
-                f"{run.path}: {plan.config.goal} had no value in any validation, so no weights are best."
-            )
-        finished = (
-            finish(plan, best_of(plan, run), run.path, Origin(how.origin, parent_of(plan.architecture)))
-            if how.bundle
-            else None
-        )
-        done = Trained(
-            run=run.path,
-            goal=plan.config.goal,
-            score=progress.best,
-            step=progress.best_step,
-            steps=progress.step,
-            seconds=progress.seconds,
-            bundle=finished.bundle.path if finished else None,
-            scores=finished.scores if finished else (),
-        )
-        run.write(SUMMARY, json.dumps(done.to_dict(), indent=2).encode())
+    with run.alone():
+        run.begin(plan.config, plan.automatic)
+        with _written(run.path / "log.txt"):
+            _tell(plan, run)
+            _preview(plan, run)
+            plan = replace(plan, splits=sound(plan.splits, plan.config.machine.threads or cores()))
+            _tell_baseline(plan, run)
+            keras_model = plan.architecture.startswith(keras.PREFIX)
+            progress = keras.fit(plan, run, how.watch) if keras_model else _launch(plan, run, how)
+            done = _end(plan, run, how, progress)
+            run.write(SUMMARY, json.dumps(done.to_dict(), indent=2).encode())
     return done
+
+
+def _end(plan: Plan, run: Run, how: How, progress: Progress) -> Trained:
+    """The bundle of the best weights, and what is to be said of it."""
+    if not run.best.exists():
+        raise TrainingError(f"{run.path}: {plan.config.goal} had no value in any validation, so no weights are best.")
+    made = None
+    if how.bundle:
+        made = finish(plan, best_of(plan, run), run.path, Origin(how.origin, parent_of(plan.architecture)))
+    return Trained(
+        run=run.path,
+        goal=plan.config.goal,
+        score=progress.best,
+        step=progress.best_step,
+        steps=progress.step,
+        seconds=progress.seconds,
+        bundle=made.bundle.path if made else None,
+        scores=made.scores if made else (),
+    )
 
 
 def _tell_baseline(plan: Plan, run: Run) -> None:

@@ -14,6 +14,7 @@ import torch
 
 from pixelwright.errors import OutputError, TrainingError
 from pixelwright.verbs.train import TrainConfig, loop
+from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learner import SKIPPED_IN_A_ROW, Learner
 from trainings import Steps, checkpoint, run, same, write_data
 
@@ -125,6 +126,11 @@ def test_a_finished_run_is_not_trained_again(configure: Configure, tmp_path: Pat
     before = (tmp_path / "run" / "checkpoints" / "last.ckpt").read_bytes()
     assert run(configure(), tmp_path / "run") == first
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").read_bytes() == before
+
+
+def test_two_processes_do_not_train_in_one_folder(configure: Configure, tmp_path: Path) -> None:
+    with Run(tmp_path / "run").alone(), pytest.raises(TrainingError, match="another process is training here"):
+        run(configure(), tmp_path / "run")
 
 
 def test_without_a_name_the_run_is_named_after_data_and_model(
