@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from pixelwright.data.dataset import Dataset, fingerprint
-from pixelwright.errors import ImageError
-from pixelwright.structures.spec import BundleSpec, Data
+from pixelwright.data.splits import split
+from pixelwright.errors import DataError, ImageError
+from pixelwright.structures.spec import BundleSpec, Data, Measured
 
+STATED = 4  # scores that are repeated
 FEW = 30  # pictures: with fewer, intervals say little
 
 
@@ -39,7 +42,9 @@ def _met(spec: BundleSpec, dataset: Dataset, mark: str) -> Iterator[str]:
     """Where the bundle has met these pictures: the whole, or a part that the data itself names."""
     trained = {one.fingerprint: one for one in spec.provenance.data}
     fitted = {spec.decision.data.fingerprint: spec.decision.data} if spec.decision.data else {}
-    measured = {row.data.fingerprint: row for row in spec.measured}
+    measured: dict[str, list[Measured]] = {}
+    for row in spec.measured:
+        measured.setdefault(row.data.fingerprint, []).append(row)
     if not (trained or fitted or measured):
         return
     for what, found in _marks(dataset, mark, bool(trained or fitted)):
@@ -48,21 +53,26 @@ def _met(spec: BundleSpec, dataset: Dataset, mark: str) -> Iterator[str]:
         if found in fitted:
             yield f"Thresholds of {spec.name} were fitted on {what}{_called(fitted[found])}: the scores flatter it."
         if found in measured:
-            row = measured[found]
-            yield f"{spec.name} states its own scores on {what}{_called(row.data)}: {row.metric} {row.value:.4g}."
+            rows = measured[found]
+            stated = ", ".join(f"{row.metric} {row.value:.4g}" for row in rows[:STATED])
+            yield f"{spec.name} states its own scores on {what}{_called(rows[0].data)}: {stated}."
 
 
 def _marks(dataset: Dataset, mark: str, parts: bool) -> Iterator[tuple[str, str]]:  # noqa: FBT001
     yield "exactly these pictures", mark
-    splits = sorted({sample.split for sample in dataset.samples} - {""})
-    if not parts or len(splits) < 2:
+    if not parts:
         return
-    for name in splits:
-        part = dataset.only(sample for sample in dataset.samples if sample.split == name)
-        try:
-            yield f"the {len(part)} of these pictures that are in {name}", fingerprint(part)
-        except ImageError:  # it is among the failures already
-            continue
+    splits = sorted({sample.split for sample in dataset.samples} - {""})
+    named = {
+        f"in {name}": dataset.only(sample for sample in dataset.samples if sample.split == name) for name in splits
+    }
+    if not splits:  # then training has made its own, which can be made again
+        with suppress(DataError):
+            named = {"taken for training": split(dataset).train}
+    for where, part in named.items():
+        with suppress(ImageError):  # it is among the failures already
+            if len(part) < len(dataset):
+                yield f"the {len(part)} of these pictures that are {where}", fingerprint(part)
 
 
 def _called(data: Data) -> str:

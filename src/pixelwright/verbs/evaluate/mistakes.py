@@ -21,20 +21,21 @@ def mistakes(evaluated: Evaluated, album: Album) -> Iterator[str]:
     wrong = [one for one in worst if one.outcome.right is not True]
     sure = [one for one in wrong if one.outcome.right is False and one.outcome.confidence is not None]
     sure.sort(key=lambda one: (-(one.outcome.confidence or 0.0), one.place))
-    total = f"{len(wrong):,} of {len(evaluated.seen):,}"
+    judged = any(one.outcome.right is not None for one in evaluated.seen)
+    total = f" {len(wrong):,} of {len(evaluated.seen):,} answers are not wholly right." if judged else ""
     if not wrong:
         yield section("mistakes", "Mistakes", "Every answer was right.")
         return
     shows = f" {text(evaluated.evaluation.shows)}" if evaluated.evaluation.shows else ""
     first = _shown(evaluated, sure[:SHOWN], album)
     if first:
-        lead = f"Where the model was surest of what is wrong. Of all answers {total} are not wholly right.{shows}"
+        lead = f"Where the model was surest of what is wrong.{total}{shows}"
         yield section("mistakes", "Most confident mistakes", lead, first)
     again = {one.place for one in sure[:SHOWN]}
     rest = _shown(evaluated, [one for one in wrong if one.place not in again][:SHOWN], album)
     if rest:
         lead = "The lowest of all, by the task’s measure of a single picture"
-        lead += ", without those above." if first else f": {total} are not wholly right."
+        lead += ", without those above." if first else f".{total}"
         yield section("worst", "Worst answers", lead + shows, rest)
 
 
