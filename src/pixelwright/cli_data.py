@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what only some commands need is imported by them, so that -
     from pixelwright.data.dataset import SplitName
     from pixelwright.data.layout import Hints
     from pixelwright.verbs.doctor import Diagnosis
+    from pixelwright.verbs.doctor.finding import Check
 
 SHOWN_CASES = 5  # of a finding, on the terminal
 NOT_WRITTEN = frozenset({"mixup_alpha", "cutmix_alpha", "gain", "jitter", "mask"})  # of mixed pictures and of sequences
@@ -85,7 +86,7 @@ def _doctor(options: argparse.Namespace) -> int:
     except DataError as err:
         say(str(err))
         return UNREADABLE
-    chosen = tuple(one for one in CHECKS if not checks or checks.count(one))
+    chosen: list[Check] = [one for one in CHECKS if not checks or checks.count(one)]
     with show_progress(sys.stderr, quiet_below=2) as progress:
         diagnosis = examine(dataset, checks=chosen, workers=options.workers, on_progress=progress)
     if options.json:

@@ -10,6 +10,7 @@ https://www.phash.org/docs/pubs/thesis_zauner.pdf).
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ def _close_in(hashes: Hashes, bucket: npt.NDArray[np.int64]) -> Iterator[Pairs]:
 
 def correlations(copies: npt.NDArray[np.uint8], pairs: Pairs) -> npt.NDArray[np.float32]:
     """Of the pixels of each pair; brightness and contrast do not count."""
-    one, other = (copies[pairs[:, side]].reshape(len(pairs), -1).astype(np.float32) for side in (0, 1))
+    flat = copies.reshape(len(copies), math.prod(copies.shape[1:]))
+    one, other = (flat[pairs[:, side]].astype(np.float32) for side in (0, 1))
     one -= one.mean(axis=1, keepdims=True)
     other -= other.mean(axis=1, keepdims=True)
     lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
