@@ -6,7 +6,7 @@ import copy
 import logging
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ from pixelwright.metrics.definitions import definition_of
 from pixelwright.metrics.intervals import measure
 from pixelwright.metrics.score import Score
 from pixelwright.model import load
+from pixelwright.models.architecture import Problem
 from pixelwright.runtimes.choose import REFERENCE
 from pixelwright.runtimes.parity import require_parity, verify
 from pixelwright.runtimes.probe import Case, write_probe
 from pixelwright.runtimes.protocol import Graph
 from pixelwright.runtimes.torch import TorchGraph
+from pixelwright.structures.degradation import Degradation
 from pixelwright.structures.spec import (
     Data,
     Decision,
@@ -50,6 +52,7 @@ log = logging.getLogger(__name__)
 
 BUNDLE = "bundle"  # folder of the run
 CHOSEN_BY = "validation: it chose the weights"
+TEST = "test: looked at for this score alone"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +109,7 @@ def finish(plan: Plan, net: nn.Module, run: Path, origin: Origin = Origin()) -> 
         decided, remarks = work.decide(goal)
         compared, observed = work.compare(decided)
         scores = _scores(observed.statistics[ONNX], plan.splits.validation)
-        measured = [*_measured(scores, plan.splits.validation, CHOSEN_BY), *work.measure_test(decided)]
+        measured = [*work.measured(scores, plan.splits.validation, CHOSEN_BY), *work.measure_test(decided)]
         spec = msgspec.structs.replace(
             work.spec,
             license=said,
@@ -183,7 +186,27 @@ class _Work:
         if not len(dataset):
             return []
         observed = observe(self._part(dataset, decision), {ONNX: self.graphs[ONNX]})
-        return _measured(_scores(observed.statistics[ONNX], dataset), dataset, "test: looked at for this score alone")
+        return self.measured(_scores(observed.statistics[ONNX], dataset), dataset, TEST)
+
+    def measured(self, scores: Sequence[Score], dataset: Dataset, split: str) -> list[Measured]:
+        """The scores of all classes together as the bundle states them; those of single classes are for reports."""
+        data, today = _data(dataset, split), datetime.now(UTC).date().isoformat()
+        return [
+            Measured(
+                metric=score.metric,
+                definition=_definition(score),
+                value=score.value,
+                n=score.n,
+                data=data,
+                runtime=REFERENCE,
+                date=today,
+                # The values of a bootstrap may all lie on one side of what is measured on all pictures.
+                ci95=score.ci95 and (min(score.ci95[0], score.value), max(score.ci95[1], score.value)),
+                condition=_condition(self.plan.problem),
+            )
+            for score in scores
+            if "/" not in score.metric and np.isfinite(score.value)
+        ]
 
     def files(self) -> dict[str, Path]:
         """What the bundle is made of: network, probe, and weights to train further."""
@@ -212,27 +235,21 @@ def _scores(statistic: Any, dataset: Dataset) -> list[Score]:
     return measure(statistic, len(dataset), groups=groups if any(groups) else ())
 
 
-def _measured(scores: Sequence[Score], dataset: Dataset, split: str) -> list[Measured]:
-    """The scores of all classes together as the bundle states them; those of single classes are for reports."""
-    data, today = _data(dataset, split), datetime.now(UTC).date().isoformat()
-    return [
-        Measured(
-            metric=score.metric,
-            definition=_definition(score),
-            value=score.value,
-            n=score.n,
-            data=data,
-            runtime=REFERENCE,
-            date=today,
-            ci95=score.ci95 and (min(score.ci95[0], score.value), max(score.ci95[1], score.value)),
-        )
-        for score in scores
-        if "/" not in score.metric and np.isfinite(score.value)
-    ]
-
-
 def _definition(score: Score) -> str:
     return f"{score.definition}: {definition_of(score.metric).formula}. Interval: percentile bootstrap over pictures."
+
+
+def _condition(problem: Problem) -> str:
+    """How pictures were made worse, where the data have only the better ones."""
+    if problem.degradation is None:
+        return ""
+    usual, said = Degradation(), []
+    for field in fields(Degradation):
+        value = getattr(problem.degradation, field.name)
+        if value != getattr(usual, field.name):
+            shown = " to ".join(f"{one:.4g}" for one in value) if isinstance(value, tuple) else f"{value:.4g}"
+            said.append(f"{field.name} {shown}")
+    return f"clean pictures made worse: {', '.join(said)}"
 
 
 def _inherited(origin: Origin) -> list[Any]:

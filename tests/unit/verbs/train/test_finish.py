@@ -24,6 +24,7 @@ from pixelwright.interop.pytorch_state import fill, read_state  # noqa: E402
 from pixelwright.runtimes.onnx import RUNTIME  # noqa: E402
 from pixelwright.runtimes.probe import read_probe  # noqa: E402
 from pixelwright.runtimes.torch import TorchGraph  # noqa: E402
+from pixelwright.structures.degradation import Degradation  # noqa: E402
 from pixelwright.verbs.train import finish as finishing  # noqa: E402
 from pixelwright.verbs.train import read_config  # noqa: E402
 from pixelwright.verbs.train.decide import open_splits, plan_of  # noqa: E402
@@ -220,3 +221,11 @@ def test_a_goal_that_makes_no_sense_is_refused_before_anything_is_done(plan: Pla
     config = msgspec.structs.replace(plan.config, bundle=msgspec.structs.replace(plan.config.bundle, threshold="best"))
     with pytest.raises(UsageError, match="goal 'best': expected f1"):
         finish(replace(plan, config=config), network(plan), tmp_path)
+
+
+def test_how_pictures_were_made_worse_is_the_condition_of_a_score(plan: Plan) -> None:
+    worse = Degradation(gaussian=1.0, gaussian_sigma=(0.1, 0.2), downscale=2)
+    assert finishing._condition(replace(plan.problem, degradation=worse)) == (
+        "clean pictures made worse: downscale 2, gaussian 1, gaussian_sigma 0.1 to 0.2"
+    )
+    assert finishing._condition(plan.problem) == ""
