@@ -12,7 +12,7 @@ from pixelwright.runtimes.protocol import Array, Graph
 Key = TypeVar("Key")
 Feeds = Mapping[str, Array]
 
-WARM_UP, FEWEST, MOST = 2, 5, 50  # rounds: the first ones compile and allocate
+WARM_UP, FEWEST, MOST = 1, 3, 50  # rounds: the first one compiles and allocates
 SECONDS = 4.0
 
 
@@ -28,7 +28,7 @@ def run_times(
     Args:
         graphs: Opened for one thread, if the times are to be those of `Parity.relative_time`.
         feeds: What they run on, taken one after the other; at least one.
-        seconds: How long to measure, about; five rounds are made in any case, and no more than fifty.
+        seconds: How long to measure, about; three rounds are made in any case, and no more than fifty.
         clock: Where the time comes from.
     """
     spent: dict[Key, list[float]] = {key: [] for key in graphs}

@@ -122,7 +122,7 @@ class Observed:
         differences: Of each graph the largest difference of an output to the reference's, over all pictures.
         metrics: Of each graph all metrics over all pictures.
         statistics: The same for any picks of the pictures.
-        feeds: What the first pictures were fed as, one picture each.
+        feeds: What the first picture was fed as; nothing where there is none.
     """
 
     n: int = 0
@@ -131,9 +131,6 @@ class Observed:
     metrics: dict[Where, Mapping[str, float]] = field(default_factory=dict)
     statistics: dict[Where, Statistic] = field(default_factory=dict)
     feeds: list[dict[str, Array]] = field(default_factory=list)
-
-
-FEEDS_KEPT = 2
 
 
 def observe(part: Part, graphs: Mapping[Where, Graph]) -> Observed:
@@ -159,7 +156,7 @@ def observe(part: Part, graphs: Mapping[Where, Graph]) -> Observed:
             seen = [evaluation.observe(made, true, scoring) for made, (_, true) in zip(results, chunk, strict=True)]
             found.observations[key] += seen
             found.differences[key] = max(found.differences[key], watched.largest)
-        if len(found.feeds) < FEEDS_KEPT and calls:
+        if not found.feeds and calls:
             found.feeds.append({name: array[:1].copy() for name, array in calls[0].feeds.items()})
     for key, observations in found.observations.items():
         found.statistics[key] = evaluation.statistic(observations, scoring)

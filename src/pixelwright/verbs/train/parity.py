@@ -79,7 +79,7 @@ def compare(model: Path, observed: Observed, goal: str) -> Compared:
     """
     trained = observed.metrics[TORCH][goal]
     timed = open_all(model, 1)
-    seconds = run_times(timed, observed.feeds) if observed.feeds else {}
+    seconds = run_times(timed, observed.feeds[:1]) if observed.feeds else {}
     rows: list[Parity] = []
     remarks: list[str] = []
     for where in observed.metrics:
