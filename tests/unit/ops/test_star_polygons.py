@@ -84,9 +84,30 @@ def test_a_second_answer_for_the_same_thing_goes() -> None:
 
 
 def test_how_much_may_be_taken_already_is_a_parameter() -> None:
-    things = [(8, 6, 6.5, 0.9, 0), (8, 9, 6.5, 0.8, 0)]  # six pixels apart: 45 % of each in common
-    assert len(decode(things, overlap=0.5).scores) == 2
-    assert len(decode(things, overlap=0.4).scores) == 1
+    things = [(8, 6, 6.5, 0.9, 0), (8, 10, 6.5, 0.8, 0)]  # eight pixels apart: 27 % of each in common
+    assert len(decode(things, overlap=0.3).scores) == 2
+    assert len(decode(things, overlap=0.2).scores) == 1
+
+
+def test_a_thing_whose_middle_is_a_better_ones_goes() -> None:
+    assert len(decode([(8, 6, 8.0, 0.9, 0), (8, 9, 12.0, 0.8, 0)], overlap=1.0).scores) == 1
+
+
+def test_of_large_things_everywhere_the_best_is_left() -> None:
+    random, side = np.random.default_rng(6), 128
+    outputs = {
+        "o": random.normal(size=(1, 1, side // 2, side // 2)).astype(np.float32),
+        "r": np.full((1, RAYS, side // 2, side // 2), 9, np.float32),  # thousands of pixels
+    }
+    (found,) = star_polygons(outputs, objects="o", rays="r", input_hw=(side, side))
+    assert len(found.scores) == 1
+
+
+def test_middles_in_the_padding_of_an_odd_size_do_no_harm() -> None:
+    outputs = {"o": np.full((1, 1, 4, 4), -9, np.float32), "r": np.full((1, RAYS, 4, 4), 0.5, np.float32)}
+    outputs["o"][0, 0, 3, 3] = 2  # at pixel (7, 7) of a picture of 7 by 7, so at its last
+    (found,) = star_polygons(outputs, objects="o", rays="r", input_hw=(7, 7))
+    assert found.boxes_xyxy.tolist() == [[3, 3, 7, 7]]
 
 
 def test_places_beside_a_better_one_are_not_looked_at() -> None:

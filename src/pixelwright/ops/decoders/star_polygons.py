@@ -2,7 +2,7 @@
 
 Source: Schmidt et al., Cell Detection with Star-convex Polygons, MICCAI 2018, https://arxiv.org/abs/1806.03535,
 section 2. Where ours differs: what overlaps is settled by pixels, not polygons. The best thing takes its pixels, the
-next what is left of its own, and one most of whose pixels are taken is the same thing again, and goes.
+next what is left of its own, and one whose middle or most of whose pixels are taken is the same thing again, and goes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def star_polygons(
         rays: Which holds logarithms of distances to its edge, in places, evenly around from x to y (N, R, h, w).
         input_hw: Size of the tensor that went in.
         stride: Pixels of the input a place; rays start at the center of its pixel `stride // 2`.
-        overlap: A thing goes if more of its pixels than this share belong to better ones.
+        overlap: A thing goes if more of its pixels than this share belong to better ones, or its middle does.
         threshold: Least score.
 
     Raises:
@@ -74,7 +74,8 @@ def _candidates(
     best = logits.max(axis=0)
     rows, columns = _peaks(best, float(np.log(threshold / (1 - threshold))) if threshold < 1 else np.inf)
     scores = sigmoid(best[rows, columns])
-    origins = np.stack((columns, rows), axis=1) * stride + stride // 2
+    last = np.array(input_hw[::-1]) - 1  # the middle of the last place may lie beyond a picture of odd size
+    origins = np.minimum(np.stack((columns, rows), axis=1) * stride + stride // 2, last)
     parts, kept = _apart(origins, lengths[:, rows, columns].T, stride, input_hw, overlap)
     boxes = [(one.left, one.top, one.left + one.logits.shape[1], one.top + one.logits.shape[0]) for one in parts]
     return Candidates(
@@ -115,6 +116,8 @@ def _apart(
         normals, bounds, corners = _edges(np.minimum(radii, np.float32(max(size_hw))))
         for row in range(len(radii)):
             x, y = origins[start + row].tolist()
+            if taken[y, x]:
+                continue  # its middle is a better thing's; else every place of a large thing would be drawn
             found = _inside(sectors, (normals[row], bounds[row], corners[row]), (x, y), size_hw)
             if found is None:
                 continue
@@ -142,7 +145,7 @@ class _Sectors:
         """For pixels `left..right`, `top..bottom`, both included, counted from the origin."""
         radius = max(-left, -top, right, bottom)
         if radius > self.radius:
-            self.radius = 2 * radius
+            self.radius = radius + radius // 4  # few steps to the largest thing, and no table of four times its size
             self.table = self._made(self.radius)
         zero = self.radius
         return self.table[zero + top : zero + bottom + 1, zero + left : zero + right + 1]
