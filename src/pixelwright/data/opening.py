@@ -61,8 +61,11 @@ def open_dataset(path: str | os.PathLike[str], *, layout: str | None = None, hin
         for inner in _inward(tree):
             if found := _recognize(inner, fitting, strength):
                 return replace(_read(found, inner, hints), root=root)
-    others = [one.name for one in known if one not in fitting and any(map(one.recognize, _inward(tree)))]
-    raise DataError(_nothing(tree, fitting, hints, others))
+    for inner in _inward(tree):
+        if other := _recognize(inner, known, _STRONGEST_FIRST[:2]):
+            wanted, held = (", ".join(sorted(kinds)) for kinds in (hints.kinds, other.kinds))
+            raise DataError(f"{root}: holds {held} (layout {other.name}); expected {wanted}. Take it for another task.")
+    raise DataError(_nothing(tree, fitting, hints))
 
 
 def _recognize(tree: Tree, layouts: Iterable[Layout], strength: tuple[Evidence, ...]) -> Layout | None:
@@ -90,7 +93,19 @@ def _read(layout: Layout, tree: Tree, hints: Hints) -> Dataset:
     if not dataset.samples:
         why = f" {dataset.faults[0].where}: {dataset.faults[0].what}" if dataset.faults else ""
         raise DataError(f"{tree.root}: nothing in it can be used.{why}")
+    empty = [Fault(top, "is a split without a sample that can be used", 0) for top in _empty_splits(tree, dataset)]
+    dataset = replace(dataset, faults=(*dataset.faults, *empty)) if empty else dataset
     return _grouped(dataset, hints.group) if hints.group else dataset
+
+
+def _empty_splits(tree: Tree, dataset: Dataset) -> list[str]:
+    """Folders called after splits of which the data set has no sample."""
+    there = {sample.split for sample in dataset.samples}
+    try:
+        folders = sorted(path.name for path in tree.root.iterdir() if path.is_dir())
+    except OSError:  # an archive, or a folder in one; these have no empty folders
+        return []
+    return [name for name in folders if (split := split_of(name)) is not None and split not in there]
 
 
 def _grouped(dataset: Dataset, pattern: str) -> Dataset:
@@ -161,16 +176,15 @@ def _matters(name: str) -> bool:
     return not name.lower().endswith((".md", ".txt", ".rst", ".pdf", ".html")) and "license" not in name.lower()
 
 
-def _nothing(tree: Tree, layouts: Iterable[Layout], hints: Hints, others: list[str]) -> str:
+def _nothing(tree: Tree, layouts: Iterable[Layout], hints: Hints) -> str:
     what = f"of {', '.join(sorted(hints.kinds))} " if hints.kinds else ""
     looked = "; ".join(f"{one.name} ({one.summary})" for one in layouts)
     pictures = f"{len(tree.pictures):,} pictures among {len(tree.places):,} files"
     folders = sorted({name.rpartition("/")[0] or "." for name in tree.pictures})
     where = f", in {_shortened(folders, 4)}" if folders else ""
-    also = f" It is a data set for another task: {', '.join(others)}." if others else ""
     packed = [name for name in tree.places if zips.is_zip(name) or archive.is_tar(name)]
     unpack = f" Name one of the archives in it, or unpack them: {_shortened(packed, 4)}." if packed else ""
-    return f"{tree.root}: no data set {what}found in it: {pictures}{where}. Looked for {looked}.{also}{unpack}"
+    return f"{tree.root}: no data set {what}found in it: {pictures}{where}. Looked for {looked}.{unpack}"
 
 
 def describe(dataset: Dataset) -> list[str]:

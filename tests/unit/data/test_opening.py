@@ -39,7 +39,7 @@ def test_nothing_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
 
 def test_data_for_another_task_is_said_to_be_that(tmp_path: Path) -> None:
     datasets.voc(tmp_path)
-    with pytest.raises(DataError, match=r"no data set of map found.*for another task: voc"):
+    with pytest.raises(DataError, match=r"holds boxes \(layout voc\); expected map"):
         open_dataset(tmp_path, hints=Hints(kinds=frozenset({"map"})))
 
 
@@ -135,3 +135,11 @@ def test_a_single_class_is_refused_with_its_folder(tmp_path: Path) -> None:
     picture(tmp_path / "train" / "cat" / "a.png")
     with pytest.raises(DataError, match=r"1 pictures among 1 files, in train/cat"):
         open_dataset(tmp_path, hints=Hints(kinds=frozenset({"classes"})))
+
+
+def test_an_empty_split_is_a_fault(tmp_path: Path) -> None:
+    datasets.image_folder(tmp_path)
+    (tmp_path / "test" / "cat").mkdir(parents=True)
+    assert [(fault.where, fault.what) for fault in open_dataset(tmp_path).faults] == [
+        ("test", "is a split without a sample that can be used")
+    ]

@@ -243,7 +243,7 @@ def test_tables_as_contests_hand_them_out(tmp_path: Path) -> None:
     text(tmp_path / "sample_submission.csv", "id,label\ntest0,cat\ntest1,cat\n")
     dataset = open_dataset(tmp_path)
     assert classes(dataset) == {"train/train0.png": ("cat",), "train/train1.png": ("dog",)}
-    assert [(fault.where, fault.lost) for fault in dataset.faults] == [("test.csv", 2)]
+    assert [(fault.where, fault.lost) for fault in dataset.faults] == [("test.csv", 2), ("test", 0)]
 
 
 def test_a_list_of_classes_is_no_table_of_pictures(tmp_path: Path) -> None:
