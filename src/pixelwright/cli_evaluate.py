@@ -130,6 +130,8 @@ def _compare(options: argparse.Namespace) -> int:
     else:
         _print_comparison(compared)
     _say_failures(compared.failures)
+    for remark in compared.remarks:
+        say(remark)
     return FAILURES if compared.failures else DONE
 
 

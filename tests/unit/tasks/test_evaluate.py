@@ -210,6 +210,16 @@ def test_pixels_meet_by_the_names_of_their_classes() -> None:
     assert "IoU/void" not in values
 
 
+def test_pixels_of_a_class_that_is_not_scored_can_still_be_taken_for_one_that_is() -> None:
+    scoring = _scoring(("road", "sky"), ("road", "sky"), ("road",), kind="map")
+    answer = _map([[0, 0, 0, 1]], ("road", "sky"))
+    values = segment.statistic(
+        [segment.observe(answer, _map([[0, 0, 1, 1]], ("road", "sky")), scoring)], scoring
+    )(np.arange(1))  # fmt: skip
+    assert values["mIoU"] == values["IoU/road"] == pytest.approx(2 / 3)
+    assert values["pixel_accuracy"] == 3 / 4
+
+
 def test_a_label_map_of_another_size_is_refused() -> None:
     scoring = _scoring(("road",), ("road",), kind="map")
     with pytest.raises(DataError, match=r"label map has \(1, 3\) pixels \(rows, columns\), its picture \(1, 2\)"):

@@ -24,6 +24,7 @@ BINS = 20
 OPACITY = 0.55
 WRONG = (255, 60, 40)
 GAP_PX = 4
+OTHERS = "other labels"
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -33,7 +34,8 @@ class Observation:
     """One picture's pixels, counted.
 
     Attributes:
-        cells: (M,) places in the confusion (K, K + 1), row by row, where there is anything.
+        cells: (M,) places in the confusion (K + 1, K + 1), row by row, where there is anything. The last row is what
+            is known and not scored, the last column what is answered and no label of the data.
         counts: (M,) pixels of each.
         boundaries: (K,) F-measure of each class's contours; NaN where the class is in neither map.
     """
@@ -57,7 +59,7 @@ def observe(result: LabelMap, target: Target, scoring: Scoring) -> Observation:
     """
     truth, said = _sides(result, target, scoring)
     count = len(scoring.labels)
-    confusion = map_confusion(truth, said, count)
+    confusion = map_confusion(truth, said, count + 1)[:, : count + 1]
     cells = np.flatnonzero(confusion)
     boundaries = np.full(count, np.nan, np.float32)
     scored = scoring.scored
@@ -66,7 +68,7 @@ def observe(result: LabelMap, target: Target, scoring: Scoring) -> Observation:
 
 
 def _sides(result: LabelMap, target: Target, scoring: Scoring) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Truth and answer as positions in the data's labels; K + 1 where the truth does not count, K for other answers."""
+    """Truth and answer as positions in the data's labels; K for others, K + 1 where nothing is known."""
     if not isinstance(target, LabelMap):
         raise DataError(f"expected a label map to score against, got {type(target).__name__}.")
     if target.size_hw != result.size_hw:
@@ -74,6 +76,7 @@ def _sides(result: LabelMap, target: Target, scoring: Scoring) -> tuple[npt.NDAr
     count = len(scoring.labels)
     truth = np.full(65_536, count + 1, np.uint16)
     scored = scoring.scored
+    truth[list(scoring.left_out - {scoring.void_id})] = count
     truth[scored] = scored
     said = np.full(65_536, count, np.uint16)
     places = scoring.places(result.labels)
@@ -87,7 +90,6 @@ def _sides(result: LabelMap, target: Target, scoring: Scoring) -> tuple[npt.NDAr
 def statistic(observations: Sequence[Observation], scoring: Scoring) -> Statistic:
     """Overlap of all pictures' pixels together, and contours by picture."""
     count, scored = len(scoring.labels), scoring.scored
-    shape = (count, count + 1)
     names = [scoring.labels[one] for one in scored]
     cells = np.concatenate([np.zeros(0, np.int32), *(one.cells for one in observations)])
     counts = np.concatenate([np.zeros(0, np.int64), *(one.counts for one in observations)])
@@ -97,7 +99,7 @@ def statistic(observations: Sequence[Observation], scoring: Scoring) -> Statisti
 
     def over(picks: Picks) -> Mapping[str, float]:
         weights = np.bincount(picks, minlength=len(observations)).astype(np.float64)
-        total = np.bincount(cells, counts * weights[pictures], count * (count + 1)).reshape(shape)
+        total = np.bincount(cells, counts * weights[pictures], (count + 1) ** 2).reshape(count + 1, count + 1)
         iou, dice, share = region_scores(total)
         with np.errstate(invalid="ignore", divide="ignore"):
             boundary = (weights @ np.where(there, contours, 0)) / (weights @ there)
@@ -118,38 +120,37 @@ def outcome(observation: Observation, scoring: Scoring) -> Outcome:
     """What became of a picture: the mean IoU of its classes, and the mistake that took most pixels."""
     counts = _dense(observation, len(scoring.labels))
     iou, _, share = region_scores(counts)
-    names = (*scoring.labels, "another label")
+    names = (*scoring.labels, OTHERS)
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
     row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
     total = counts.sum()
     part = wrong[row, column] / total if total else 0.0
     shares = counts.sum(axis=1) / max(1, total)
-    true = ", ".join(f"{scoring.labels[one]} {shares[one]:.0%}" for one in np.argsort(-shares)[:3] if shares[one] > 0)
+    true = ", ".join(f"{names[one]} {shares[one]:.0%}" for one in np.argsort(-shares)[:3] if shares[one] > 0)
     said = f"{share:.1%} right" + (f"; {names[row]} taken for {names[column]} {part:.1%}" if part > 0 else "")
     return Outcome(_mean(iou[scoring.scored]), bool(part == 0), None, said, true or "nothing that counts")
 
 
 def _dense(observation: Observation, count: int) -> npt.NDArray[np.int64]:
-    flat = np.zeros(count * (count + 1), np.int64)
+    flat = np.zeros((count + 1) ** 2, np.int64)
     flat[observation.cells] = observation.counts
-    return flat.reshape(count, count + 1)
+    return flat.reshape(count + 1, count + 1)
 
 
 def figures(observations: Sequence[Observation], scoring: Scoring) -> list[Figure]:
     """Confusion of pixels, IoU of each class, and how the pictures spread."""
     count, scored = len(scoring.labels), scoring.scored
-    total = np.zeros((count, count + 1), np.int64)
+    total = np.zeros((count + 1, count + 1), np.int64)
     for one in observations:
         total += _dense(one, count)
-    others = total[np.ix_(scored, [count])]
-    columns = [*scored, count] if others.any() else scored
-    labels = tuple(scoring.labels[one] for one in scored)
-    answers = (*labels, "another label") if others.any() else labels
+    rows, columns = ([*scored, count] if one.any() else scored for one in (total[count], total[:, count]))
+    names = (*scoring.labels, OTHERS)
+    labels, answers = (tuple(names[one] for one in ids) for ids in (rows, columns))
     quality = np.array([outcome(one, scoring).quality for one in observations])
     counts, edges = np.histogram(quality[np.isfinite(quality)], BINS, (0, 1))
     return [
-        Confusion("Confusion of pixels", total[np.ix_(scored, columns)], labels, answers),
+        Confusion("Confusion of pixels", total[np.ix_(rows, columns)], labels, answers),
         ByClass("IoU of each class", "IoU"),
         Histogram("Mean IoU of single pictures", "Mean IoU", counts, edges),
     ]

@@ -16,6 +16,7 @@ from pixelwright.metrics import intervals
 from pixelwright.metrics.definitions import definition_of
 from pixelwright.metrics.intervals import Difference
 from pixelwright.model import Model
+from pixelwright.verbs.evaluate.known import remarks_on
 from pixelwright.verbs.evaluate.scored import EvaluateOptions, Seen, observe, scoring_of, selected
 from pixelwright.verbs.tally import Progress
 
@@ -33,6 +34,7 @@ class Compared:
         differences: All metrics that both have, the task's goals first.
         n: Pictures.
         failures: Ids of the others, and why.
+        remarks: What the reader should know, a sentence each.
         rounds: Of bootstrap and permutations.
         seed: Of both.
     """
@@ -45,6 +47,7 @@ class Compared:
     differences: tuple[Difference, ...]
     n: int
     failures: tuple[tuple[str, str], ...]
+    remarks: tuple[str, ...]
     rounds: int
     seed: int
 
@@ -68,6 +71,7 @@ class Compared:
             "data": {"path": str(self.dataset.root), "split": self.split, "fingerprint": self.fingerprint},
             "n": self.n,
             "failures": [{"id": name, "error": reason} for name, reason in self.failures],
+            "remarks": list(self.remarks),
             "comparisons": [_record(one) for one in self.differences],
             "bootstrap": {"rounds": self.rounds, "seed": self.seed},
         }
@@ -106,15 +110,18 @@ def compare(
         )
     one, other, failures = _both(models, dataset, options, on_progress)
     rounds = options.rounds or intervals.rounds_for(len(one))
+    mark, grouped = fingerprint(selected(dataset, one)), any(seen.group for seen in one)
+    known = [remarks_on(model.bundle.spec, dataset, mark, seen=len(one), grouped=grouped) for model in models]
     return Compared(
         names=(_named(first), _named(second)),
         task=first.task.name,
         dataset=dataset,
         split=split,
-        fingerprint=fingerprint(selected(dataset, one)),
+        fingerprint=mark,
         differences=tuple(_differences(one, other, scoring_of(first, dataset, options), rounds, options.seed)),
         n=len(one),
         failures=tuple(failures.items()),
+        remarks=tuple(dict.fromkeys(remark for remarks in known for remark in remarks)),
         rounds=rounds,
         seed=options.seed,
     )

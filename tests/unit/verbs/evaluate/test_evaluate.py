@@ -9,9 +9,10 @@ import msgspec
 import numpy as np
 import pytest
 
-from bundles import blur, brightness, levels, quarters, squares
+from bundles import blur, brightness, levels, quarters, squares, trends
 from pixelwright.contract import PredictOptions
 from pixelwright.data.dataset import Dataset, fingerprint
+from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
 from pixelwright.errors import DataError, ImageError, UsageError
 from pixelwright.io.images import write_image
@@ -19,6 +20,7 @@ from pixelwright.model import Execution, Model, load
 from pixelwright.structures.image import Image
 from pixelwright.structures.spec import Data, Decision, Provenance
 from pixelwright.verbs.evaluate import Evaluated, EvaluateOptions, compare, evaluate, part_of
+from pixelwright.verbs.evaluate.report import page_of
 from pixelwright.verbs.evaluate.robustness import SEVERITIES, robustness_of, spoil
 from pixelwright.verbs.evaluate.slices import slices
 from pixelwright.verbs.tally import Progress
@@ -228,6 +230,21 @@ def test_things_are_scored_from_files_to_average_precision(tmp_path: Path) -> No
     assert {name: found.score(name).value for name in ("AP", "AP_small", "f1_50")} == {  # type: ignore[union-attr]
         "AP": pytest.approx(1), "AP_small": pytest.approx(1), "f1_50": pytest.approx(1)
     }  # fmt: skip
+
+
+def test_sequences_are_scored_and_no_picture_is_made_of_them(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(40, 7, 2)).astype(np.float32)
+    y = (x[:, :, 1].mean(axis=1) > x[:, :, 0].mean(axis=1)).astype(np.int64)
+    y[0] = 1 - y[0]
+    np.savez(tmp_path / "seq.npz", x=x, y=y)
+    data = open_dataset(tmp_path / "seq.npz", hints=Hints(labels=("up", "down")))
+    found = evaluate(load(trends(tmp_path / "t").path), data, EvaluateOptions(look=True, rounds=20))
+    assert found.headline.value == pytest.approx(39 / 40)
+    html = page_of(found).html()
+    assert "<img" not in html and "Most confident mistakes" in html
+    with pytest.raises(UsageError, match="this data holds sequences"):
+        robustness_of(found, EvaluateOptions())
 
 
 def test_a_model_is_as_good_as_itself(model: Model, data: Dataset) -> None:
