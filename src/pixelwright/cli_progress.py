@@ -42,27 +42,43 @@ def show_transfers(stream: TextIO) -> Iterator[Callable[[Any], None]]:
 
 
 @contextmanager
-def show_training(stream: TextIO) -> Iterator[Callable[[Any], None] | None]:
+def show_training(stream: TextIO) -> Iterator[Callable[[Any], None]]:
     """A function to call with each `Shown` of a training: on a terminal a bar with rate, loss and time left.
 
-    Elsewhere None: the lines that training logs at each validation say it all.
+    Elsewhere a line with the same now and then.
     """
     if not stream.isatty():
-        yield None
+        yield _training_lines(stream)
         return
     from tqdm import tqdm
     from tqdm.contrib.logging import logging_redirect_tqdm
 
-    form = "{percentage:3.0f}%|{bar}| step {postfix}"
+    form = "{percentage:3.0f}%|{bar}| {desc}"
     with logging_redirect_tqdm(), tqdm(file=stream, total=1.0, bar_format=form, dynamic_ncols=True, leave=False) as bar:
 
         def show(shown: Any) -> None:
-            bar.set_postfix_str(
-                f"{shown.step}, loss {shown.loss:.4f}, {shown.rate:.0f}/s, {_clock(shown.left)} left", refresh=False
-            )
+            bar.set_description_str(_training_text(shown), refresh=False)
             bar.update(shown.done - bar.n)
 
         yield show
+
+
+def _training_lines(stream: TextIO) -> Callable[[Any], None]:
+    last = time.monotonic()
+
+    def show(shown: Any) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= PLAIN_SECONDS:
+            last = now
+            stream.write(f"{shown.done:4.0%} {_training_text(shown)}\n")
+            stream.flush()
+
+    return show
+
+
+def _training_text(shown: Any) -> str:
+    return f"step {shown.step}, loss {shown.loss:.4f}, {shown.rate:,.0f}/s, {_clock(shown.left)} left"
 
 
 def _clock(seconds: float) -> str:

@@ -64,7 +64,8 @@ def add_train(commands: Any) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="RUN", help="the run's folder (default: runs/TASK/NAME)")
     parser.add_argument("--recipe", type=Path, metavar="FILE.toml", help="what to start from; options win over it")
     for flag, name, kind, said in VALUES:
-        parser.add_argument(flag, dest=name, type=kind, metavar="X", help=said.replace("%", "%%"))
+        shown = "NAME" if kind is str else "X" if kind is float else "N"
+        parser.add_argument(flag, dest=name, type=kind, metavar=shown, help=said.replace("%", "%%"))
     parser.add_argument("--size", type=_size, metavar="N|HxW", help="rows and columns that the network sees")
     parser.add_argument("--labels", metavar="A,B", help="names of the classes, where the data have only numbers")
     parser.add_argument("--class-weights", metavar="balanced|A,B", help="by rarity, or a number for each class")

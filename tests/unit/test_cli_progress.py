@@ -9,7 +9,7 @@ import pytest
 from tqdm import tqdm
 
 from pixelwright import cli_progress
-from pixelwright.cli_progress import clear_of_bar, show_progress, show_transfers
+from pixelwright.cli_progress import clear_of_bar, show_progress, show_training, show_transfers
 from pixelwright.io.fetch import Transfer
 from pixelwright.verbs.run import Progress
 
@@ -95,3 +95,28 @@ def test_a_log_gets_a_line_for_each_download_and_one_now_and_then(monkeypatch: p
         "model.onnx: 3.00 of 5.00 MB, 0.1 MB/s, 20 s left",
         "fetching labels.txt, 0.02 MB",
     ]
+
+
+def _shown(done: float, step: int) -> SimpleNamespace:
+    return SimpleNamespace(done=done, step=step, loss=0.5, rate=1234.5, left=3725.0)
+
+
+def test_a_training_has_a_bar_with_step_loss_rate_and_time_left() -> None:
+    screen = Terminal()
+    with show_training(screen) as show:
+        show(_shown(0.25, 10))
+        (bar,) = tqdm._instances
+        assert (bar.n, bar.total) == (0.25, 1.0)
+        bar.refresh()
+    assert " 25%|" in screen.getvalue()
+    assert "step 10, loss 0.5000, 1,234/s, 1:02:05 left" in screen.getvalue()
+
+
+def test_a_log_gets_a_line_of_a_training_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.0, 10.0, 20.0, 21.0])
+    monkeypatch.setattr(cli_progress, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
+    log = io.StringIO()
+    with show_training(log) as show:
+        for step in (1, 2, 3):
+            show(_shown(step / 4, step))
+    assert log.getvalue() == " 50% step 2, loss 0.5000, 1,234/s, 1:02:05 left\n"
