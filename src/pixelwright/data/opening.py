@@ -165,7 +165,9 @@ def _only(tree: Tree) -> Tree | None:
 
 
 def _says_something(tree: Tree) -> bool:
-    """Whether the name of the only folder means something: a split, or what is in it."""
+    """Whether the name of the only folder means something, a split or what is in it, or a list of classes is there."""
+    if any(name in LABEL_FILES for name in tree.folders.get("", ())):
+        return True
     return len(tree.tops) == 1 and (split_of(tree.tops[0]) is not None or tree.tops[0].casefold() in PICTURES)
 
 

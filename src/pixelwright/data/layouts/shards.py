@@ -108,8 +108,9 @@ def _labels(tree: Tree, present: set[Any], hints: Hints) -> tuple[str, ...]:
 def _entries(tree: Tree, faults: list[Fault]) -> Iterator[_Entry]:
     """The keys of a tar, or of all tars in a folder, in which they are named after it."""
     shards = [] if tree.chosen else [name for name in tree.places if name.lower().endswith(".tar")]
-    if tree.root.suffix.lower() == ".tar":
-        yield from _of_tar(tree, "", split_within(tree.root.stem) or "")
+    inside = next((Path(place.file) for place in tree.places.values() if place.member), None)
+    if inside is not None and inside.suffix.lower() == ".tar":
+        yield from _of_tar(tree, "", split_within(inside.stem) or "")
     for name in shards:
         place = tree.places[name]
         if place.path is None:

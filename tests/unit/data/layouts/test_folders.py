@@ -188,3 +188,18 @@ def test_a_damaged_shard_is_a_fault_and_the_others_are_read(tmp_path: Path) -> N
     (tmp_path / "val-000000.tar").write_bytes(b"no tar")
     dataset = open_dataset(tmp_path)
     assert {sample.split for sample in dataset.samples} == {"train"}
+
+
+def test_one_shard_beside_a_list_of_classes(tmp_path: Path, png: bytes) -> None:
+    root = tmp_path / "set"
+    root.mkdir()
+    tar(root / "val-0.tar", a_png=png, a_cls="0", b_png=png, b_cls="1")
+    text(root / "labels.txt", "cat\ndog\n")
+    dataset = open_dataset(root)
+    assert (dataset.labels, {sample.split for sample in dataset.samples}) == (("cat", "dog"), {"validation"})
+
+
+def test_a_shard_may_keep_its_files_in_a_folder(tmp_path: Path, png: bytes) -> None:
+    files = {"inner/a_png": png, "inner/a_cls": "0", "inner/b_png": png, "inner/b_cls": "1"}
+    dataset = open_dataset(tar(tmp_path / "train-0.tar", **files))
+    assert [(sample.id, sample.split) for sample in dataset.samples] == [("a.png", "train"), ("b.png", "train")]
