@@ -16,7 +16,6 @@ import skimage
 import pixelwright as pw
 from pixelwright.contract import PredictOptions
 from pixelwright.structures.raster import Raster
-from protocol import add_noise
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "pictures"
 PHOTOS = Path(skimage.__file__).parent / "data"
@@ -64,7 +63,8 @@ def main() -> None:
 def denoised(path: Path) -> None:
     """A noisy photo, and what `denoise` makes of it beside it."""
     photo = pw.read_image(PHOTOS / "chelsea.png")
-    noisy = photo.replace(pixels=add_noise(photo.pixels, SIGMA, 0))
+    noise = np.random.RandomState(0).standard_normal(photo.pixels.shape) * SIGMA
+    noisy = photo.replace(pixels=np.rint(np.clip(photo.pixels + noise, 0, 255)).astype(np.uint8))
     clean = pw.load("denoise")(noisy)
     pw.write_image(photo.replace(pixels=np.hstack((noisy.pixels, clean.pixels))), path, quality=QUALITY)
 

@@ -1,4 +1,4 @@
-"""Makes a zoo bundle of a training run: `python recipes/package.py denoise --run DIR --data DIR`.
+"""Makes a zoo bundle of a run of digits.py: `python recipes/package.py digits --run DIR --data DIR`.
 
 Needs pixelwright with OpenVINO, not PyTorch. Takes RUN/model.onnx and RUN/scores.json, measures parity in every
 runtime on real pictures, computes intervals, and writes src/pixelwright/zoo/<name>/. Fails above the tolerance.
@@ -8,12 +8,9 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import package_digits
-import package_images
 import pixelwright
 from package_measure import LIMITS, measure_parity
 from package_plan import Plan
@@ -25,14 +22,7 @@ from pixelwright.structures import spec as s
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 VERSION = "1.0.0"
-PLANS = ("denoise", "super-resolve-x2", "digits")
-
-
-def plan_for(name: str, data: Path, model: Path, scores: Mapping[str, Any]) -> Plan:
-    """What there is to say of a model: its contract, its inputs, its scores."""
-    if name == "digits":
-        return package_digits.plan(data, model, scores)
-    return package_images.plan(name, data, model, scores)
+PLANS = ("digits",)
 
 
 def draft(name: str, plan: Plan, model: Path, parity: list[s.Parity]) -> s.BundleSpec:
@@ -71,7 +61,7 @@ def main() -> None:
     options = parser.parse_args()
     model = options.run / "model.onnx"
     scores = json.loads((options.run / "scores.json").read_text())
-    plan = plan_for(options.name, options.data, model, scores)
+    plan = package_digits.plan(options.data, model, scores)
     parity = measure_parity(model, plan)
     reference = REFERENCE.open(model, threads=1)
     cases = [Case({"image": image}, reference.run({"image": image})) for image in plan.probe]
