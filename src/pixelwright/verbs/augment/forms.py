@@ -125,14 +125,16 @@ def _finish_table(root: Path, dataset: Dataset, records: Records) -> None:
         lines = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
         writer = csv.writer(lines)
         columns = dataset.labels if several or dataset.kind == "values" else ("label",)
-        writer.writerow(["path", *columns, "split", "group"])
+        # Beside numbers a column of texts would keep the table from being understood.
+        group = ["group"] if columns == ("label",) else []
+        writer.writerow(["path", *columns, "split", *group])
         for record in records():
             cells: list[Any] = record.get("values", [])
             if dataset.kind == "classes":
                 ids = set(record["ids"])
                 cells = [int(one in ids) for one in range(len(dataset.labels))]
                 cells = cells if several else [dataset.labels[one] for one in record["ids"]]
-            writer.writerow([record["file"], *cells, record["split"], record["group"]])
+            writer.writerow([record["file"], *cells, record["split"], *(record[one] for one in group)])
         lines.detach()
 
 

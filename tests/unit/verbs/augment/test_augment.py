@@ -20,7 +20,7 @@ from pixelwright.data.opening import open_dataset
 from pixelwright.errors import JobError, MissingExtra, OutputError, UsageError
 from pixelwright.structures.image import Image
 from pixelwright.structures.label_map import LabelMap
-from pixelwright.structures.targets import Annotations, Values
+from pixelwright.structures.targets import Annotations, Classes, Values
 from pixelwright.verbs.augment import AugmentRequest, augment_dataset, write, write_preview
 
 MIRROR = Policy(mirror=1.0)
@@ -130,11 +130,17 @@ def test_numbers_and_several_classes_go_into_a_table(tmp_path: Path) -> None:
     (root / "labels.csv").write_text("path,age,split\n0.png,31.5,train\n1.png,2,train\n2.png,77,val\n")
     augment_dataset(open_dataset(root), AugmentRequest(tmp_path / "more", MIRROR), workers=1)
     after = open_dataset(tmp_path / "more")
-    found = {Path(sample.id).stem: (sample.truth(), sample.split, sample.group) for sample in after.samples}
+    found = {Path(sample.id).stem: (sample.truth(), sample.split) for sample in after.samples}
     assert (after.layout, after.labels) == ("csv", ("age",))
-    assert found["0-v1"][:2] == (Values((31.5,)), "train")
-    assert found["2"][:2] == (Values((77.0,)), "validation")
+    assert found["0-v1"] == (Values((31.5,)), "train")
+    assert found["2"] == (Values((77.0,)), "validation")
     assert "2-v1" not in found
+    (root / "labels.csv").write_text("path,labels\n0.png,cat|dog\n1.png,cat\n2.png,dog\n")
+    augment_dataset(open_dataset(root), AugmentRequest(tmp_path / "several", MIRROR), workers=1)
+    after = open_dataset(tmp_path / "several")
+    found = {Path(sample.id).stem: sample.truth() for sample in after.samples}
+    assert (after.exclusive, after.labels) == (False, ("cat", "dog"))
+    assert (found["0-v1"], found["2"]) == (Classes((0, 1)), Classes((1,)))
 
 
 def test_the_same_seed_writes_the_same_files_whatever_the_workers(shapes: Path, tmp_path: Path) -> None:
