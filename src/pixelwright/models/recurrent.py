@@ -50,12 +50,31 @@ class Recurrent(nn.Module):
     def forward(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
         if steps.ndim == 4:
             steps = steps.permute(0, 2, 3, 1).flatten(2)
-        states, _ = self.cells(steps)
+        if torch.onnx.is_in_onnx_export() and isinstance(self.cells, nn.RNN):
+            states = _exported(self.cells, steps)
+        else:
+            states, _ = self.cells(steps)
         if lengths is None:
             return self.classify(states[:, -1])
         # What follows the last valid step cannot change it: time runs in one direction.
         rows = torch.arange(len(states), device=states.device)
         return self.classify(states[rows, lengths.to(states.device) - 1])
+
+
+def _exported(cells: nn.RNN, steps: Tensor) -> Tensor:
+    """The layers as ONNX's operator RNN: PyTorch would export them step by step, for one length of sequences."""
+    states = steps.transpose(0, 1)
+    for layer in range(cells.num_layers):
+        wide, looped, bias, bias_looped = (weight.unsqueeze(0) for weight in cells.all_weights[layer])
+        states = torch.onnx.ops.symbolic(
+            "RNN",
+            (states, wide, looped, torch.cat([bias, bias_looped], dim=1)),
+            {"hidden_size": cells.hidden_size},
+            dtype=steps.dtype,
+            shape=(states.shape[0], 1, states.shape[1], cells.hidden_size),
+            version=20,
+        ).squeeze(1)
+    return states.transpose(0, 1)
 
 
 def fit(config: Config, problem: Problem) -> Config:

@@ -29,7 +29,7 @@ from pixelwright.metrics.score import Score
 from pixelwright.model import load
 from pixelwright.models.architecture import Problem
 from pixelwright.runtimes.choose import REFERENCE
-from pixelwright.runtimes.parity import require_parity, verify
+from pixelwright.runtimes.parity import difference, require_parity, verify
 from pixelwright.runtimes.probe import Case, write_probe
 from pixelwright.runtimes.protocol import Graph
 from pixelwright.runtimes.torch import TorchGraph
@@ -178,6 +178,9 @@ class _Work:
         if self.net is not self.original:
             graphs[UNROUNDED] = TorchGraph(self.original, self.exported.inputs, outputs)
         observed = observe(self._part(self.plan.splits.validation, decision), graphs | self.graphs)
+        for where, graph in self.graphs.items():  # whoever opens the bundle compares by its probe
+            apart = [difference(self.graphs[ONNX].run(feeds), graph.run(feeds)) for feeds in self.probes]
+            observed.differences[where] = max(observed.differences[where], *apart)
         return compare(self.model, observed, self.plan.config.goal), observed
 
     def measure_test(self, decision: Decision) -> list[Measured]:
