@@ -154,53 +154,83 @@ class _Counts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ranked:
-    """Scores of each class in order, for what depends on order alone: (K, N) each.
+    """Scores of each class in order, for what depends on order alone.
+
+    Areas are sums over the positives, of which there are few: P in all classes together.
 
     Attributes:
-        order: Pictures by ascending score.
-        starts: Of each place in that order the first place with the same score.
-        ends: The place after the last with the same score.
-        truth: Of the pictures in that order.
+        scores: (N, K).
+        truth: (N, K).
+        order: (K, N) pictures by ascending score.
+        classes: (P,) ascending: of each positive its class.
+        pictures: (P,) its picture, by ascending score within a class.
+        starts: (P,) the first place in its class's order with the same score.
+        ends: (P,) the place after the last.
+        tied: (P,) the first of the positives that has the same class and score.
+        after: (P,) the one after the last such.
     """
 
-    order: npt.NDArray[np.intp]
+    scores: Floats
+    truth: Flags
+    order: npt.NDArray[np.int32]
+    classes: npt.NDArray[np.intp]
+    pictures: npt.NDArray[np.intp]
     starts: npt.NDArray[np.intp]
     ends: npt.NDArray[np.intp]
-    truth: Flags
+    tied: npt.NDArray[np.intp]
+    after: npt.NDArray[np.intp]
 
     @classmethod
     def of(cls, scores: Floats, truth: Flags) -> Ranked:
         """From scores and truth (N, K)."""
-        columns = np.ascontiguousarray(scores.T)
-        order = np.argsort(columns, axis=1, kind="stable")
-        ordered = np.take_along_axis(columns, order, axis=1)
-        n = columns.shape[1]
-        new = np.ones(ordered.shape, bool)
-        new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-        places = np.broadcast_to(np.arange(n), ordered.shape)
-        starts = np.maximum.accumulate(np.where(new, places, 0), axis=1)
-        last = np.ones(ordered.shape, bool)
-        last[:, :-1] = new[:, 1:]
-        ends = np.minimum.accumulate(np.where(last, places + 1, n)[:, ::-1], axis=1)[:, ::-1]
-        return cls(order, starts, ends, np.take_along_axis(np.ascontiguousarray(truth.T), order, axis=1))
+        count = scores.shape[1]
+        order = np.empty((count, len(scores)), np.int32)
+        parts: list[npt.NDArray[np.intp]] = [np.zeros((6, 0), np.intp)]
+        before = 0
+        for one in range(count):
+            column = scores[:, one]
+            order[one] = np.argsort(column, kind="stable")
+            ordered = column[order[one]]
+            pictures = order[one][truth[order[one], one]].astype(np.intp)
+            own = column[pictures]
+            parts.append(
+                np.stack(
+                    [
+                        np.full(len(own), one),
+                        pictures,
+                        np.searchsorted(ordered, own, side="left"),
+                        np.searchsorted(ordered, own, side="right"),
+                        before + np.searchsorted(own, own, side="left"),
+                        before + np.searchsorted(own, own, side="right"),
+                    ]
+                )
+            )
+            before += len(own)
+        return cls(scores, truth, order, *np.concatenate(parts, axis=1))
 
     def areas(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Area under the ROC curve and average precision of each class (K,); NaN where one of both is missing."""
-        drawn = weights[self.order]
-        positive = drawn * self.truth
-        below = np.zeros((len(drawn), drawn.shape[1] + 1))
-        np.cumsum(drawn - positive, axis=1, out=below[:, 1:])
-        hits = np.zeros_like(below)
-        np.cumsum(positive, axis=1, out=hits[:, 1:])
-        positives, negatives = hits[:, -1], below[:, -1]
-        beaten = np.take_along_axis(below, self.starts, axis=1)
-        tied = np.take_along_axis(below, self.ends, axis=1)
-        found = positives[:, None] - np.take_along_axis(hits, self.starts, axis=1)
-        wrong = negatives[:, None] - beaten
+        """Area under the ROC curve and average precision of each class (K,); NaN where one of both is missing.
+
+        Args:
+            weights: (N,) how often each picture counts, whole numbers.
+        """
+        count = len(self.order)
+        passed = np.zeros((count, self.order.shape[1] + 1), np.int32)
+        np.cumsum(weights.astype(np.int32)[self.order], axis=1, out=passed[:, 1:])
+        drawn = weights[self.pictures]
+        hits = np.append(0.0, np.cumsum(drawn))
+        firsts = np.searchsorted(self.classes, np.arange(count + 1))
+        positives, total = hits[firsts[1:]] - hits[firsts[:-1]], weights.sum()
+        missed = hits[self.tied] - hits[firsts[self.classes]]  # positives with a lower score
+        at_least = hits[firsts[self.classes + 1]] - hits[self.tied]
+        beaten = passed[self.classes, self.starts] - missed  # negatives with a lower score
+        level = passed[self.classes, self.ends] - (hits[self.after] - hits[firsts[self.classes]])
+        said = total - passed[self.classes, self.starts]
         with np.errstate(invalid="ignore", divide="ignore"):
-            area = (positive * (beaten + tied)).sum(axis=1) / (2 * positives * negatives)
-            precision = np.where(positive > 0, found / (found + wrong), 0.0)
-            average = (positive * precision).sum(axis=1) / positives
+            pairs = np.bincount(self.classes, drawn * (beaten + level) / 2, count)
+            area = pairs / (positives * (total - positives))
+            precision = np.bincount(self.classes, np.where(drawn > 0, drawn * at_least / said, 0.0), count)
+            average = precision / positives
         return area, average
 
     def values(self, weights: Floats, labels: Sequence[str]) -> dict[str, float]:
@@ -215,7 +245,9 @@ class Ranked:
 
     def curves(self, row: int) -> tuple[Floats, Floats, Floats]:
         """Of one class, from the strictest threshold on: false positive rate, recall, and precision."""
-        truth, starts = self.truth[row], np.unique(self.starts[row])[::-1]
+        ordered = self.scores[self.order[row], row]
+        truth = self.truth[self.order[row], row]
+        starts = np.unique(np.searchsorted(ordered, ordered, side="left"))[::-1]
         hits = np.append(0, np.cumsum(truth))
         found = hits[-1] - hits[starts]
         said = len(truth) - starts
