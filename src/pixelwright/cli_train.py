@@ -19,6 +19,7 @@ from pixelwright.errors import UsageError
 VALUES: tuple[tuple[str, str, Any, str], ...] = (
     ("--layout", "data.layout", str, "how the data lie (default: found by looking)"),
     ("--kind", "data.kind", str, "what of the data to learn, where they hold several kinds of truth"),
+    ("--void", "data.void_id", int, "the number in label maps that stands for nothing known"),
     ("--group", "data.group", str, "a column, or a pattern on names: what is of one group is never split"),
     ("--validation", "data.validation", float, "share that chooses the best weights, if the data state none"),
     ("--model", "model", str, "architecture, NAME/VARIANT, or a bundle to start from"),
@@ -66,6 +67,7 @@ def add_train(commands: Any) -> None:
     for flag, name, kind, said in VALUES:
         shown = "NAME" if kind is str else "X" if kind is float else "N"
         parser.add_argument(flag, dest=name, type=kind, metavar=shown, help=said.replace("%", "%%"))
+    parser.add_argument("--find-lr", action="store_true", help="find the learning rate by trying, in 100 steps")
     parser.add_argument("--size", type=_size, metavar="N|HxW", help="rows and columns that the network sees")
     parser.add_argument("--labels", metavar="A,B", help="names of the classes, where the data have only numbers")
     parser.add_argument("--class-weights", metavar="balanced|A,B", help="by rarity, or a number for each class")
@@ -126,6 +128,7 @@ def _changes(options: argparse.Namespace) -> dict[str, Any]:
     given = vars(options)
     changes = {name: given[name] for _, name, _, _ in VALUES if given[name] is not None}
     changes |= {} if options.data is None else {"data.path": options.data}
+    changes |= {"optimizer.find_rate": True} if options.find_lr else {}
     changes |= {} if options.size is None else {"input.size_hw": options.size}
     changes |= {} if options.labels is None else {"data.labels": options.labels.split(",")}
     if options.class_weights is not None:
