@@ -54,11 +54,12 @@ class OptimizerConfig(Spec, frozen=True):
     """How weights are changed. Gradients longer than `clip_norm` are shortened to it; 0 leaves them as they are.
 
     `ema_decay` averages the weights over the last 1 / (1 - decay) steps or so, and the average is what is validated
-    and kept; 0 switches it off. `learning_rate` is the highest of the schedule.
+    and kept; 0 switches it off. `learning_rate` is the highest of the schedule; `find_rate` has it found by trying.
     """
 
     name: str = "adamw"
     learning_rate: Positive | None = None
+    find_rate: bool = False
     weight_decay: Amount = 0.02
     momentum: Share = 0.9
     nesterov: bool = True

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from pixelwright.contract import LossOptions
 from pixelwright.errors import TrainingError
-from pixelwright.models import optimizers, schedules
+from pixelwright.models import optimizers
 from pixelwright.models.batch import Batch
 from pixelwright.verbs.train.config import OptimizerConfig
 from pixelwright.verbs.train.feed import normalized, parts
@@ -92,8 +92,8 @@ class Learner:
         """The network that counts: of averaged weights, where they are averaged."""
         return self.net.module if self.average is None else self.average.module
 
-    def step(self, batch: Batch, done: float) -> None:
-        """One step on a batch that is on the device.
+    def step(self, batch: Batch, factor: float) -> float:
+        """One step on a batch that is on the device, at the learning rate times a factor; gives the loss.
 
         Where memory runs out the batch is taken in smaller parts, from now on: the same step in a longer time.
 
@@ -101,7 +101,7 @@ class Learner:
             TrainingError: Memory does not even suffice for one picture, or many losses in a row were not finite.
         """
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * schedules.factor(self.plan.config.optimizer.schedule, done)
+            group["lr"] = rate * factor
         self.net.train()
         while True:
             # A step's random numbers follow from its number: a run that is continued needs no state of generators.
@@ -119,6 +119,7 @@ class Learner:
         if math.isfinite(value):
             self.progress.losses += value
             self.progress.counted += 1
+        return value
 
     def _backward(self, pieces: list[Batch], count: int) -> float:
         total = torch.zeros((), device=self._fabric.device)
@@ -238,4 +239,6 @@ def _mixed(seed: int, step: int, rank: int) -> int:
 
 
 def _is_out_of_memory(err: Exception) -> bool:
-    return isinstance(err, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(err)
+    if isinstance(err, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(said in str(err) for said in ("can't allocate memory", "not enough memory", "out of memory"))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from lightning_fabric import Fabric
 
+from pixelwright.models.schedules import factor
 from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learner import Learner
 from pixelwright.verbs.train.source import Source
@@ -102,10 +103,10 @@ class Loop:
         """
         progress = self.learner.progress
         self._checkpoint_s, self._shown = progress.seconds, (self.watch.seconds, progress.step)
-        done = self._done()
+        done, schedule = self._done(), self.learner.plan.config.optimizer.schedule
         with self.source.ahead(progress.step) as take, _stop_asked() as stop:
             while done < 1 and not self._gave_up():
-                self.learner.step(take(progress.step), done)
+                self.learner.step(take(progress.step), factor(schedule, done))
                 before, done = done, self._done()
                 self._show(done)
                 if self._is_due(before, done):

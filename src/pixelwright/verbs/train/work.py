@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -13,12 +13,15 @@ from lightning_fabric.plugins.precision import Precision
 from pixelwright.contract import Example, LossOptions
 from pixelwright.data.dataset import Sample
 from pixelwright.errors import TrainingError
+from pixelwright.ops.batch import decode_hw
 from pixelwright.verbs.train import balance
 from pixelwright.verbs.train.feed import Order
 from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learner import Learner, Progress
 from pixelwright.verbs.train.loop import Loop, Watch
 from pixelwright.verbs.train.plan import Plan
+from pixelwright.verbs.train.rate import STEPS, find_rate
+from pixelwright.verbs.train.recipe import changed
 from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, cores, free_bytes, lost_text
 from pixelwright.verbs.train.source import Source
 from pixelwright.verbs.train.validate import Validation
@@ -55,8 +58,6 @@ class Work:
         memory = int(config.machine.memory_gb * 1e9 if config.machine.memory_gb else free_bytes() * MEMORY_SHARE)
         store = self._store(memory // fabric.world_size, threads)
         loss, order = self._balanced(store)
-        learner = Learner(fabric, plan, self.precision, loss)
-        self._restore(fabric, learner, watch)
         source = Source(
             store=store,
             order=order,
@@ -67,9 +68,24 @@ class Work:
             rank=fabric.global_rank,
             world=fabric.world_size,
         )
+        open_rate = "optimizer.learning_rate" in plan.automatic  # one that is said is taken
+        if config.optimizer.find_rate and open_rate and not self.run.last.exists():
+            plan = self._found(fabric, find_rate(Learner(fabric, plan, self.precision, loss), source))
+        learner = Learner(fabric, plan, self.precision, loss)
+        self._restore(fabric, learner, watch)
         validation = Validation(plan, budget_bytes=int(memory * VALIDATION_MEMORY), threads=threads)
         Loop(fabric, learner, source, validation, self.run, watch, self.identity).train()
         return learner.progress
+
+    def _found(self, fabric: Fabric, rate: float) -> Plan:
+        """The plan with a learning rate that was found, which the run keeps."""
+        why = f"found by {STEPS} steps at growing rates around {self.plan.config.optimizer.name}'s usual one"
+        log.info("optimizer.learning_rate = %g (%s)", rate, why)
+        config = changed(self.plan.config, {"optimizer.learning_rate": rate})
+        automatic = {**self.plan.automatic, "optimizer.learning_rate": why}
+        if fabric.is_global_zero:
+            self.run.begin(config, automatic)
+        return replace(self.plan, config=config, automatic=automatic)
 
     def _store(self, memory: int, threads: int) -> Store:
         samples = self.plan.splits.train.samples
@@ -122,5 +138,5 @@ def encode(plan: Plan, sample: Sample) -> Example:
         ShapeError: Its picture does not fit the contract.
     """
     with sample.picture.open() as raster:
-        image = raster.read()
+        image = raster.read(at_least_hw=decode_hw(raster.size_hw, plan.spec.input))
     return plan.training().encode(image, sample.truth(), plan.problem, plan.spec.input)

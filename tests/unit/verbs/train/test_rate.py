@@ -1,0 +1,50 @@
+"""A learning rate found by trying."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pixelwright.verbs.train import TrainConfig
+from pixelwright.verbs.train.folder import Run
+from pixelwright.verbs.train.rate import PRUDENCE, SPAN, STEPS, best_factor
+from trainings import checkpoint, run, same
+
+
+def test_a_tenth_of_the_rate_with_the_least_loss_is_taken() -> None:
+    # The loss falls with the logarithm of the rate, and explodes beyond 8 times the usual one.
+    found = best_factor(lambda _, factor: 10 - math.log(factor) if factor <= 8 else 1000.0)
+    assert found == pytest.approx(8 / PRUDENCE, rel=SPAN ** (2 / (STEPS - 1)) - 1)
+
+
+def test_trying_ends_when_the_loss_explodes_or_is_no_number() -> None:
+    seen: list[int] = []
+
+    def step(number: int, factor: float) -> float:
+        seen.append(number)
+        return math.nan if factor > 1 else 1.0
+
+    best_factor(step)
+    assert len(seen) == STEPS // 2 + 1
+
+
+def test_a_loss_that_only_grows_gives_the_smallest_rate() -> None:
+    assert best_factor(lambda number, _: 1.0 + number) == 1 / SPAN
+
+
+def test_a_run_keeps_the_rate_that_was_found_and_finds_it_again(
+    configure: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    config = configure(optimizer__find_rate=True, budget__epochs=1)
+    for name in ("one", "other"):
+        run(config, tmp_path / name)
+    decided, automatic = Run(tmp_path / "one").decided()
+    usual = 1e-3 * (8 / 64) ** 0.5
+    assert usual / SPAN <= (decided.optimizer.learning_rate or 0) <= usual * SPAN / PRUDENCE
+    assert decided.optimizer.learning_rate != pytest.approx(usual, rel=1e-3)
+    assert "growing rates" in automatic["optimizer.learning_rate"]
+    assert same(checkpoint(tmp_path / "one"), checkpoint(tmp_path / "other"))
+    assert run(config, tmp_path / "one").steps == 5
