@@ -50,7 +50,7 @@ class Recurrent(nn.Module):
     def forward(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
         if steps.ndim == 4:
             steps = steps.permute(0, 2, 3, 1).flatten(2)
-        if torch.onnx.is_in_onnx_export() and isinstance(self.cells, nn.RNN):
+        if torch.onnx.is_in_onnx_export():
             states = _exported(self.cells, steps)
         else:
             states, _ = self.cells(steps)
@@ -61,13 +61,14 @@ class Recurrent(nn.Module):
         return self.classify(states[rows, lengths.to(states.device) - 1])
 
 
-def _exported(cells: nn.RNN, steps: Tensor) -> Tensor:
-    """The layers as ONNX's operator RNN: PyTorch would export them step by step, for one length of sequences."""
+def _exported(cells: nn.RNNBase, steps: Tensor) -> Tensor:
+    """The layers as ONNX's own operators: PyTorch would export them step by step, for one length of sequences."""
+    operator, gates = ("LSTM", 4) if isinstance(cells, nn.LSTM) else ("RNN", 1)
     states = steps.transpose(0, 1)
     for layer in range(cells.num_layers):
-        wide, looped, bias, bias_looped = (weight.unsqueeze(0) for weight in cells.all_weights[layer])
+        wide, looped, bias, bias_looped = (_onnx_order(weight, gates) for weight in cells.all_weights[layer])
         states = torch.onnx.ops.symbolic(
-            "RNN",
+            operator,
             (states, wide, looped, torch.cat([bias, bias_looped], dim=1)),
             {"hidden_size": cells.hidden_size},
             dtype=steps.dtype,
@@ -75,6 +76,14 @@ def _exported(cells: nn.RNN, steps: Tensor) -> Tensor:
             version=20,
         ).squeeze(1)
     return states.transpose(0, 1)
+
+
+def _onnx_order(weight: Tensor, gates: int) -> Tensor:
+    """Rows by gate: PyTorch has i, f, g, o, ONNX i, o, f, g; with an axis for directions, of which there is one."""
+    if gates == 4:
+        enter, forget, content, leave = weight.chunk(4)
+        weight = torch.cat([enter, leave, forget, content])
+    return weight.unsqueeze(0)
 
 
 def fit(config: Config, problem: Problem) -> Config:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from tolerance import FLOAT32
@@ -13,8 +15,10 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
+from pixelwright.interop.pytorch import export_onnx  # noqa: E402
 from pixelwright.models.architecture import Problem  # noqa: E402
 from pixelwright.models.recurrent import LSTM, RNN, Config, Recurrent, fit  # noqa: E402
+from pixelwright.structures.spec import TensorSpec  # noqa: E402
 
 Weights = dict[str, np.ndarray]
 
@@ -129,3 +133,16 @@ def test_a_picture_gives_as_many_inputs_as_a_row_has_numbers(architecture: Any) 
     problem = Problem("classify", tuple("abcdefg"), 3, (28, 24))
     config = architecture.fit(architecture.variants["m"], problem)
     assert (config.inputs, config.classes) == (24 * 3, 7)
+
+
+@pytest.mark.slow
+def test_exports_answer_for_any_length_however_many_are_made_in_one_process(tmp_path: Path) -> None:
+    for cell, hidden in (("lstm", 8), ("rnn", 8), ("lstm", 20)):
+        net, given = network(cell, hidden=hidden, inputs=3), sequences(2, 9, 3)
+        examples = [{"steps": given[:1, :length]} for length in (9, 5)]
+        entry = TensorSpec("steps", "float32", ["batch", "time", 3], "NTF")
+        export_onnx(net, tmp_path / "net.onnx", [entry], ["logits"], examples)
+        session = onnxruntime.InferenceSession(tmp_path / "net.onnx", providers=["CPUExecutionProvider"])
+        for length in (9, 4, 1):
+            made = session.run(None, {"steps": given[:, :length]})[0]
+            np.testing.assert_allclose(made, answered(net, given[:, :length]), *FLOAT32)
