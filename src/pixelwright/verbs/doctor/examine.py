@@ -115,8 +115,8 @@ class _Notes:
         self.told.update((fault.where, fault.what) for fault in look.faults)
         self.census.take(sample, look)
         self.failed += look.facts is None
-        self.digests[row], self.answers[row] = look.digest, look.answer
-        if look.facts is not None:
+        if look.facts is not None:  # files that are all empty are no copies of each other
+            self.digests[row], self.answers[row] = look.digest, look.answer
             self.seen.thumbs[row], self.seen.tints[row] = look.facts.thumb, look.facts.tint
             self.seen.telling[row] = not look.facts.flat and not self.dataset.sequence
             if self.dataset.kind == "classes" and self.dataset.exclusive and len(look.class_ids) == 1:
