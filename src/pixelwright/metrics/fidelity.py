@@ -35,7 +35,7 @@ def psnr(truth: npt.NDArray[Any], seen: npt.NDArray[Any], *, white: float = 255.
     return float("inf") if error == 0 else float(10 * np.log10(white**2 / error))
 
 
-def studio_luma(pixels: npt.NDArray[Any], *, white: float = 255.0) -> Floats:
+def studio_luma(pixels: npt.NDArray[Any], *, white: float = 255.0) -> npt.NDArray[Any]:
     """BT.601 luma 16..235 (H, W), unrounded, of RGB (H, W, 3) or gray (H, W, 1): the Y of PSNR-Y."""
     scaled = pixels if white == 255.0 else pixels * (255.0 / white)
     if pixels.shape[2] == 1:
