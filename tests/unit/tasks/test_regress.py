@@ -100,3 +100,23 @@ def test_sequences_are_filled_up_and_their_lengths_kept() -> None:
 def test_truth_of_another_kind_is_refused(target: object, fault: str) -> None:
     with pytest.raises(DataError, match=fault):
         TRAINING.encode(WHITE, target, PROBLEM, SPEC)  # type: ignore[arg-type]
+
+
+def test_scores_are_over_the_names_that_data_and_bundle_share(tmp_path: Path) -> None:
+    from pixelwright.contract import Scoring
+    from pixelwright.tasks.regress.evaluate import EVALUATION
+
+    spec = sizes(tmp_path / "sizes").spec
+    scoring = Scoring(("gray", "light"), spec)  # the data has them in another order
+    answers = [NamedValues(np.array(pair, np.float32), ("light", "gray")) for pair in ((12.0, 0.5), (16.0, 0.25))]
+    truths = [Values((0.5, 10.0)), Values((0.75, 16.0))]
+    seen = [EVALUATION.observe(answer, truth, scoring) for answer, truth in zip(answers, truths, strict=True)]
+    metrics = EVALUATION.statistic(seen, scoring)(np.arange(2))
+    # Errors: gray 0 and -0.5, light 2 and 0.
+    assert metrics["mse"] == pytest.approx((0.25 + 4) / 4)
+    assert metrics["mae"] == pytest.approx((0.5 + 2) / 4)
+    assert metrics["mae/light"] == pytest.approx(1.0)
+    assert EVALUATION.outcome(seen[0], scoring).said == "gray 0.5, light 12"
+    assert EVALUATION.draw(WHITE, answers[0], truths[0], scoring).size_hw[0] > WHITE.size_hw[0]
+    with pytest.raises(DataError, match="expected values"):
+        EVALUATION.observe(answers[0], Classes((0,)), scoring)
