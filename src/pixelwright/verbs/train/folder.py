@@ -6,6 +6,9 @@ RUN/checkpoints/last.ckpt, best.ckpt    all that is needed to continue; the best
 RUN/results.csv         a line for each validation
 RUN/log.txt             what was said
 RUN/events.*            for TensorBoard, where it is installed
+RUN/preview.png         pictures as they are and varied
+RUN/bundle/             what came of it
+RUN/report.html         how it went
 RUN/summary.json        what came of it; written last
 ```
 """
@@ -34,6 +37,8 @@ CONFIG = "config.toml"
 RESULTS = "results.csv"
 SUMMARY = "summary.json"
 LOCK = ".lock"
+PREVIEW = "preview.png"
+REPORT = "report.html"
 
 
 @dataclass(frozen=True, slots=True)

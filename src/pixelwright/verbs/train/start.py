@@ -28,13 +28,14 @@ from pixelwright.verbs.train import Trained, keras
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.decide import open_splits, plan_of
 from pixelwright.verbs.train.finish import Origin, finish
-from pixelwright.verbs.train.folder import SUMMARY, Run, find_run
+from pixelwright.verbs.train.folder import PREVIEW, SUMMARY, Run, find_run
 from pixelwright.verbs.train.identity import identity_of
 from pixelwright.verbs.train.learner import Progress, precision_of
 from pixelwright.verbs.train.loop import Watch
 from pixelwright.verbs.train.networks import parent_of
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.recipe import value_of
+from pixelwright.verbs.train.report import write_report
 from pixelwright.verbs.train.samples import cores
 from pixelwright.verbs.train.sound import sound
 from pixelwright.verbs.train.variation import policy_of
@@ -42,7 +43,6 @@ from pixelwright.verbs.train.work import Work
 
 log = logging.getLogger(__name__)
 
-PREVIEW = "preview.png"
 BASELINE = "baseline.json"
 
 
@@ -80,6 +80,7 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
             keras_model = plan.architecture.startswith(keras.PREFIX)
             progress = keras.fit(plan, run, how.watch) if keras_model else _launch(plan, run, how)
             done = _end(plan, run, how, progress)
+            write_report(run, done)
             run.write(SUMMARY, json.dumps(done.to_dict(), indent=2).encode())
     return done
 

@@ -1,0 +1,32 @@
+"""The page about a training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from pixelwright.metrics.score import Score
+from pixelwright.verbs.train import TrainConfig
+from pixelwright.verbs.train.folder import Run
+from pixelwright.verbs.train.report import write_report
+from trainings import run
+
+
+def test_the_page_has_curves_scores_choices_and_pictures(configure: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    done = run(configure(bundle__summary="a <b>"), tmp_path / "run")
+    scores = (Score("accuracy", 0.875, (0.7, 1.0), 16, "accuracy"), Score("auroc", math.nan, None, 16, "auroc"))
+    write_report(Run(tmp_path / "run"), replace(done, scores=scores))
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 3
+    assert "0.7000 to 1.0000" in page and "auroc" not in page
+    assert "the default for classify" in page
+    assert "data:image/jpeg;base64," in page
+    assert "a &lt;b&gt;" in page and "a <b>" not in page
+    assert "http" not in page.replace("https://arxiv.org", "").replace("http://www.w3.org", "")
+
+
+def test_every_run_has_a_page(configure: Callable[..., TrainConfig], tmp_path: Path) -> None:
+    run(configure(budget__epochs=1), tmp_path / "run")
+    assert "How plaincnn learned" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
