@@ -37,10 +37,10 @@ def test_the_same_seed_gives_the_same_interval_and_another_one_another() -> None
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     generator = np.random.default_rng(0)
     hits = 0
-    for _ in range(200):
-        ci95 = measure(_mean_of(generator.random(100) < 0.3), 100, rounds=300)[0].ci95
+    for _ in range(100):
+        ci95 = measure(_mean_of(generator.random(100) < 0.3), 100, rounds=200)[0].ci95
         hits += ci95 is not None and ci95[0] <= 0.3 <= ci95[1]
-    assert 178 <= hits <= 198  # 95 % of 200 are 190; three standard deviations are 9, and 300 rounds cost a little
+    assert 87 <= hits <= 100  # 95 of 100; three standard deviations are 7, and 200 rounds cost a little
 
 
 def test_groups_are_drawn_whole() -> None:
@@ -105,8 +105,8 @@ def test_equal_models_cannot_be_told_apart() -> None:
 
 def test_the_permutation_test_is_right_about_as_often_as_it_says() -> None:
     generator = np.random.default_rng(1)
-    p_values = [compare(_both(*generator.normal(size=(2, 30))), 30, rounds=200)[0].p_value for _ in range(100)]
-    assert 0.0 <= np.mean(np.array(p_values) < 0.05) <= 0.12
+    p_values = [compare(_both(*generator.normal(size=(2, 30))), 30, rounds=100)[0].p_value for _ in range(60)]
+    assert np.mean(np.array(p_values) < 0.05) <= 0.14
     assert 0.35 < np.mean(p_values) < 0.65
 
 
