@@ -38,6 +38,7 @@ VALUES: tuple[tuple[str, str, Any, str], ...] = (
     ("--loss", "loss.name", str, "cross-entropy, bce, focal, dice, mse, mae, huber, charbonnier"),
     ("--label-smoothing", "loss.label_smoothing", float, "share of the truth that goes to all classes"),
     ("--augment", "augment.preset", str, "none, light, standard or strong"),
+    ("--degrade", "degrade.preset", str, "how clean pictures are made worse: denoise, jpeg, super-resolve-x2 or -x4"),
     ("--precision", "machine.precision", str, "f32, bf16 or f16"),
     ("--device", "machine.accelerator", str, "auto, cpu or cuda"),
     ("--devices", "machine.devices", positive, "how many of them"),
