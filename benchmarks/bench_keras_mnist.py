@@ -95,13 +95,13 @@ def write_arrays(data: Path, folder: Path, *, held_out: bool) -> tuple[Path, Pat
     else:
         scored = _idx(data / "t10k-images-idx3-ubyte.gz"), _idx(data / "t10k-labels-idx1-ubyte.gz")
     shown = {"val_images": scored[0][:VALIDATED], "val_labels": scored[1][:VALIDATED]}
-    np.savez(folder / "arrays.npz", train_images=pictures, train_labels=ids, **shown)
+    np.savez(folder / "arrays.npz", train_images=pictures, train_labels=ids, **shown)  # pyright: ignore[reportArgumentType]
     np.savez(folder / "scored.npz", images=scored[0], labels=scored[1])
     return folder / "arrays.npz", folder / "scored.npz"
 
 
 def _idx(path: Path) -> np.ndarray:
-    return IdxArray(Place(path)).load()
+    return IdxArray(Place(str(path))).load()
 
 
 def one_run(command: list[str]) -> tuple[float, float]:

@@ -32,12 +32,13 @@ def main() -> None:
     model.compile(
         optimizer="adam", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
     )
-    model.fit(pictures, ids, epochs=5, verbose=0)
+    model.fit(pictures, ids, epochs=5, verbose=0)  # pyright: ignore[reportArgumentType]
     with tempfile.TemporaryDirectory() as folder:
         model.save(Path(folder) / "model.keras")
     print("trained", flush=True)
     with np.load(scored) as kept:
-        answers = model.predict(kept["images"][..., None].astype(np.float32) / 255, batch_size=500, verbose=0)
+        shown = kept["images"][..., None].astype(np.float32) / 255
+        answers = model.predict(shown, batch_size=500, verbose=0)  # pyright: ignore[reportArgumentType]
         print(float((answers.argmax(axis=1) == kept["labels"]).mean()), flush=True)
 
 

@@ -88,7 +88,7 @@ class Bottleneck(nn.Module):
         narrow = convolution(wide, stage.channels, 1)
         self.residual = stride == 1 and inputs == stage.channels
         if self.residual:
-            nn.init.zeros_(narrow[1].weight)
+            nn.init.zeros_(narrow[1].weight)  # pyright: ignore[reportArgumentType]
         self.layers = nn.Sequential(*layers, narrow)
 
     def forward(self, features: Tensor) -> Tensor:

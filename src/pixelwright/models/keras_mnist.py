@@ -53,7 +53,7 @@ class KerasMnist(nn.Module):
         self.classify = nn.Linear(config.hidden, config.classes)
         for layer in (self.conv1, self.conv2, self.conv3, self.hidden, self.classify):
             nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
 
     def forward(self, image: Tensor) -> Tensor:
         features = self.pool(torch.relu(self.conv1(image)))

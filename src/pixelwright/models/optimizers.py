@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import torch
 from torch import nn, optim
 
 from pixelwright.errors import UnknownName, UsageError

@@ -54,7 +54,7 @@ class BasicBlock(nn.Module):
         super().__init__()
         self.first = normalized(inputs, outputs, 3, stride)
         self.second = normalized(outputs, outputs, 3)
-        nn.init.zeros_(self.second[1].weight)
+        nn.init.zeros_(self.second[1].weight)  # pyright: ignore[reportArgumentType]
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1:
             self.shortcut = nn.Sequential(nn.AvgPool2d(2, ceil_mode=True), normalized(inputs, outputs, 1))
