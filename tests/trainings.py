@@ -61,7 +61,8 @@ def checkpoint(run_folder: Path) -> dict[str, Any]:
 def same(one: Any, other: Any) -> bool:
     """Whether two checkpoints are equal to the bit, but for the time used."""
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one.keys() - {"seconds"})
+        timed = {"seconds", "began"}
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one.keys() - timed)
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(same(*pair) for pair in zip(one, other, strict=True))
     return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other or one != one

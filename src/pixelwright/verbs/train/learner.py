@@ -34,6 +34,7 @@ class Progress:
     Attributes:
         step: Steps taken.
         seconds: Time used, over all starts of the run.
+        began: Seconds at the end of the first step, before which nothing was learned.
         best: The goal's best value so far, NaN before the first.
         best_step: When that was.
         stale: Validations since then.
@@ -45,6 +46,7 @@ class Progress:
 
     step: int = 0
     seconds: float = 0.0
+    began: float = 0.0
     best: float = float("nan")
     best_step: int = 0
     stale: int = 0

@@ -123,7 +123,11 @@ class Loop:
         progress, budget = self.learner.progress, self.learner.plan.config.budget
         progress.seconds = float(self.fabric.broadcast(self.watch.seconds))
         if budget.minutes is not None:
-            return min(progress.seconds / (60 * budget.minutes), 1.0)
+            # From the first step on, in which kernels are chosen: loading and that must not use up the warm-up.
+            if progress.step <= 1:
+                progress.began = progress.seconds
+            left = 60 * budget.minutes - progress.began
+            return min((progress.seconds - progress.began) / left, 1.0) if left > 0 else 1.0
         return min(progress.step / self.source.order.steps(budget.epochs or 1), 1.0)
 
     def _is_due(self, before: float, done: float) -> bool:
