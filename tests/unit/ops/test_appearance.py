@@ -6,45 +6,43 @@ import numpy as np
 import pytest
 
 from pixelwright.errors import ShapeError
-from pixelwright.ops.appearance import ANGLES, CELLS, LENGTH, describe
+from pixelwright.ops.appearance import AT_ONCE, CELLS, DIRECTIONS, THUMB_PX, TINT_PX, describe
 
 
-def stripes(*, across: bool, side: int = 64) -> np.ndarray:
-    wave = np.where(np.arange(side) // 8 % 2, 255, 0).astype(np.uint8)
-    rows = np.repeat(wave[None], side, 0) if across else np.repeat(wave[:, None], side, 1)
-    return rows[:, :, None]
+def tints(count: int) -> np.ndarray:
+    return np.full((count, TINT_PX, TINT_PX, 3), 128, np.uint8)
 
 
-def test_the_size_of_a_picture_hardly_matters() -> None:
-    rng = np.random.default_rng(0)
-    blocks = rng.integers(0, 256, (4, 4, 3), np.uint8)
-    small, large = (blocks.repeat(times, 0).repeat(times, 1) for times in (16, 40))
-    other = rng.integers(0, 256, (4, 4, 3), np.uint8).repeat(16, 0).repeat(16, 1)
-    near, far = (np.linalg.norm(describe(small, 255) - describe(one, 255)) for one in (large, other))
-    assert near < far / 5
+def edges(thumb: np.ndarray) -> np.ndarray:
+    """Of one gray copy: how much each direction has of all edges."""
+    found = describe(thumb[None], tints(1))[0, : CELLS * CELLS * DIRECTIONS]
+    return (found**2).reshape(-1, DIRECTIONS).sum(axis=0)
 
 
 def test_edges_are_told_apart_by_their_direction() -> None:
-    upright, lying = (describe(stripes(across=across), 255)[: CELLS * CELLS * ANGLES] for across in (True, False))
-    by_angle = [one.reshape(-1, ANGLES).sum(0).argmax() for one in (upright, lying)]
-    assert by_angle == [0, ANGLES // 2]  # brightness changes along x, then along y
-    assert upright @ lying < 0.1
+    rising = np.tile(np.arange(THUMB_PX, dtype=np.uint8) * 8, (THUMB_PX, 1))
+    np.testing.assert_allclose(edges(rising), np.eye(DIRECTIONS)[0], atol=1e-5)  # brighter to the right
+    np.testing.assert_allclose(edges(rising.T), np.eye(DIRECTIONS)[DIRECTIONS // 4], atol=1e-5)  # downward
+    np.testing.assert_allclose(edges(rising[:, ::-1]), np.eye(DIRECTIONS)[DIRECTIONS // 2], atol=1e-5)
 
 
-def test_depth_does_not_matter_and_gray_is_gray() -> None:
-    gray = stripes(across=True)
-    deep = gray.astype(np.uint16) * 257
-    np.testing.assert_allclose(describe(gray, 255), describe(deep, 65535), atol=1e-6)
-    np.testing.assert_allclose(describe(gray, 255), describe(gray.repeat(3, 2), 255), atol=1e-6)
+def test_how_strong_the_contrast_is_does_not_matter_to_edges() -> None:
+    strong = np.random.default_rng(0).integers(0, 200, (THUMB_PX, THUMB_PX)).astype(np.uint8) // 4 * 4
+    np.testing.assert_allclose(edges(strong), edges(strong // 4), atol=1e-4)
 
 
-@pytest.mark.parametrize("side", [1, 7])
-def test_tiny_and_plain_pictures_have_finite_descriptions(side: int) -> None:
-    found = describe(np.full((side, side, 3), 9, np.uint8), 255)
-    assert found.shape == (LENGTH,) and np.isfinite(found).all()
+def test_a_plain_picture_has_no_edges_and_a_finite_description() -> None:
+    found = describe(np.full((1, THUMB_PX, THUMB_PX), 7, np.uint8), tints(1))
+    assert np.isfinite(found).all() and (found[0, : CELLS * CELLS * DIRECTIONS] == 0).all()
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 2), (0, 4, 3)])
-def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
+def test_many_pictures_are_described_as_each_alone() -> None:
+    thumbs = np.random.default_rng(0).integers(0, 256, (AT_ONCE + 3, THUMB_PX, THUMB_PX), np.uint8)
+    found = describe(thumbs, tints(len(thumbs)))
+    np.testing.assert_allclose(found[-1:], describe(thumbs[-1:], tints(1)), rtol=1e-6)
+    assert len(found) == len(thumbs) and len(describe(thumbs[:0], tints(0))) == 0
+
+
+def test_copies_of_another_size_are_refused() -> None:
     with pytest.raises(ShapeError, match="expected"):
-        describe(np.zeros(shape, np.uint8), 255)
+        describe(np.zeros((1, 16, 16), np.uint8), tints(1))

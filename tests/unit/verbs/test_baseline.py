@@ -11,10 +11,11 @@ import pytest
 from pixelwright.data.opening import open_dataset
 from pixelwright.data.splits import split
 from pixelwright.io.images import write_image
+from pixelwright.ops.appearance import FEATURES
 from pixelwright.structures.image import Image
 from pixelwright.verbs import baseline as module
 from pixelwright.verbs.baseline import baseline
-from pixelwright.verbs.features import PLAIN, features_of
+from pixelwright.verbs.features import features_of
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +34,16 @@ def stripes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_classes_that_edges_tell_apart_are_told_apart(stripes: Path) -> None:
-    found = baseline(split(open_dataset(stripes)), source=PLAIN)
+    found = baseline(split(open_dataset(stripes)), source=FEATURES)
     assert found is not None
     assert found.score.value > 0.9 > 0.6 > found.guess
-    assert found.score.definition == "accuracy" and found.to_dict()["features"] == PLAIN
+    assert found.score.definition == "accuracy" and found.to_dict()["features"] == FEATURES
     assert "always saying the most frequent class" in str(found)
 
 
 def test_no_more_pictures_are_looked_at_than_seconds_allow(stripes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_TRAIN", 20)
-    found = baseline(split(open_dataset(stripes)), source=PLAIN)
+    found = baseline(split(open_dataset(stripes)), source=FEATURES)
     assert found is not None and found.trained_on <= 20
 
 
@@ -55,6 +56,6 @@ def test_pictures_that_cannot_be_read_are_left_out(stripes: Path) -> None:
     samples = open_dataset(stripes).samples
     torn = [place for place, sample in enumerate(samples) if sample.id.endswith("torn.png")]
     done: list[int] = []
-    found = features_of(samples, source=PLAIN, on_done=done.append)
+    found = features_of(samples, source=FEATURES, on_done=done.append)
     assert sorted({*range(len(samples))} - {*found.places.tolist()}) == torn
     assert len(found.rows) == len(samples) - 1 and done[-1] == len(samples)

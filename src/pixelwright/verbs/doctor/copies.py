@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.data.dataset import Dataset, Sample
+from pixelwright.ops.appearance import THUMB_PX
 from pixelwright.verbs.doctor.finding import Case
-from pixelwright.verbs.doctor.look import THUMB_PX
 
 Hashes = npt.NDArray[np.uint64]
 Pairs = npt.NDArray[np.int64]  # (P, 2)

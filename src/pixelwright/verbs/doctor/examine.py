@@ -17,9 +17,10 @@ from pixelwright.data.opening import describe, open_dataset
 from pixelwright.data.pictures import FilePicture, Known
 from pixelwright.data.tree import Tree
 from pixelwright.errors import DataError, UsageError
+from pixelwright.ops.appearance import THUMB_PX, TINT_PX
 from pixelwright.verbs.doctor.copies import Seen, find_copies
 from pixelwright.verbs.doctor.finding import CHECKS, Case, Check, Diagnosis, ranked
-from pixelwright.verbs.doctor.look import THUMB_PX, TINT_PX, Look, look_at_all
+from pixelwright.verbs.doctor.look import Look, look_at_all
 from pixelwright.verbs.doctor.mislabeled import find_mislabeled
 from pixelwright.verbs.doctor.sets import Census
 from pixelwright.verbs.tally import Progress

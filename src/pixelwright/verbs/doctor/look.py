@@ -10,16 +10,14 @@ import numpy.typing as npt
 
 from pixelwright.data.dataset import Dataset, Fault, Sample
 from pixelwright.errors import ImageError, PixelwrightError
-from pixelwright.io.icc import to_srgb
-from pixelwright.ops import color, resample
+from pixelwright.ops.appearance import THUMB_PX, TINT_PX
 from pixelwright.pipeline import flow
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster
 from pixelwright.structures.targets import Annotations, Classes, Target, Values
 from pixelwright.verbs.doctor.truths import Problem, problems_of, stated_problems
+from pixelwright.verbs.features import small_copies
 
-THUMB_PX = 32  # of the gray copy that is kept of each picture: 1 kB
-TINT_PX = 8  # of the one in color: 192 bytes
 READ_PX = 256  # JPEGs may be decoded at a reduced scale down to this; all of their data is read nevertheless
 FLAT = 1.0  # of 255: the largest deviation of a picture that shows nothing
 
@@ -133,7 +131,7 @@ def _facts(raster: Raster, problems: list[Problem], *, sequence: bool) -> Facts 
     thumb, tint = (np.zeros((THUMB_PX, THUMB_PX), np.uint8), np.zeros((TINT_PX, TINT_PX, 3), np.uint8))
     flat = bool(image.pixels.min() == image.pixels.max())
     if not sequence:
-        thumb, tint = _copies(image)
+        thumb, tint = small_copies(image)
     if flat and not sequence:
         problems.append(Problem("blank", f"every value is {float(image.pixels.flat[0]):g}"))
     source = raster.source
@@ -147,21 +145,6 @@ def _facts(raster: Raster, problems: list[Problem], *, sequence: bool) -> Facts 
 def _at_least(size_hw: tuple[int, int]) -> tuple[int, int]:
     scale = min(1.0, READ_PX / min(size_hw))
     return max(1, round(size_hw[0] * scale)), max(1, round(size_hw[1] * scale))
-
-
-def _copies(image: Image) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """The picture in small, gray and in color, stretched to squares."""
-    if image.color.is_rgb or image.color.is_gray:
-        shown = color.to_rgb(color.to_8_bit(color.flatten_alpha(to_srgb(image))))
-        gray = color.to_gray(shown).pixels
-        return _small(gray, THUMB_PX)[:, :, 0], _small(shown.pixels, TINT_PX)
-    values = image.pixels.astype(np.float32).mean(axis=2, keepdims=True) * (255 / image.white)
-    gray = np.clip(values, 0, 255).astype(np.uint8)
-    return _small(gray, THUMB_PX)[:, :, 0], _small(gray.repeat(3, axis=2), TINT_PX)
-
-
-def _small(pixels: npt.NDArray[np.uint8], side_px: int) -> npt.NDArray[np.uint8]:
-    return resample.resize(np.ascontiguousarray(pixels), (side_px, side_px), kernel="box")
 
 
 def _classes(target: Target | None, dataset: Dataset) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -8,8 +8,7 @@ rightly, and of 17 where none was.
 
 Source: Northcutt, Jiang, Chuang, Confident Learning: Estimating Uncertainty in Dataset Labels, JAIR 70, 2021,
 https://arxiv.org/abs/1911.00068, equations 1 and 2 (a class counts as seen where its score reaches the mean score that
-samples labeled so have; a sample is off the diagonal where that is another class than its label); Dalal, Triggs,
-Histograms of Oriented Gradients for Human Detection, CVPR 2005 (edges).
+samples labeled so have; a sample is off the diagonal where that is another class than its label).
 """
 
 from __future__ import annotations
@@ -21,14 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.data.dataset import Dataset
+from pixelwright.ops.appearance import FEATURES, describe
 from pixelwright.ops.linear import fit_linear
 from pixelwright.verbs.doctor.finding import Case
-from pixelwright.verbs.doctor.look import THUMB_PX, TINT_PX
 
 Floats = npt.NDArray[np.float32]
 
-FEATURES = "small copies and edges"
-CELLS, DIRECTIONS = 8, 8  # of histograms of edges: across each side, and around
 AT_ONCE = 20_000  # samples judged together: 150 MB of features
 LEAST_SAMPLES = 50
 LEAST_PER_CLASS = 5  # or its mean score says nothing
@@ -74,7 +71,7 @@ def find_mislabeled(
         kept = [groups[row] for row in part.tolist()]
         if len(set(kept)) < 2:
             return Verdict((), "labels were not judged: all pictures are nearly equal")
-        seen, given = features(copies[0][part], copies[1][part]), class_ids[part]
+        seen, given = describe(copies[0][part], copies[1][part]), class_ids[part]
         _, scores = fit_linear(seen, given, len(dataset.labels), groups=kept)
         right += int((scores.argmax(axis=1) == given).sum())
         for place, other, margin in _contradicted(given, scores):
@@ -126,30 +123,3 @@ def _case(dataset: Dataset, row: int, classes: tuple[int, int], scores: Floats) 
     given, other = classes
     said = f"labeled {dataset.labels[given]} ({scores[given]:.2f}), "
     return Case((dataset.samples[row].id,), f"{said}looks like {dataset.labels[other]} ({scores[other]:.2f})")
-
-
-def features(thumbs: npt.NDArray[np.uint8], tints: npt.NDArray[np.uint8]) -> Floats:
-    """(N, D): histograms of the directions of edges, gray values at a quarter of the size, and colors."""
-    return np.concatenate([
-        _describe(thumbs[start : start + 1024], tints[start : start + 1024]) for start in range(0, len(thumbs), 1024)
-    ])  # fmt: skip
-
-
-def _describe(thumbs: npt.NDArray[np.uint8], tints: npt.NDArray[np.uint8]) -> Floats:
-    count = len(thumbs)
-    gray = thumbs.astype(np.float32) / 255
-    down, across = np.gradient(gray, axis=(1, 2))
-    strength = np.hypot(across, down)
-    turn = np.arctan2(down, across) * (DIRECTIONS / (2 * np.pi)) % DIRECTIONS
-    low = np.floor(turn).astype(np.int64)
-    high_share = (turn - low) * strength
-    edges = np.zeros((count, CELLS, CELLS, DIRECTIONS), np.float32)
-    side = THUMB_PX // CELLS
-    for direction in range(DIRECTIONS):
-        mine = np.where(low % DIRECTIONS == direction, strength - high_share, 0)
-        mine += np.where((low + 1) % DIRECTIONS == direction, high_share, 0)
-        edges[..., direction] = mine.reshape(count, CELLS, side, CELLS, side).sum(axis=(2, 4))
-    edges = np.sqrt(edges.reshape(count, -1) / (edges.sum(axis=(1, 2, 3))[:, None] + 1e-6))
-    values = gray.reshape(count, TINT_PX, 4, TINT_PX, 4).mean(axis=(2, 4)).reshape(count, -1)
-    colors = tints.reshape(count, 4, 2, 4, 2, 3).mean(axis=(2, 4)).reshape(count, -1) / 255
-    return np.concatenate([edges, values, colors.astype(np.float32)], axis=1)
