@@ -202,7 +202,7 @@ def test_a_step_of_training_changes_features_and_head() -> None:
 
 def test_a_backbone_for_another_kind_of_picture_is_refused() -> None:
     record = imported.architecture(read_bundle(DIGITS), "digits")
-    with pytest.raises(UsageError, match="1 channels .* asked is classify of 3"):
+    with pytest.raises(UsageError, match=r"1 channels .* asked is classify of 3"):
         record.fit(record.variants["features"], Problem("classify", ("a", "b"), 3, (28, 28)))
 
 
