@@ -2,6 +2,9 @@ from pixelwright.bundle import ModelBundle as ModelBundle
 from pixelwright.bundle import read_bundle as read_bundle
 from pixelwright.bundle import write_bundle as write_bundle
 from pixelwright.contract import PredictOptions as PredictOptions
+from pixelwright.data.dataset import Dataset as Dataset
+from pixelwright.data.opening import open_dataset as open_dataset
+from pixelwright.data.splits import split as split
 from pixelwright.errors import PixelwrightError as PixelwrightError
 from pixelwright.io.exchange import from_numpy as from_numpy
 from pixelwright.io.exchange import from_opencv as from_opencv
@@ -13,6 +16,7 @@ from pixelwright.io.images import open_raster as open_raster
 from pixelwright.io.images import read_image as read_image
 from pixelwright.io.images import read_pages as read_pages
 from pixelwright.io.images import write_image as write_image
+from pixelwright.metrics.score import Score as Score
 from pixelwright.model import Execution as Execution
 from pixelwright.model import Model as Model
 from pixelwright.model import load as load
@@ -25,5 +29,14 @@ from pixelwright.structures.raster import Raster as Raster
 from pixelwright.structures.raster import Window as Window
 from pixelwright.structures.results import ClassScores as ClassScores
 from pixelwright.structures.results import Embedding as Embedding
+from pixelwright.structures.results import NamedValues as NamedValues
+from pixelwright.structures.targets import Annotations as Annotations
+from pixelwright.structures.targets import Classes as Classes
+from pixelwright.verbs.evaluate import EvaluateOptions as EvaluateOptions
+from pixelwright.verbs.evaluate import compare as compare
+from pixelwright.verbs.evaluate import evaluate as evaluate
+from pixelwright.verbs.train import TrainConfig as TrainConfig
+from pixelwright.verbs.train import read_config as read_config
+from pixelwright.verbs.train import train as train
 
 __version__: str
