@@ -8,6 +8,9 @@ PHOTOS ?=
 # make bench IMAGES=100 PEER_PYTHON=... PHOTOS=DIR. Without PHOTOS they take the sample photos of scikit-image.
 IMAGES ?= 4
 PEER_PYTHON ?=
+# A folder with MNIST's IDX files, and a Python with Keras and TensorFlow, for the benchmarks of training.
+MNIST ?=
+KERAS_PYTHON ?=
 # More arguments for pytest: make test ARGS="-k orientation"
 ARGS ?=
 
@@ -71,6 +74,9 @@ bench: $(TEST_ENV)/.installed
 	$(TEST_ENV)/bin/python benchmarks/bench_video.py
 	@# It needs files to convert: make bench MODELS="a.tflite b.tflite".
 	-$(TEST_ENV)/bin/python benchmarks/bench_tflite.py $(MODELS)
+	@# These need a data set: make bench MNIST=DIR KERAS_PYTHON=...
+	-$(TEST_ENV)/bin/python benchmarks/bench_train_step.py --data "$(MNIST)"
+	-$(TEST_ENV)/bin/python benchmarks/bench_keras_mnist.py --data "$(MNIST)" --peer "$(KERAS_PYTHON)"
 	@# It may need a network made first, which it says; the others are measured all the same.
 	-$(TEST_ENV)/bin/python benchmarks/bench_classify.py --photos $(BENCH_PHOTOS) --images $(IMAGES) \
 		$(if $(PEER_PYTHON),--peer-python "$(PEER_PYTHON)")

@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import mean, median
+from typing import IO, cast
 
 import numpy as np
 
@@ -108,12 +109,11 @@ def one_run(command: list[str]) -> tuple[float, float]:
     """Seconds until it says that it has trained, and the accuracy that it says afterwards."""
     begun = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None and process.stderr is not None
-        lines = iter(process.stdout)
+        lines = iter(cast("IO[str]", process.stdout))
         said = next((line for line in lines if line.strip() == "trained"), None)
         taken = time.perf_counter() - begun
         right = next(lines, "")
-        errors = process.stderr.read()
+        errors = cast("IO[str]", process.stderr).read()
     if said is None or process.returncode:
         raise SystemExit(f"{command[0]} failed:\n{errors[-2000:]}")
     return taken, float(right)
