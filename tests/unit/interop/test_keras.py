@@ -153,7 +153,10 @@ def test_keras_trains_behind_the_same_command_and_the_bundle_answers_as_keras_do
     command = ["train", "classify", "--model", f"keras:{model}:build", "--data", str(tmp_path / "halves.npz")]
     assert main([*command, "--epochs", "6", "--lr", "0.01", "--threads", "1", "-o", str(run)]) == 0
     assert json.loads((run / "summary.json").read_text())["score"] == 1.0
-    assert len((run / "results.csv").read_text().splitlines()) == 1 + 6
+    rows = (run / "results.csv").read_text().splitlines()
+    assert rows[0].split(",") == ["step", "epoch", "minutes", "train_accuracy", "loss", "val_loss", "accuracy"]
+    assert len(rows) == 1 + 6
+    assert "accuracy on the validation part" in (run / "report.html").read_text()
     bundle = pw.load(run / "bundle")
     assert bundle.bundle.spec.input.layout == "NHWC"
     with np.load(run / "keras" / "answers.npz") as kept:
@@ -161,6 +164,27 @@ def test_keras_trains_behind_the_same_command_and_the_bundle_answers_as_keras_do
     for picture, expected in zip(pictures, logits, strict=True):
         answer = bundle(np.rint(picture[..., 0] * 255).astype(np.uint8))
         assert answer.top is not None and answer.top.class_id == int(expected.argmax())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_on_torch")
+def test_values_are_scored_in_the_units_of_the_data_not_as_keras_learns_them(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pixelwright as pw
+    from pixelwright.cli import main
+
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    random = np.random.default_rng(0)
+    pictures = random.integers(0, 256, (60, 6, 8), np.uint8)
+    np.savez(tmp_path / "light.npz", x=pictures, y=1000.5 + pictures.mean(axis=(1, 2)) * 100)
+    run = tmp_path / "run"
+    command = ["train", "regress", "--model", f"keras:{model}:build", "--data", str(tmp_path / "light.npz")]
+    assert main([*command, "--epochs", "2", "--threads", "1", "-o", str(run)]) == 0
+    score = json.loads((run / "summary.json").read_text())["score"]
+    stated = {row.metric: row.value for row in pw.load(run / "bundle").bundle.spec.measured}
+    assert score == pytest.approx(stated["mse"], rel=1e-4)
+    assert score > 1e4  # the values differ by hundreds
 
 
 @pytest.mark.slow

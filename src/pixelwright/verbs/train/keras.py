@@ -21,7 +21,7 @@ from pixelwright.contract import Example
 from pixelwright.data.dataset import Sample
 from pixelwright.errors import OutputError, TrainingError
 from pixelwright.interop.keras import PREFIX, backend
-from pixelwright.interop.keras_fit import ANSWERS, ARRAYS, WEIGHTS, FitJob, Truth
+from pixelwright.interop.keras_fit import ANSWERS, ARRAYS, BEST, WEIGHTS, FitJob, Truth
 from pixelwright.interop.pytorch_keras import Config, trained
 from pixelwright.verbs.train.feed import normalized
 from pixelwright.verbs.train.folder import Run
@@ -29,12 +29,14 @@ from pixelwright.verbs.train.learner import Progress
 from pixelwright.verbs.train.loop import Shown, Watch
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, cores, free_bytes, lost_text
+from pixelwright.verbs.train.validate import Validation
 
 __all__ = ["PREFIX", "fit"]
 
 log = logging.getLogger(__name__)
 
 FOLDER = "keras"
+COUNTED = ("epoch", "seconds", "best_epoch")  # of what an epoch came to
 TOLD = 20  # lines of Keras that a failure shows
 
 
@@ -42,32 +44,45 @@ def fit(plan: Plan, run: Run, watch: Watch) -> Progress:
     """Train, or continue, and leave the best weights as a checkpoint of the run.
 
     Of the configuration count epochs, size of the batch, learning rate, seed, threads, and what is said of the data; a
-    model that comes compiled keeps its own optimizer and loss.
+    model that comes compiled keeps its own optimizer and loss. Keras chooses the best epoch, by its own numbers; what
+    the weights are worth is measured by ours, in the units of the data.
 
     Raises:
         TrainingError: Keras fails, or the loss is not finite.
         ParityError: The model does not answer the same on PyTorch, from which it is exported.
+        UsageError: The goal is no metric of the task.
         OutputError: The disk is full or not writable.
     """
-    folder = run.path / FOLDER
+    folder, threads = run.path / FOLDER, plan.config.machine.threads or cores()
     job = _job(plan)
     count = _write_arrays(plan, folder, job.truth)
-    last: dict[str, Any] = {}
+    steps = -(-count // job.batch_size)
+    if rows := run.rows():
+        watch.before = 60 * float(rows[-1]["minutes"])
     log.info("Keras trains on %s", backend())
-    for last in _epochs(folder, job, plan.config.machine.threads or cores()):
-        scores = {name: value for name, value in last.items() if name not in ("epoch", "seconds", "best_epoch")}
+    for last in _epochs(folder, job, threads):
+        scores = {name: value for name, value in last.items() if name not in COUNTED}
         log.info("epoch %d  %s", last["epoch"], "  ".join(f"{name} {value:.4f}" for name, value in scores.items()))
-        run.add_row({"step": last["epoch"] * -(-count // job.batch_size), **last})
+        numbers = {"step": last["epoch"] * steps, "epoch": last["epoch"], "minutes": round(watch.seconds / 60, 3)}
+        run.add_row(numbers | _columns(scores, job.truth))
         _show(watch, last, job, count)
     net, difference = trained(cast(Config, plan.network), folder / WEIGHTS, folder / ANSWERS)
     log.info("on PyTorch it differs from Keras by %.2g of the largest output", difference)
-    best = json.loads((folder / "best.json").read_text())
-    steps = -(-count // job.batch_size)
-    torch.save({"net": net.state_dict(), "step": best["epoch"] * steps, "scores": {}}, run.best)
+    step = json.loads((folder / BEST).read_text())["epoch"] * steps
+    measured = Validation(plan, budget_bytes=0, threads=threads)(net)
+    torch.save({"net": net.state_dict(), "step": step, "scores": dict(measured)}, run.best)
     (folder / ARRAYS).unlink()
-    return Progress(
-        step=job.epochs * steps, seconds=watch.seconds, best=abs(best["worth"]), best_step=best["epoch"] * steps
-    )
+    return Progress(step=job.epochs * steps, seconds=watch.seconds, best=measured[plan.config.goal], best_step=step)
+
+
+def _columns(scores: Mapping[str, float], truth: Truth) -> dict[str, float]:
+    """Keras' numbers by names that ours do not have: what it calls accuracy is that of the training part."""
+    columns = {
+        name if name == "loss" or name.startswith("val_") else f"train_{name}": value for name, value in scores.items()
+    }
+    if truth == "exclusive" and "val_accuracy" in columns:  # the same as ours
+        columns["accuracy"] = columns.pop("val_accuracy")
+    return columns
 
 
 def _job(plan: Plan) -> FitJob:

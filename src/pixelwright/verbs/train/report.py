@@ -33,7 +33,7 @@ def write_report(run: Run, done: Trained) -> None:
         title=f"{run.path.name}: {config.task}",
         heading=f"How {config.model} learned {config.data.path}",
         lead=f"{done.steps:,} steps in {done.seconds / 60:.1f} minutes. The weights are those of {where}, which "
-        f"had the best {text(done.goal)} on the validation part: a score that is chosen by is a little too good.",
+        "did best on the validation part: a score that is chosen by is a little too good.",
         readouts=[
             Readout("curves", done.goal, f"{done.score:.4f}", "validation, best weights"),
             Readout("curves", "minutes", f"{done.seconds / 60:.1f}", where),
