@@ -33,6 +33,7 @@ from pixelwright.errors import DataError, PixelwrightError
 from pixelwright.structures.targets import Classes, Values
 
 _ASIDE = re.compile(r"submission[^/]*$|class_dict\.csv$")
+_MISSING = frozenset({"", "-", "?", "na", "n/a", "nan", "none", "null"})
 _SEPARATORS = ("|", ";")  # between the classes of a picture
 
 
@@ -148,9 +149,10 @@ def _says(table: Table, found: Roles) -> bool:
 
 
 def _is_wide(table: Table, found: Roles) -> bool:
-    """Whether all columns that have no role are numbers."""
-    cells = [number_of(row[place]) for place in found.others for row in table.rows[:20]]
-    return bool(cells) and None not in cells
+    """Whether all columns that have no role are numbers, as far as anything is in them."""
+    columns = [[row[place] for row in table.rows[:20]] for place in found.others]
+    known = [[number_of(cell) for cell in column if cell.casefold() not in _MISSING] for column in columns]
+    return bool(known) and all(column and None not in column for column in known)
 
 
 def _understand(

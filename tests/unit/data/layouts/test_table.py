@@ -111,6 +111,13 @@ def test_values_that_are_no_numbers_are_faults(tmp_path: Path) -> None:
     assert [fault.where for fault in dataset.faults] == ["data.csv line 3", "data.csv line 4"]
 
 
+@pytest.mark.parametrize("missing", ["", "n/a", "NaN", "?"])
+def test_a_value_that_is_missing_early_on_costs_its_row_and_not_the_table(tmp_path: Path, missing: str) -> None:
+    dataset = opened(tmp_path, f"path,age\na.png,{missing}\nb.png,2.5\n", "a.png", "b.png")
+    assert [sample.truth() for sample in dataset.samples] == [Values((2.5,))]
+    assert [(fault.where, fault.lost) for fault in dataset.faults] == [("data.csv line 2", 1)]
+
+
 def test_missing_pictures_and_second_rows_are_faults(tmp_path: Path) -> None:
     dataset = opened(tmp_path, "path,label\na.png,cat\nnone.png,cat\na.png,dog\nb.png,dog\n")
     assert classes(dataset) == {"a.png": ("cat",), "b.png": ("dog",)}
