@@ -150,7 +150,11 @@ def _model_fault(model: Any, input_shape: tuple[int, ...], classes: int) -> str:
         )
     if tuple(made[1:]) != (classes,):
         return f"gives {tuple(made[1:])}, and the data have {classes} classes or values. Give one output for each."
-    last = getattr(getattr(model.layers[-1], "activation", None), "__name__", "")
-    if last in SQUASHING:
-        return f"its last layer has the activation {last}. Leave it out: the loss takes logits, and so does the bundle."
+    last = model.layers[-1]  # a layer of its own, `layers.Softmax()`, or the activation of one
+    squashed = {type(last).__name__.casefold(), getattr(getattr(last, "activation", None), "__name__", "")} & SQUASHING
+    if squashed:
+        return (
+            f"its last layer has the activation {min(squashed)}. Leave it out: the loss takes logits, and so does the "
+            "bundle."
+        )
     return ""

@@ -34,6 +34,9 @@ def build(input_shape, classes):
 def squashed(input_shape, classes):
     return keras.Sequential([keras.Input(input_shape), layers.Flatten(), layers.Dense(classes, activation="softmax")])
 
+def squashed_apart(input_shape, classes):
+    return keras.Sequential([keras.Input(input_shape), layers.Flatten(), layers.Dense(classes), layers.Softmax()])
+
 def fixed():
     return keras.Sequential([keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(2)])
 
@@ -93,6 +96,7 @@ def test_the_back_end_is_what_the_user_says(monkeypatch: pytest.MonkeyPatch) -> 
     ("function", "fault"),
     [
         ("squashed", "has the activation softmax"),
+        ("squashed_apart", "has the activation softmax"),
         ("fixed", r"takes \(8, 8, 3\), and the data are \(6, 8, 1\)"),
         ("wide", r"gives \(7,\), and the data have 3 classes"),
         ("broken", "fails with ValueError: no such layer"),
