@@ -105,6 +105,8 @@ class Learner:
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
         self.net.train()
+        # What a forward pass leaves in the network (BatchNorm's running statistics) must go if the step is not taken.
+        before = [buffer.clone() for buffer in self.net.buffers()]
         while True:
             # A step's random numbers follow from its number: a run that is continued needs no state of generators.
             _seed(_mixed(self.plan.config.seed, self.progress.step, self._fabric.global_rank), self._fabric.device)
@@ -116,7 +118,9 @@ class Learner:
                 if not _is_out_of_memory(err):
                     raise
                 self._halve(len(batch), err)
-        self._update()
+                self._put_back(before)
+        if not self._update():
+            self._put_back(before)
         self.progress.step += 1
         if math.isfinite(value):
             self.progress.losses += value
@@ -142,7 +146,13 @@ class Learner:
             return self._record.loss(named, batch, self.plan.problem)
         return self._training.loss(named, batch, self.plan.problem, self._loss_options)
 
-    def _update(self) -> None:
+    @torch.no_grad()
+    def _put_back(self, before: list[Tensor]) -> None:
+        for buffer, kept in zip(self.net.buffers(), before, strict=True):
+            buffer.copy_(kept)
+
+    def _update(self) -> bool:
+        """Change the weights; whether that was done."""
         limit = self.plan.config.optimizer.clip_norm or float("inf")
         norm = self._fabric.clip_gradients(self.net, self.optimizer, max_norm=limit, error_if_nonfinite=False)
         finite = norm is not None and bool(torch.isfinite(norm))
@@ -152,7 +162,7 @@ class Learner:
             self.progress.skipped = 0
             if self.average is not None:
                 self.average.update_parameters(self.net.module)
-            return
+            return True
         self.progress.skipped += 1
         if self.progress.skipped >= SKIPPED_IN_A_ROW:
             raise TrainingError(
@@ -161,6 +171,7 @@ class Learner:
                 "(--precision f32), or look for wrong values in the data (pixelwright doctor). The last checkpoint is "
                 "from before."
             )
+        return False
 
     def _halve(self, count: int, err: Exception) -> None:
         part = min(self.progress.part, count)

@@ -6,6 +6,7 @@ import csv
 import json
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from pixelwright.errors import OutputError, TrainingError
+from pixelwright.models.batch import Batch
 from pixelwright.verbs.train import TrainConfig, loop
 from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learner import SKIPPED_IN_A_ROW, Learner
@@ -156,6 +158,25 @@ def test_a_step_without_a_finite_loss_is_left_out(
     assert end["progress"]["step"] == 10
     assert all(torch.isfinite(value).all() for value in end["net"].values())
     assert end["average"]["n_averaged"] == 9
+
+
+def test_a_picture_that_spoils_the_activations_leaves_nothing_in_the_statistics(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Learner.step
+
+    def stepped(self: Learner, batch: Batch, factor: float) -> float:
+        if self.progress.step == 3:
+            batch = replace(batch, images=batch.images.clone())
+            batch.images[0, 0, 0, 0] = float("inf")
+        return step(self, batch, factor)
+
+    monkeypatch.setattr(Learner, "step", stepped)
+    run(configure(), tmp_path / "run")  # the next validation would find no scores
+    end = checkpoint(tmp_path / "run")
+    assert end["average"]["n_averaged"] == 9
+    for name in ("net", "average"):
+        assert all(torch.isfinite(value).all() for value in end[name].values())
 
 
 def test_many_losses_in_a_row_that_are_not_finite_end_it_with_advice(
