@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import msgspec
 import numpy as np
@@ -55,11 +56,12 @@ def main() -> None:
     """Carry out the job whose file is the only argument."""
     path = Path(sys.argv[1])
     job, folder = msgspec.json.decode(path.read_bytes(), type=FitJob), path.parent
-    with np.load(folder / ARRAYS) as arrays:
-        fit(job, folder, {name: arrays[name] for name in arrays.files})
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as told, np.load(folder / ARRAYS) as arrays:
+        os.dup2(2, 1)  # what Keras, or the file that builds the model, prints is no epoch
+        fit(job, folder, {name: arrays[name] for name in arrays.files}, told)
 
 
-def fit(job: FitJob, folder: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
+def fit(job: FitJob, folder: Path, arrays: dict[str, npt.NDArray[Any]], told: TextIO) -> None:
     """Train, and leave `WEIGHTS` of the best epoch and `ANSWERS` in the folder.
 
     Args:
@@ -67,6 +69,7 @@ def fit(job: FitJob, folder: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
         folder: Where the job is.
         arrays: `x`, `y` to learn from and `validation_x`, `validation_y`; pictures float32 (N, H, W, C) as the model
             takes them.
+        told: Gets a line of JSON after each epoch.
     """
     import keras
 
@@ -83,7 +86,7 @@ def fit(job: FitJob, folder: Path, arrays: dict[str, npt.NDArray[Any]]) -> None:
         verbose=0,
         callbacks=[
             # Before the backup: an epoch that is not to be repeated has been judged.
-            keras.callbacks.LambdaCallback(on_epoch_end=_judge(model, folder)),
+            keras.callbacks.LambdaCallback(on_epoch_end=_judge(model, folder, told)),
             keras.callbacks.BackupAndRestore(str(folder / "backup"), delete_checkpoint=False),
             keras.callbacks.TerminateOnNaN(),
         ],
@@ -111,7 +114,7 @@ def _compile(model: Any, job: FitJob) -> None:
     )
 
 
-def _judge(model: Any, folder: Path) -> Callable[[int, Any], None]:
+def _judge(model: Any, folder: Path, told: TextIO) -> Callable[[int, Any], None]:
     """Says what an epoch came to, and keeps the weights where none was better: by accuracy, or else by the loss."""
     begun, record = time.monotonic(), folder / BEST
 
@@ -124,9 +127,9 @@ def _judge(model: Any, folder: Path) -> Callable[[int, Any], None]:
             model.save_weights(str(folder / WEIGHTS))
             best = {"worth": worth, "epoch": epoch + 1}
             record.write_text(json.dumps(best))
-        told = {"epoch": epoch + 1, "seconds": time.monotonic() - begun, "best_epoch": best.get("epoch", 0), **said}
-        sys.stdout.write(json.dumps(told) + "\n")
-        sys.stdout.flush()
+        row = {"epoch": epoch + 1, "seconds": time.monotonic() - begun, "best_epoch": best.get("epoch", 0), **said}
+        told.write(json.dumps(row) + "\n")
+        told.flush()
 
     return judge
 
