@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from pixelwright.io.images import write_image
+from pixelwright.structures.image import GRAY, Image
 from pixelwright.verbs.train import TrainConfig, Trained
 from pixelwright.verbs.train.loop import Watch
 from pixelwright.verbs.train.start import How, start
@@ -37,6 +40,14 @@ def write_data(path: Path, *, train: int = 40, seed: int = 0) -> Path:
         arrays |= {f"{part}_images": images, f"{part}_labels": labels.astype(np.uint8)}
     np.savez(path, **arrays)
     return path
+
+
+def write_gray(folder: Path, names: Sequence[str]) -> Path:
+    """Pictures of 8x8 pixels by name, each of another gray."""
+    for number, name in enumerate(names):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(Image(np.full((8, 8, 1), 5 * number, np.uint8), color=GRAY), folder / name)
+    return folder
 
 
 class Steps:

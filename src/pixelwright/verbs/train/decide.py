@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pixelwright import registry
-from pixelwright.contract import Training
+from pixelwright.contract import Evaluation, Scoring, Training
 from pixelwright.data.dataset import Dataset
 from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
@@ -20,7 +20,7 @@ from pixelwright.interop.keras import PREFIX
 from pixelwright.metrics.definitions import TABLE
 from pixelwright.models.architecture import Problem
 from pixelwright.models.optimizers import RATES
-from pixelwright.structures.spec import InputSpec
+from pixelwright.structures.spec import BundleSpec, InputSpec
 from pixelwright.structures.targets import Values
 from pixelwright.verbs.train.choice import Limits, candidates, choose, survey
 from pixelwright.verbs.train.config import DataConfig, TrainConfig
@@ -85,7 +85,7 @@ def plan_of(config: TrainConfig, splits: Splits) -> Plan:
     _fill_batch(choices, problem, len(splits.train))
     _fill_augment(choices, splits.train)
     _fill_validations(choices)
-    _fill_goal(choices, problem)
+    _fill_goal(choices, problem, spec, splits.validation)
     return Plan(choices.config, splits, problem, architecture, network, spec, choices.reasons)
 
 
@@ -204,16 +204,23 @@ def _range(sizes_hw: Sequence[tuple[int, int]]) -> str:
     )
 
 
-def _fill_goal(choices: _Choices, problem: Problem) -> None:
+def _fill_goal(choices: _Choices, problem: Problem, spec: BundleSpec, dataset: Dataset) -> None:
     task = choices.config.task
-    known = [name for name, _ in registry.get("evaluation", task).goals]
-    masks = f"mask_{known[0]}"
-    default = masks if problem.masks and masks in known else known[0]
-    choices.fill("goal", default, f"the default for {task}{' by masks' if default == masks else ''}")
+    evaluation: Evaluation = registry.get("evaluation", task)
+    # Without a single observation a metric has no value, but its name.
+    names = list(evaluation.statistic((), Scoring.of(dataset, spec))(np.arange(0)))
+    names += [f"mask_{name}" for name in names] if problem.masks else []
+    of_masks = f"mask_{evaluation.goals[0][0]}"
+    default = of_masks if of_masks in names else next(name for name, _ in evaluation.goals if name in names)
+    kind = " by masks" if default == of_masks else "" if problem.exclusive else " of several labels a picture"
+    choices.fill("goal", default, f"the default for {task}{kind}")
     goal = choices.config.goal
-    metrics = {*known, *(metric for definition in TABLE for metric in definition.metrics)}
-    if goal.partition("/")[0] not in metrics:  # said before hours are spent on it
-        raise UnknownName("metric", goal, metrics)
+    if goal in names:
+        return
+    if goal.partition("/")[0] in {metric for definition in TABLE for metric in definition.metrics}:
+        there = ", ".join(name for name in names if "/" not in name)
+        raise UsageError(f"--goal {goal}: is not measured on these data; there are: {there}, and those of a class.")
+    raise UnknownName("metric", goal, names)
 
 
 def _fill_machine(choices: _Choices) -> None:
