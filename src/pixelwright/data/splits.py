@@ -38,7 +38,7 @@ class SplitOptions:
         test: Share of the training part; 0 makes none.
         most: How many pictures a part that is made has at the most, more or less.
         seed: Another one gives another split.
-        by_content: Whether pictures with the same bytes stay together, for which all of them are read.
+        by_content: Whether pictures with the same bytes stay together; all of them are read for it.
 
     Raises:
         UsageError: Shares are negative, or leave nothing to train on.
@@ -49,7 +49,7 @@ class SplitOptions:
     test: float = 0.0
     most: int = 5000
     seed: int = 0
-    by_content: bool = False
+    by_content: bool = True
 
     def __post_init__(self) -> None:
         shares = (self.validation, self.calibration, self.test)
@@ -100,7 +100,7 @@ def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits:
     stated["train"] = made["train"]
     _check(dataset, stated, shares, keys)
     parts = {part: dataset.only(replace(sample, split=part) for sample in stated[part]) for part in PARTS}
-    faults = (*_class_faults(dataset, stated), *_twins(stated, keys))
+    faults = (*_class_faults(dataset, stated), *_size_faults(stated, shares, keys), *_twins(stated, keys))
     return Splits(**parts, remarks=_remarks(stated, shares, options), faults=faults)
 
 
@@ -157,26 +157,38 @@ def _assign(
 
 
 def _parts(sizes: Sequence[int], shares: Mapping[Part, float]) -> list[Part]:
-    """Where the groups of one class go, which stand in line with these sizes."""
+    """Where the groups of one class go, which stand in line with these sizes.
+
+    A group of more than twice a part's share is learned from: one patient must not be all there is to validate with,
+    nor the one who is missing in training. The next in line goes instead.
+    """
     total, before = sum(sizes), 0
     parts: list[Part] = []
     for size in sizes:
-        middle, border = (before + size / 2) / total, 0.0
-        before += size
-        for part, share in shares.items():
-            border += share
-            if middle < border:
-                parts.append(part)
-                break
-        else:
+        part = _part_at((before + size / 2) / total, shares)
+        if part != "train" and 1 < size > 2 * shares[part] * total:
             parts.append("train")
+            continue
+        parts.append(part)
+        before += size
     for part in shares:
-        # The share of a small class is less than one group. The first of those that train goes there then.
+        # The share of a small class is less than one group. The smallest of those that train goes there then.
         if part not in parts and len(sizes) >= _GROUPS_FOR_A_PLACE[part] and parts.count("train") > 1:
-            parts[parts.index("train")] = part
+            place = min((one for one, found in enumerate(parts) if found == "train"), key=sizes.__getitem__)
+            parts[place] = part
     if "train" not in parts:
-        parts[-1] = "train"
+        parts[max(range(len(sizes)), key=sizes.__getitem__)] = "train"
     return parts
+
+
+def _part_at(place: float, shares: Mapping[Part, float]) -> Part:
+    """The part that has this place, from 0 to 1, in a line that begins with the parts to be made."""
+    border = 0.0
+    for part, share in shares.items():
+        border += share
+        if place < border:
+            return part
+    return "train"
 
 
 def _class_of(dataset: Dataset, members: Sequence[Sample]) -> int:
@@ -206,7 +218,7 @@ def _check(
     for part in ("test", "validation"):
         if part in shares and not parts[part]:
             groups = len({keys[sample.id] for sample in parts["train"]})
-            found = f"{len(parts['train'])} pictures in {groups} groups cannot be split"
+            found = f"{len(parts['train'])} pictures in {groups} groups (equal ones are one) cannot be split"
             raise DataError(f"{dataset.root}: {found}: {part} would be empty. Add pictures, or name a finer group.")
     if dataset.kind == "classes" and dataset.exclusive:
         present = _classes_in(parts["train"])
@@ -243,6 +255,20 @@ def _class_faults(dataset: Dataset, parts: Mapping[Part, Sequence[Sample]]) -> l
             faults.append(Fault(where, "has one picture only; it is learned from and never scored"))
         elif not counts["validation"][number]:
             faults.append(Fault(where, f"has {learned} pictures to learn from and none to validate with"))
+    return faults
+
+
+def _size_faults(
+    parts: Mapping[Part, Sequence[Sample]], shares: Mapping[Part, float], keys: Mapping[str, str]
+) -> list[Fault]:
+    """Parts that groups, which stay together, have made much larger than they should be."""
+    pool = len(parts["train"]) + sum(len(parts[part]) for part in shares)
+    faults = []
+    for part, share in shares.items():
+        size, groups = len(parts[part]), len({keys[sample.id] for sample in parts[part]})
+        if groups < size > 2 * share * pool:
+            what = f"has {size} of {pool} pictures, in {groups} groups that stay together; its share is {share:.0%}"
+            faults.append(Fault(part, what))
     return faults
 
 

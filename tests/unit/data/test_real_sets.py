@@ -93,7 +93,7 @@ def test_chest_xrays_and_their_known_duplicates(opened: Any) -> None:
     dataset = opened("pneumoniamnist")
     assert classes(dataset, "train") == {"0": 1214, "1": 3494}
     assert classes(dataset, "validation") == {"0": 135, "1": 389}
-    assert len(split(dataset, SplitOptions(by_content=True)).faults) == 8
+    assert len(split(dataset, SplitOptions()).faults) == 8
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_samples_carry_the_part_they_went_to() -> None:
 
 def test_equal_pictures_stay_together_if_wanted() -> None:
     contents = [str(place // 4) for place in range(80)]
-    found = where(split(samples([0, 1] * 40, contents=contents), SplitOptions(by_content=True)))
+    found = where(split(samples([0, 1] * 40, contents=contents), SplitOptions()))
     assert all(len({found[f"{place:05}"] for place in range(start, start + 4)}) == 1 for start in range(0, 80, 4))
 
 
@@ -164,14 +164,14 @@ def test_equal_pictures_join_their_groups() -> None:
     contents[3] = contents[0]  # of the groups 1 and 0
     for seed in range(10):
         dataset = samples([0, 1] * 40, groups, contents=contents)
-        found = where(split(dataset, SplitOptions(by_content=True, seed=seed)))
+        found = where(split(dataset, SplitOptions(seed=seed)))
         assert len({found[f"{place:05}"] for place in range(4)}) == 1
 
 
 def test_equal_pictures_in_stated_parts_are_faults() -> None:
     stated: list[SplitName] = ["train"] * 10 + ["validation"] * 4
     contents = [*map(str, range(13)), "0"]
-    found = split(samples([0, 1] * 7, splits=stated, contents=contents), SplitOptions(by_content=True))
+    found = split(samples([0, 1] * 7, splits=stated, contents=contents), SplitOptions())
     assert [fault.where for fault in found.faults] == ["00000"]
     assert "00013" in found.faults[0].what
 
@@ -219,3 +219,26 @@ def test_without_room_for_calibration_it_stays_empty_and_is_said() -> None:
 def test_shares_that_leave_nothing_are_refused() -> None:
     with pytest.raises(UsageError, match=r"0\.9 at most together"):
         SplitOptions(validation=0.5, calibration=0.5)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_largest_group_is_learned_from(seed: int) -> None:
+    sizes = [60, 10, 10, 10, 10]
+    groups = [f"patient {number}-{one}" for one in (0, 1) for number, size in enumerate(sizes) for _ in range(size)]
+    found = split(samples([0] * 100 + [1] * 100, groups), SplitOptions(seed=seed))
+    assert {part: len(names) for part, names in ids(found).items()} == {
+        "train": 160, "calibration": 20, "validation": 20, "test": 0,
+    }  # fmt: skip
+    assert found.faults == ()
+
+
+def test_of_two_groups_the_smaller_one_is_validated_with() -> None:
+    found = split(samples([0] * 51 + [1] * 49, ["b"] + ["a"] * 99), SplitOptions(calibration=0))
+    assert (len(found.train), len(found.validation)) == (99, 1)
+
+
+def test_a_part_that_groups_make_too_large_is_told_of() -> None:
+    found = split(samples([0, 1] * 10, ["a"] * 10 + ["b"] * 10), SplitOptions(calibration=0))
+    assert [fault.what for fault in found.faults if fault.where == "validation"] == [
+        "has 10 of 20 pictures, in 1 groups that stay together; its share is 15%"
+    ]

@@ -25,7 +25,7 @@ import msgspec
 from pixelwright.data.dataset import Dataset, Fault, Kind, Sample, SplitName
 from pixelwright.data.layout import Hints, Layout
 from pixelwright.data.pictures import FilePicture
-from pixelwright.data.stated import split_of_path, split_within
+from pixelwright.data.stated import SPLITS, folders_for, parted, split_of_path, split_within
 from pixelwright.data.things import Coded, Thing, Things, shape_fault
 from pixelwright.data.tree import Tree, stem
 from pixelwright.errors import DataError, PixelwrightError
@@ -289,7 +289,7 @@ def _samples(tree: Tree, name: str, file: _File, categories: Categories, faults:
         except msgspec.MsgspecError as err:
             faults.append(Fault(f"{name} annotation {number}", f"is none: {err}", lost=1))
     split: SplitName = split_within(stem(name.rpartition("/")[2])) or split_of_path(name.rpartition("/")[0])
-    folders = _folders(tree, name)
+    folders = _folders(tree, name, split)
     seen: set[Id] = set()
     known: set[Id] = set()
     for number, raw in enumerate(file.images):
@@ -299,8 +299,11 @@ def _samples(tree: Tree, name: str, file: _File, categories: Categories, faults:
             faults.append(Fault(f"{name} image {number}", f"is none: {err}", lost=1))
             continue
         found = tree.find(picture.file_name, *folders)
-        if found is None or picture.id in seen:
+        several = () if split else parted(tree, picture.file_name, folders)
+        if found is None or picture.id in seen or found in several:
             what = "its id is there twice" if picture.id in seen else f"there is no picture {picture.file_name!r}"
+            if found in several:
+                what = f"may be any of {', '.join(several)}; state the folder in its file_name"
             faults.append(Fault(f"{name} image {picture.id}", what, lost=1))
             known.add(picture.id)
             continue
@@ -314,14 +317,15 @@ def _samples(tree: Tree, name: str, file: _File, categories: Categories, faults:
         faults.append(Fault(name, "annotations belong to pictures that are not in the list", left))
 
 
-def _folders(tree: Tree, name: str) -> list[str]:
-    """Where the pictures of a file may be, the likeliest last."""
+def _folders(tree: Tree, name: str, split: SplitName) -> list[str]:
+    """Where the pictures of a file may be, the likeliest last; none that is called after another split."""
     folder, _, last = name.rpartition("/")
     above = folder.rpartition("/")[0]
     prefixes = [f"{one}/" if one else "" for one in dict.fromkeys((above, folder))]
     part = stem(last).rpartition("_")[2]  # instances_train2017
-    inner = ["images", "train", "val", part, f"images/{part}"]
-    return [*tree.tops, *(f"{prefix}{one}" for prefix in prefixes for one in inner), folder]
+    named = [one for one, found in SPLITS.items() if found == split] or ["train", "val"]
+    inner = ["images", *named, part, *(f"images/{one}" for one in named), f"images/{part}"]
+    return [*folders_for(split, [*tree.tops, *(prefix + one for prefix in prefixes for one in inner)]), folder]
 
 
 def _mask(found: list[list[float]] | _Runs) -> tuple[tuple[float, ...], ...] | Coded:

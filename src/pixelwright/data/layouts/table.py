@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pixelwright.data.dataset import Dataset, Fault, Kind, Sample, SplitName
 from pixelwright.data.layout import Hints, Layout
 from pixelwright.data.pictures import FilePicture, Known
-from pixelwright.data.stated import labels_beside, split_of, split_within
+from pixelwright.data.stated import folders_for, labels_beside, parted, split_of, split_within
 from pixelwright.data.table_reading import Roles, Table, number_of, read_table, roles
 from pixelwright.data.things import Box, Thing, Things
 from pixelwright.data.tree import Tree, stem
@@ -115,24 +115,29 @@ def _rows(tree: Tree, table: Table, found: Roles, faults: list[Fault]) -> Iterat
     by_name = split_within(stem(table.name.rpartition("/")[2])) or ""
     for line, cells in zip(table.lines, table.rows, strict=True):
         where = f"{table.name} line {line}"
-        picture = _find(tree, table.name, cells[found.path])
-        if picture is None:
-            faults.append(Fault(where, f"there is no picture {cells[found.path]!r} in {tree.root}", lost=1))
-            continue
         split = by_name
         if found.split is not None and cells[found.split]:
             stated = split_of(cells[found.split])
             if stated is None:
                 faults.append(Fault(where, f"has the split {cells[found.split]!r}; it is taken for none"))
             split = stated or ""
+        picture = _find(tree, table.name, cells[found.path], split)
+        several = () if split else parted(tree, cells[found.path], tree.tops)
+        if picture is None or picture in several:
+            what = f"there is no picture {cells[found.path]!r} in {tree.root}"
+            if several:
+                what = f"{cells[found.path]!r} may be any of {', '.join(several)}; state its folder, or the split"
+            faults.append(Fault(where, what, lost=1))
+            continue
         yield _Row(where, picture, cells, found, split, cells[found.group] if found.group is not None else "")
 
 
-def _find(tree: Tree, table: str, stated: str) -> str | None:
-    """The picture that a row means."""
+def _find(tree: Tree, table: str, stated: str, split: SplitName = "") -> str | None:
+    """The picture that a row means, which is in no folder called after another split."""
     folder, _, last = table.rpartition("/")
     prefix = f"{folder}/" if folder else ""
-    folders = [*tree.tops, f"{prefix}images/{stem(last)}", f"{prefix}images", f"{prefix}{stem(last)}", folder]
+    places = [*tree.tops, f"{prefix}images/{stem(last)}", f"{prefix}images", f"{prefix}{stem(last)}"]
+    folders = [*folders_for(split, places), folder]
     found = tree.find(stated, *folders)
     if found is not None or "." in stated.rpartition("/")[2][-6:]:
         return found

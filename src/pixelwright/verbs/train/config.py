@@ -30,7 +30,7 @@ class DataConfig(Spec, frozen=True):
     validation: Share = 0.15
     calibration: Share = 0.1
     test: Share = 0.0
-    by_content: bool = False
+    by_content: bool = True
 
 
 class InputConfig(Spec, frozen=True):

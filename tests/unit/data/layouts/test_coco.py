@@ -228,3 +228,41 @@ def test_labels_choose_and_order_the_categories(tmp_path: Path) -> None:
     assert first(dataset).class_ids.tolist() == [0]
     with pytest.raises(DataError, match=r"no category 'horse'; it has cat, dog"):
         opened(tmp_path, coco(), Hints(labels=("dog", "horse")))
+
+
+def shares_names(root: Path, parts: dict[str, int], files: dict[str, str]) -> Dataset:
+    """Two parts with a picture `0.png` each, and a file for each with one box of its own size."""
+    for folder, value in parts.items():
+        picture(root / folder / "0.png", value)
+    for name, _ in files.items():
+        side = 2 if "train" in name else 4
+        row = {"id": 1, "image_id": 10, "category_id": 3, "bbox": [1, 1, side, side]}
+        file = coco(images=[{"id": 10, "file_name": "0.png", "width": WIDTH, "height": HEIGHT}], annotations=[row])
+        text(root / name, json.dumps(file))
+    return open_dataset(root)
+
+
+@pytest.mark.parametrize("pattern", ["{}_annotations.json", "{}_coco.json", "labels_{}_v2.json", "instances_{}.json"])
+@pytest.mark.parametrize("folder", ["{}", "images/{}", "{}_images"])
+def test_pictures_of_equal_names_have_the_boxes_of_their_own_split(tmp_path: Path, pattern: str, folder: str) -> None:
+    folders = {folder.format(one): number for number, one in enumerate(("train", "val"))}
+    files = {f"annotations/{pattern.format(one)}": one for one in ("train", "val")}
+    dataset = shares_names(tmp_path, folders, files)
+    found = {sample.id: (sample.split, sample.truth().boxes_xyxy.tolist()) for sample in dataset.samples}  # type: ignore[union-attr]
+    assert found == {
+        f"{folder.format('train')}/0.png": ("train", [[1, 1, 3, 3]]),
+        f"{folder.format('val')}/0.png": ("validation", [[1, 1, 5, 5]]),
+    }
+    assert dataset.faults == ()
+
+
+def test_a_split_whose_pictures_are_not_there_takes_none_of_another(tmp_path: Path) -> None:
+    files = {"annotations/instances_train.json": "train", "annotations/instances_val.json": "val"}
+    dataset = shares_names(tmp_path, {"val": 1}, files)
+    assert [(sample.id, sample.split) for sample in dataset.samples] == [("val/0.png", "validation")]
+    assert "there is no picture '0.png'" in dataset.faults[0].what
+
+
+def test_a_name_that_may_be_in_either_split_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"may be any of train/0\.png, val/0\.png; state the folder in its file_name"):
+        shares_names(tmp_path, {"train": 1, "val": 2}, {"annotations.json": ""})

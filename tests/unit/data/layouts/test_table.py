@@ -256,3 +256,18 @@ def test_tables_as_contests_hand_them_out(tmp_path: Path) -> None:
 def test_a_list_of_classes_is_no_table_of_pictures(tmp_path: Path) -> None:
     text(tmp_path / "labels.csv", "id,name\n0,cat\n1,dog\n")
     assert opened(tmp_path, "path,label\na.png,1\nb.png,0\n").labels == ("cat", "dog")
+
+
+@pytest.mark.parametrize("folders", [("train", "val"), ("train_images", "val_images")])
+def test_rows_of_equal_names_mean_the_picture_of_their_own_split(tmp_path: Path, folders: tuple[str, str]) -> None:
+    table = "path,label,split\n0.png,cat,train\n0.png,dog,val\n"
+    dataset = opened(tmp_path, table, *(f"{folder}/0.png" for folder in folders))
+    assert classes(dataset) == {f"{folders[0]}/0.png": ("cat",), f"{folders[1]}/0.png": ("dog",)}
+    assert [sample.split for sample in dataset.samples] == ["train", "validation"]
+    assert dataset.faults == ()
+
+
+def test_a_row_that_may_mean_either_split_is_a_fault(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,label\n0.png,cat\nc.png,dog\n", "train/0.png", "val/0.png", "c.png")
+    assert classes(dataset) == {"c.png": ("dog",)}
+    assert "any of train/0.png, val/0.png" in dataset.faults[0].what
