@@ -115,13 +115,18 @@ def _compile(model: Any, job: FitJob) -> None:
 
 
 def _judge(model: Any, folder: Path, told: TextIO) -> Callable[[int, Any], None]:
-    """Says what an epoch came to, and keeps the weights where none was better: by accuracy, or else by the loss."""
+    """Says what an epoch came to, and keeps the weights where none was better: by accuracy, or else by the loss.
+
+    Weights that are not finite are never the best, although the accuracy of their answers is a number.
+    """
     begun, record = time.monotonic(), folder / BEST
 
     def judge(epoch: int, logs: Any) -> None:
         said = {name: float(value) for name, value in logs.items()}
         name = "val_accuracy" if "val_accuracy" in said else "val_loss"
         worth = said[name] if name == "val_accuracy" else -said[name]
+        if not (math.isfinite(said["loss"]) and math.isfinite(said["val_loss"])):
+            worth = -math.inf
         best = json.loads(record.read_text()) if record.exists() else {"worth": -math.inf}
         if worth > best["worth"]:
             model.save_weights(str(folder / WEIGHTS))

@@ -15,7 +15,7 @@ import pytest
 
 from pixelwright.errors import UsageError
 from pixelwright.interop.keras import backend, source_of
-from pixelwright.interop.keras_fit import ARRAYS, FitJob
+from pixelwright.interop.keras_fit import ARRAYS, WEIGHTS, FitJob
 
 # Keras 3.15 asks PyTorch's tensors for arrays in a way that NumPy 2 complains of.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -45,6 +45,13 @@ def chatty(input_shape, classes):
     model = build(input_shape, classes)
     print("a model of mine")
     model.summary()
+    return model
+
+def exploding(input_shape, classes):
+    model = build(input_shape, classes)
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([10], [1e-3, 1e30])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.SGD(rate), loss=loss, metrics=["accuracy"])
     return model
 
 def fixed():
@@ -228,3 +235,33 @@ def test_a_job_that_was_killed_continues_after_its_last_epoch(model: Path, tmp_p
 @pytest.mark.usefixtures("_on_torch")
 def test_what_a_models_file_prints_is_not_taken_for_an_epoch(model: Path, tmp_path: Path) -> None:
     assert [row["epoch"] for row in _trained(tmp_path, _job(model, "chatty", epochs=1))] == [1]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_on_torch")
+def test_weights_that_are_not_finite_are_never_the_best(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        _trained(tmp_path, _job(model, rate=1e30))
+    assert "the loss was not finite from the first epoch on." in caught.value.stderr
+    assert not (tmp_path / WEIGHTS).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_on_torch")
+def test_a_loss_that_explodes_later_ends_with_the_best_weights_and_the_steps_that_were_taken(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from pixelwright.cli import main
+
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    _pictures(tmp_path / "halves.npz")
+    run = tmp_path / "run"
+    command = ["train", "classify", "--model", f"keras:{model}:exploding", "--data", str(tmp_path / "halves.npz")]
+    with caplog.at_level("WARNING", "pixelwright"):
+        assert main([*command, "--epochs", "9", "--threads", "1", "-o", str(run)]) == 0
+    rows = (run / "results.csv").read_text().splitlines()[1:]
+    summary = json.loads((run / "summary.json").read_text())
+    assert len(rows) < 9
+    assert summary["steps"] == int(rows[-1].partition(",")[0])
+    assert summary["step"] < summary["steps"]
+    assert "the loss is not finite, and Keras trains no further" in caplog.text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -66,13 +67,19 @@ def fit(plan: Plan, run: Run, watch: Watch) -> Progress:
         numbers = {"step": last["epoch"] * steps, "epoch": last["epoch"], "minutes": round(watch.seconds / 60, 3)}
         run.add_row(numbers | _columns(scores, job.truth))
         _show(watch, last, job, count)
+        if not math.isfinite(last["loss"]):
+            log.warning(
+                "epoch %d: the loss is not finite, and Keras trains no further. The weights are those of epoch %d; for "
+                "more, train with a lower learning rate", last["epoch"], last["best_epoch"],
+            )  # fmt: skip
     net, difference = trained(cast(Config, plan.network), folder / WEIGHTS, folder / ANSWERS)
     log.info("on PyTorch it differs from Keras by %.2g of the largest output", difference)
     step = json.loads((folder / BEST).read_text())["epoch"] * steps
     measured = Validation(plan, budget_bytes=0, threads=threads)(net)
     torch.save({"net": net.state_dict(), "step": step, "scores": dict(measured)}, run.best)
     (folder / ARRAYS).unlink()
-    return Progress(step=job.epochs * steps, seconds=watch.seconds, best=measured[plan.config.goal], best_step=step)
+    taken = int(run.rows()[-1]["step"])
+    return Progress(step=taken, seconds=watch.seconds, best=measured[plan.config.goal], best_step=step)
 
 
 def _columns(scores: Mapping[str, float], truth: Truth) -> dict[str, float]:
