@@ -5,8 +5,8 @@ of all rows less those of a fold give the classifier that has not seen the fold,
 cost one small system a fold.
 
 Source: Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, 2nd ed., section 4.2 (regression of an
-indicator matrix) and equation 3.44 (ridge regression); Guo et al., On Calibration of Modern Neural Networks, ICML
-2017, equation 9 (the temperature).
+indicator matrix) and equation 3.44 (ridge regression, which leaves the intercept out of the penalty); Guo et al., On
+Calibration of Modern Neural Networks, ICML 2017, equation 9 (the temperature).
 """
 
 from __future__ import annotations
@@ -125,11 +125,16 @@ def _folds(groups: Sequence[str], seed: int) -> npt.NDArray[np.intp]:
 
 
 def _ridges(gram: Doubles, moment: Doubles, count: int) -> Doubles:
-    """Weights (P, D + 1, K) for each penalty; features have a mean square of one, so the ridge is penalty * rows."""
-    values, vectors = np.linalg.eigh(gram)
-    turned = vectors.T @ moment
+    """Weights (P, D + 1, K) for each penalty, the intercept last; it is not penalized, so it is solved for exactly.
+
+    Features have a mean square of one, so the ridge is penalty * rows.
+    """
+    sums, rows = gram[:-1, -1:], gram[-1, -1]
+    values, vectors = np.linalg.eigh(gram[:-1, :-1] - sums @ sums.T / rows)
+    turned = vectors.T @ (moment[:-1] - sums @ moment[-1:] / rows)
     ridges = np.array(PENALTIES)[:, None] * count
-    return vectors @ (turned / (np.maximum(values, 0) + ridges)[:, :, None])
+    weights = vectors @ (turned / (np.maximum(values, 0) + ridges)[:, :, None])
+    return np.concatenate([weights, (moment[-1:] - sums.T @ weights) / rows], axis=1)
 
 
 def _sharpness(answers: Doubles, class_ids: Ids) -> float:

@@ -41,6 +41,13 @@ def test_random_labels_are_not_learned_by_heart() -> None:
     assert -np.log(np.take_along_axis(unseen, class_ids[:, None], 1)).mean() < chance * 1.1  # honest, so not worse
 
 
+def test_a_rare_class_that_nothing_points_to_is_as_rare_in_the_scores() -> None:
+    rng = np.random.default_rng(0)
+    features, class_ids = rng.normal(size=(400, 300)), (np.arange(400) < 20).astype(int)
+    _, unseen = fit_linear(features, class_ids, 2)
+    assert unseen[:, 1].mean() == pytest.approx(0.05, abs=0.02)
+
+
 def test_copies_in_one_group_do_not_give_each_other_away() -> None:
     rng = np.random.default_rng(0)
     features = np.repeat(rng.normal(size=(40, 100)), 2, axis=0)
@@ -58,7 +65,7 @@ def test_what_a_fold_is_told_equals_a_fit_without_its_rows(monkeypatch: pytest.M
     folds = linear._folds([str(row) for row in range(50)], 3)
     seen = folds != folds[7]
     normal = np.c_[(features - features.mean(0)) / features.std(0), np.ones(50)]
-    ridge = 0.1 * seen.sum() * np.eye(5)
+    ridge = 0.1 * seen.sum() * np.diag([1, 1, 1, 1, 0])  # nothing on the intercept
     weights = np.linalg.solve(normal[seen].T @ normal[seen] + ridge, normal[seen].T @ np.eye(3)[class_ids[seen]])
     np.testing.assert_allclose(unseen[7], softmax(normal[7] @ weights * head.sharpness), rtol=1e-5)
 
