@@ -111,6 +111,8 @@ class Dataset:
         void_id: The class of label maps that means "not known", or None.
         keypoints: Names of the keypoints, in order.
         skeleton: Which of them are joined.
+        mirrored: For each keypoint the position of the one that takes its place in a mirrored picture, itself where it
+            lies in the middle; empty where the data do not say.
         faults: What could not be used.
         remarks: What was understood, a sentence each, to be shown: `classes from the folders' names`.
     """
@@ -125,6 +127,7 @@ class Dataset:
     void_id: int | None = None
     keypoints: tuple[str, ...] = ()
     skeleton: tuple[tuple[str, str], ...] = ()
+    mirrored: tuple[int, ...] = ()
     faults: tuple[Fault, ...] = field(default=())
     remarks: tuple[str, ...] = ()
 

@@ -37,6 +37,7 @@ from pixelwright.errors import DataError, PixelwrightError
 _LABEL_FOLDERS = ("labels", "boxes", "polygons")  # the first is what everybody means
 _PARTS: dict[str, SplitName] = {"train": "train", "val": "validation", "test": "test"}
 _MAX_BYTES = 2**24  # of one text file
+_MOST_POINTS = 1000  # of one thing; a face in great detail has 478
 _TRIED = 20
 _LISTED = 2**20  # of a list of pictures, in lines
 
@@ -49,6 +50,7 @@ class _Plan:
         name: Of the file; empty where there is none.
         names: Class numbers to names.
         points: How many keypoints, and how many numbers each has.
+        mirrored: For each keypoint the one that takes its place in a mirrored picture.
         skips: Whether a picture without a text file is left out.
         pictures: Each picture that it names and the split.
     """
@@ -56,6 +58,7 @@ class _Plan:
     name: str = ""
     names: dict[int, str] = field(default_factory=dict)
     points: tuple[int, int] = (0, 0)
+    mirrored: tuple[int, ...] = ()
     skips: bool = False
     pictures: dict[str, SplitName] = field(default_factory=dict)
 
@@ -113,7 +116,15 @@ def read(tree: Tree, hints: Hints) -> Dataset:
     keypoints = tuple(f"point {number}" for number in range(plan.points[0])) if kind == "keypoints" else ()
     remarks = _remarks(plan, wanted, tables, folder)
     return Dataset(
-        tree.root, "yolo", kind, labels, tuple(samples), keypoints=keypoints, faults=tuple(faults), remarks=remarks
+        tree.root,
+        "yolo",
+        kind,
+        labels,
+        tuple(samples),
+        keypoints=keypoints,
+        mirrored=plan.mirrored if kind == "keypoints" else (),
+        faults=tuple(faults),
+        remarks=remarks,
     )
 
 
@@ -175,11 +186,10 @@ def _plan(tree: Tree, name: str, faults: list[Fault]) -> _Plan | None:
         names = dict(enumerate(names))
     if not isinstance(names, dict) or not all(isinstance(one, int) and one >= 0 for one in names):
         raise DataError(f"{name}: names: expected a list, or numbers from 0 up with names, got {names!r:.80}.")
-    shape = found.get("kpt_shape") or [0, 0]
-    if not isinstance(shape, list) or len(shape) != 2 or not all(isinstance(one, int) for one in shape):
-        raise DataError(f"{name}: kpt_shape: expected [number of keypoints, 2 or 3], got {shape!r:.80}.")
+    points = _points_of(name, found)
     skips = found.get("skip_if_label_file_missing") is True
-    plan = _Plan(name, {one: str(label) for one, label in names.items()}, (shape[0], shape[1]), skips)
+    numbered = {one: str(label) for one, label in names.items()}
+    plan = _Plan(name, numbered, points, _mirrored(name, found, points[0], faults), skips)
     base = str(found.get("path") or "")
     for part, split in _PARTS.items():
         stated = found.get(part) or []
@@ -189,6 +199,30 @@ def _plan(tree: Tree, name: str, faults: list[Fault]) -> _Plan | None:
                 faults.append(Fault(name, f"{part}: there are no pictures in {one!r}"))
             plan.pictures |= {picture: split for picture in pictures if picture not in plan.pictures}
     return plan
+
+
+def _points_of(name: str, found: dict[Any, Any]) -> tuple[int, int]:
+    """How many keypoints a thing has, and of how many numbers; 0 and 0 where it has none."""
+    shape = found.get("kpt_shape")
+    if shape is None:
+        return 0, 0
+    sound = isinstance(shape, list) and len(shape) == 2 and all(type(one) is int for one in shape)
+    if not sound or not 1 <= shape[0] <= _MOST_POINTS or shape[1] not in (2, 3):
+        raise DataError(f"{name}: kpt_shape: expected [1..{_MOST_POINTS:,} keypoints, 2 or 3], got {shape!r:.80}.")
+    return shape[0], shape[1]
+
+
+def _mirrored(name: str, found: dict[Any, Any], points: int, faults: list[Fault]) -> tuple[int, ...]:
+    """Which keypoint takes the place of each in a mirrored picture; nothing where that is not said."""
+    stated = found.get("flip_idx")
+    if not stated or not points:
+        return ()
+    whole = isinstance(stated, list) and all(type(one) is int for one in stated)
+    if not whole or sorted(stated) != list(range(points)):
+        what = f"flip_idx: expected each of 0..{points - 1} once, got {stated!r:.80}; it is not used"
+        faults.append(Fault(name, what))
+        return ()
+    return tuple(stated)
 
 
 def _stated(tree: Tree, name: str, base: str, stated: str) -> list[str]:

@@ -60,6 +60,27 @@ def test_keypoints_have_two_or_three_numbers(tmp_path: Path, shape: int, points:
     assert target.keypoints.tolist() == [[[6, 2, 2], [0, 0, 0]]]
 
 
+@pytest.mark.parametrize("shape", ["[1, 0]", "[2, 1]", "[100000000, 3]", "[0, 3]", "[-1, 2]", "[true, 2]", "5"])
+def test_a_shape_of_keypoints_that_none_can_have_is_one_clear_error(tmp_path: Path, shape: str) -> None:
+    with pytest.raises(DataError, match=r"kpt_shape: expected \[1\.\.1,000 keypoints, 2 or 3\]"):
+        opened(tmp_path, "0 0.5 0.5 1 1 0.5 0.5\n", f"{YAML}kpt_shape: {shape}\n")
+
+
+def test_which_keypoints_change_places_in_a_mirror_is_read(tmp_path: Path) -> None:
+    yaml = f"{YAML}kpt_shape: [3, 2]\nflip_idx: [0, 2, 1]\n"
+    row = "0 0.5 0.5 1 1 0.5 0.5 0.2 0.5 0.8 0.5\n"
+    assert opened(tmp_path, row, yaml).mirrored == (0, 2, 1)
+    assert opened(tmp_path, row, yaml, kind="boxes").mirrored == ()
+
+
+@pytest.mark.parametrize("stated", ["[0, 2]", "[0, 1, 3]", "[0, 1, 1]", "left"])
+def test_mirrored_keypoints_that_are_no_order_of_all_are_a_fault(tmp_path: Path, stated: str) -> None:
+    yaml = f"{YAML}kpt_shape: [3, 2]\nflip_idx: {stated}\n"
+    dataset = opened(tmp_path, "0 0.5 0.5 1 1 0.5 0.5 0.2 0.5 0.8 0.5\n", yaml)
+    assert (dataset.mirrored, dataset.faults[0].lost) == ((), 0)
+    assert "flip_idx: expected each of 0..2 once" in dataset.faults[0].what
+
+
 @pytest.mark.parametrize(
     ("row", "said", "lost"),
     [
