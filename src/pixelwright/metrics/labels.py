@@ -31,6 +31,10 @@ class Answers:
         answered: (N, K) whether the label is answered, at the thresholds.
         labels: K names.
         other: (N,) the best score of what is no label of the data; 0 where there is nothing else.
+        above: (N,) of labels where classes exclude each other: how many that are none of the data score more than the
+            true one.
+        squares: (N,) the sum of their squared scores.
+        others: How many labels there are that are none of the data.
     """
 
     scores: Floats
@@ -38,6 +42,20 @@ class Answers:
     answered: Flags
     labels: tuple[str, ...]
     other: Floats
+    above: npt.NDArray[np.integer[Any]]
+    squares: Floats
+    others: int = 0
+
+    @property
+    def right(self) -> Flags:
+        """(N,) whether the highest score is that of the true label, where classes exclude each other.
+
+        Of equal scores the earlier label is the answer, as the task ranks them.
+        """
+        if not len(self.scores):
+            return np.zeros(0, bool)
+        best, true = self.scores.argmax(axis=1), self.truth.argmax(axis=1)
+        return (best == true) & (self.scores.max(axis=1) >= self.other)
 
 
 def statistic(answers: Answers, *, exclusive: bool) -> Statistic:
@@ -51,7 +69,9 @@ def statistic(answers: Answers, *, exclusive: bool) -> Statistic:
     ranked = Ranked.of(answers.scores, answers.truth)
     single = _Single.of(answers) if exclusive else None
     exact = (answers.answered == answers.truth).all(axis=1)
-    brier = ((answers.scores - answers.truth) ** 2).sum(axis=1) + answers.other**2
+    brier = ((answers.scores - answers.truth) ** 2).sum(axis=1)
+    if exclusive:  # of several labels nobody knows whether one that the data does not have is true as well
+        brier += answers.squares
 
     def over(picks: Picks) -> Mapping[str, float]:
         weights = np.bincount(picks, minlength=n).astype(np.float64)
@@ -88,17 +108,14 @@ class _Single:
     @classmethod
     def of(cls, answers: Answers) -> _Single:
         best = answers.scores.max(axis=1, initial=0.0)
-        true = answers.truth.argmax(axis=1)
-        reached = answers.scores[np.arange(len(true)), true]
-        # Of equal scores the earlier label is the answer, as the task ranks them.
-        first = answers.scores.argmax(axis=1) == true if len(true) else np.zeros(0, bool)
-        right = first & (reached >= answers.other)
         among = None
-        if len(answers.labels) > TOP:
+        if len(answers.labels) + answers.others > TOP:
+            true = answers.truth.argmax(axis=1)
+            reached = answers.scores[np.arange(len(true)), true]
             earlier = np.arange(len(answers.labels)) < true[:, None]
             better = (answers.scores > reached[:, None]) | ((answers.scores == reached[:, None]) & earlier)
-            among = better.sum(axis=1) + (answers.other > reached) < TOP
-        return cls(right, among, np.clip(np.maximum(best, answers.other), 0, 1))
+            among = better.sum(axis=1) + answers.above < TOP
+        return cls(answers.right, among, np.clip(np.maximum(best, answers.other), 0, 1))
 
     def values(self, weights: Floats) -> dict[str, float]:
         total = weights.sum() or np.nan

@@ -20,7 +20,8 @@ def _exclusive(scores: Any, truth: Any, *, other: Any = None, labels: tuple[str,
     chosen = np.eye(len(labels), dtype=bool)[scores.argmax(axis=1)]
     others = np.zeros(len(scores)) if other is None else np.asarray(other, float)
     chosen &= (scores.max(axis=1) >= others)[:, None]
-    return Answers(scores, np.eye(len(labels), dtype=bool)[np.asarray(truth)], chosen, labels, others)
+    true = np.eye(len(labels), dtype=bool)[np.asarray(truth)]
+    return Answers(scores, true, chosen, labels, others, (others > scores[true]).astype(int), others**2)
 
 
 def _all(answers: Answers, *, exclusive: bool = True) -> dict[str, float]:
@@ -73,7 +74,7 @@ def test_several_labels_count_each_for_itself() -> None:
     truth = np.array([[1, 0], [1, 1], [0, 0]], bool)
     answered = np.array([[1, 0], [1, 0], [0, 1]], bool)
     scores = np.where(answered, 0.9, 0.2)
-    values = _all(Answers(scores, truth, answered, ("x", "y"), np.zeros(3)), exclusive=False)
+    values = _all(Answers(scores, truth, answered, ("x", "y"), np.zeros(3), np.zeros(3, int), np.zeros(3)), exclusive=False)
     assert values["exact_match"] == pytest.approx(1 / 3)
     assert values["precision/x"] == 1 and values["recall/x"] == 1
     assert values["precision/y"] == 0 and values["recall/y"] == 0
@@ -132,5 +133,8 @@ def test_rows_of_a_confusion_are_the_truth() -> None:
 
 
 def test_nothing_at_all_has_no_value_and_raises_nothing() -> None:
-    empty = Answers(np.zeros((0, 3)), np.zeros((0, 3), bool), np.zeros((0, 3), bool), LABELS, np.zeros(0))
+    none = np.zeros(0)
+    empty = Answers(
+        np.zeros((0, 3)), np.zeros((0, 3), bool), np.zeros((0, 3), bool), LABELS, none, none.astype(int), none, 9
+    )
     assert np.isnan(list(_all(empty).values())).all()

@@ -81,6 +81,29 @@ def test_a_class_to_score_that_the_data_does_not_have_is_refused() -> None:
         _scoring(("cat",), ("cat",), ("cow",))
 
 
+def test_every_label_that_the_data_does_not_have_counts_in_top_5_and_brier() -> None:
+    foreign = {f"n{number}": 0.045 for number in range(20)}
+    data = tuple("abcdef")
+    scoring = _scoring((*data, *foreign), data)
+    scores = {"a": 0.04, "b": 0.012, "c": 0.012, "d": 0.012, "e": 0.012, "f": 0.012} | foreign
+    seen = classify.observe(_classes(**scores), Classes((0,)), scoring)
+    values = classify.statistic([seen], scoring)(np.arange(1)) if seen else {}
+    assert values["top5_accuracy"] == 0  # 20 stand above it
+    assert values["brier"] == pytest.approx(0.96**2 + 5 * 0.012**2 + 20 * 0.045**2)
+
+
+def test_top_5_is_of_all_that_the_model_chooses_from() -> None:
+    scoring = _scoring(("a", "b", "n1", "n2", "n3", "n4"), ("a", "b"))
+    seen = classify.observe(_classes(a=0.1, b=0, n1=0.3, n2=0.3, n3=0.2, n4=0.1), Classes((0,)), scoring)
+    assert seen and classify.statistic([seen], scoring)(np.arange(1))["top5_accuracy"] == 1  # the fourth, or the fifth
+
+
+def test_of_several_labels_those_that_the_data_does_not_have_are_not_held_for_false() -> None:
+    scoring = _scoring(("x", "y"), ("x",), exclusive=False)
+    seen = classify.observe(_classes(x=0.9, y=0.8), Classes((0,)), scoring)
+    assert seen and classify.statistic([seen], scoring)(np.arange(1))["brier"] == pytest.approx(0.01)
+
+
 def test_an_answer_below_the_bundles_threshold_is_none() -> None:
     scoring = _scoring(("cat", "dog"), ("cat", "dog"), decision=Decision(threshold=0.6))
     seen = classify.observe(_classes(cat=0.55, dog=0.45), Classes((0,)), scoring)

@@ -39,12 +39,16 @@ class Observation:
         answered: (K,) at the bundle's thresholds.
         truth: (K,).
         other: The best score of the bundle's labels that the data does not have.
+        above: How many of those score more than the true class; 0 of several labels.
+        squares: The sum of their squared scores.
     """
 
     scores: Floats
     answered: Flags
     truth: Flags
-    other: float
+    other: float = 0.0
+    above: int = 0
+    squares: float = 0.0
 
 
 def options(spec: BundleSpec) -> PredictOptions:
@@ -72,7 +76,9 @@ def observe(result: ClassScores, target: Target, scoring: Scoring) -> Observatio
     passes = np.flatnonzero(result.scores >= _thresholds(result.labels, scoring))
     answers = places[passes[:1] if scoring.exclusive else passes]
     answered[answers[answers >= 0]] = True
-    return Observation(scores, answered, truth, float(result.scores[~known].max(initial=0.0)))
+    others = result.scores[~known].astype(np.float64)
+    above = int((others > scores[truth][0]).sum()) if scoring.exclusive else 0
+    return Observation(scores, answered, truth, float(others.max(initial=0.0)), above, float(others @ others))
 
 
 def _thresholds(labels: Sequence[str], scoring: Scoring) -> Floats:
@@ -95,6 +101,9 @@ def _answers(observations: Sequence[Observation], scoring: Scoring) -> Answers:
         answered=answered.astype(bool),
         labels=tuple(scoring.labels[place] for place in scored),
         other=np.array([one.other for one in observations]),
+        above=np.array([one.above for one in observations], np.intp),
+        squares=np.array([one.squares for one in observations]),
+        others=int((scoring.places(scoring.spec.output.labels) < 0).sum()),
     )
 
 
@@ -128,8 +137,7 @@ def figures(observations: Sequence[Observation], scoring: Scoring) -> list[Figur
     if scoring.exclusive:
         found.append(_confusion(answers))
         best = np.maximum(answers.scores.max(axis=1), answers.other)
-        right = answers.scores[answers.truth] >= best
-        found.append(reliability(np.clip(best, 0, 1), right))
+        found.append(reliability(np.clip(best, 0, 1), answers.right))
     else:
         found.append(reliability(np.clip(answers.scores.ravel(), 0, 1), answers.truth.ravel()))
     found += _curves(answers)
