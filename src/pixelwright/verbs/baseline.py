@@ -63,7 +63,7 @@ class Baseline:
 
 
 def baseline(splits: Splits, *, source: str = "", seed: int = 0) -> Baseline | None:
-    """How far frozen features get, or None where pictures do not have exactly one class each.
+    """How far frozen features get, or None where pictures do not have one class each, or all are of one group.
 
     Args:
         splits: The data; of each part a random share of bounded size is looked at.
@@ -76,10 +76,10 @@ def baseline(splits: Splits, *, source: str = "", seed: int = 0) -> Baseline | N
     learned = _some(splits.train.samples, MOST_TRAIN, seed)
     judged = _some(splits.validation.samples, MOST_VALIDATION, seed)
     known, asked = (features_of(part, source=source) for part in (learned, judged))
-    ids, truth = _ids(learned, known), _ids(judged, asked)
-    if len(set(ids.tolist())) < 2 or len(truth) == 0:
+    ids, truth, groups = _ids(learned, known), _ids(judged, asked), _groups(learned, known)
+    if len(set(ids.tolist())) < 2 or len(set(groups)) < 2 or len(truth) == 0:
         return None
-    head, _ = fit_linear(known.rows, ids, len(splits.train.labels), groups=_groups(learned, known), seed=seed)
+    head, _ = fit_linear(known.rows, ids, len(splits.train.labels), groups=groups, seed=seed)
     right = head.scores(asked.rows).argmax(1) == truth
 
     def accuracy(picks: Picks) -> Mapping[str, float]:

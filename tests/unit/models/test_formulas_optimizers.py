@@ -40,7 +40,7 @@ def test_sgd_with_momentum(nesterov: bool) -> None:
     for gradient in GRADIENTS:
         velocity = 0.9 * velocity + gradient
         weight = weight - 0.1 * (gradient + 0.9 * velocity if nesterov else velocity)
-    close(stepped("sgd", OptimizerOptions(learning_rate=0.1, momentum=0.9, nesterov=nesterov)), weight)
+    close(stepped("sgd", OptimizerOptions(learning_rate=0.1, weight_decay=0.0, momentum=0.9, nesterov=nesterov)), weight)
 
 
 def adam(decay: float = 0.0) -> np.ndarray:
@@ -103,6 +103,13 @@ def test_frozen_weights_are_left_out() -> None:
 def test_an_unknown_optimizer_names_the_nearest() -> None:
     with pytest.raises(UnknownName, match="'adamw'"):
         optimizers.build("adamww", nn.Linear(1, 1), OptimizerOptions())
+
+
+@pytest.mark.parametrize("name", optimizers.OPTIMIZERS)
+def test_only_decoupled_decays_are_used_unasked_at_full_strength(name: str) -> None:
+    made = optimizers.build(name, nn.Linear(2, 2), OptimizerOptions())
+    decays = [group["weight_decay"] for group in made.param_groups if group["params"][0].ndim == 2]
+    assert decays == [0.02 if name in ("adamw", "nadam", "radam") else 5e-4 if name == "sgd" else 0.0]
 
 
 @pytest.mark.parametrize("options", [{"learning_rate": 0.0}, {"weight_decay": -1.0}, {"betas": (0.9, 1.0)}])

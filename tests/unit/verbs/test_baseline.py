@@ -52,6 +52,12 @@ def test_pictures_with_several_classes_have_no_baseline(stripes: Path) -> None:
     assert baseline(replace(splits, train=replace(splits.train, exclusive=False))) is None
 
 
+def test_pictures_of_a_single_group_have_no_baseline(stripes: Path) -> None:
+    splits = split(open_dataset(stripes))
+    of_one = splits.train.only(replace(sample, group="patient 7") for sample in splits.train.samples)
+    assert baseline(replace(splits, train=of_one), source=FEATURES) is None
+
+
 def test_pictures_that_cannot_be_read_are_left_out(stripes: Path) -> None:
     samples = open_dataset(stripes).samples
     torn = [place for place, sample in enumerate(samples) if sample.id.endswith("torn.png")]

@@ -19,7 +19,7 @@ from pixelwright.errors import PixelwrightError, UnknownName, UsageError
 from pixelwright.interop.keras import PREFIX
 from pixelwright.metrics.definitions import TABLE
 from pixelwright.models.architecture import Problem
-from pixelwright.models.optimizers import RATES
+from pixelwright.models.optimizers import DECAYS, RATES
 from pixelwright.structures.spec import BundleSpec, InputSpec
 from pixelwright.structures.targets import Values
 from pixelwright.verbs.train.choice import Limits, candidates, choose, survey
@@ -248,6 +248,7 @@ def _fill_batch(choices: _Choices, problem: Problem, count: int) -> None:
     config = choices.config
     if config.optimizer.name not in RATES:
         return  # the optimizer's own error, with the names that there are, comes later
+    choices.fill("optimizer.weight_decay", DECAYS[config.optimizer.name], f"the default of {config.optimizer.name}")
     factor = min((config.batch.size or 64) / 64, 1.0) ** 0.5
     choices.fill(
         "optimizer.learning_rate",

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from pixelwright.errors import OutputError, TrainingError
+from pixelwright.errors import OutputError, RuntimeFailure, TrainingError
 from pixelwright.models.batch import Batch
-from pixelwright.verbs.train import TrainConfig, loop
+from pixelwright.verbs.train import TrainConfig, loop, start
 from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learner import SKIPPED_IN_A_ROW, Learner
 from trainings import Steps, checkpoint, run, same, write_data
@@ -33,6 +33,17 @@ def test_frozen_features_are_tried_before_anything_is_trained(configure: Configu
     run(configure(budget__baseline=True, budget__epochs=1), tmp_path / "run")
     said = json.loads((tmp_path / "run" / "baseline.json").read_text())
     assert said["metrics"][0]["metric"] == "accuracy" and said["metrics"][0]["value"] > 0.9 > said["guess"]
+
+
+def test_a_baseline_that_fails_stops_no_training(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def failing(*_: object, **__: object) -> None:
+        raise RuntimeFailure("the backbone does not run here.")
+
+    monkeypatch.setattr(start, "baseline", failing)
+    run(configure(budget__baseline=True, budget__epochs=1), tmp_path / "run")
+    assert "no instant baseline: the backbone does not run here." in caplog.text
 
 
 def test_the_same_configuration_gives_the_same_weights_to_the_bit(configure: Configure, tmp_path: Path) -> None:
