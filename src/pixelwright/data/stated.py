@@ -21,9 +21,14 @@ SPLITS: dict[str, SplitName] = {
     "valid": "validation",
     "validation": "validation",
     "dev": "validation",
+    "eval": "validation",
+    "evaluation": "validation",
+    "publictest": "validation",
     "test": "test",
     "testing": "test",
     "t10k": "test",
+    "holdout": "test",
+    "privatetest": "test",
 }
 LABEL_FILES = ("labels.txt", "classes.txt", "names.txt", "class_names.txt", "labels.json", "classes.json")
 LABEL_TABLES = ("labels.csv", "classes.csv")  # `number,name`; a table of pictures may be called so too

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from pixelwright.errors import DataError
 PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "imagepath", "img")
 PATHS += ("img_path", "picture", "photo", "image_name", "image_id", "name", "id", "uri")
 LABELS = ("label", "labels", "class", "classes", "category", "categories", "target", "class_name", "classname")
-LABELS += ("label_name", "tag", "tags", "diagnosis", "species", "class_id", "classid", "label_id", "y")
+LABELS += ("label_name", "tag", "tags", "diagnosis", "species", "class_id", "classid", "label_id")
 SPLIT_COLUMNS = ("split", "subset", "partition", "set", "fold", "usage", "phase")
 BOXES = (
     ("x1", "y1", "x2", "y2"),
@@ -26,7 +27,6 @@ BOXES = (
 SIZED_BOXES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "width", "height"))
 
 _DELIMITERS = ",;\t|"
-_MAX_CELL = 2**20
 _HEAD_BYTES = 2**16
 
 
@@ -48,9 +48,10 @@ class Table:
     bad: tuple[int, ...] = ()
     lines: tuple[int, ...] = ()
 
-    def place(self, names: Sequence[str]) -> int | None:
-        """Where the first of these columns is."""
-        return next((self.columns.index(name) for name in names if name in self.columns), None)
+    def place(self, names: Sequence[str], but: Sequence[int] = ()) -> int | None:
+        """Where the first of these columns is, of those that are not among the ones excepted."""
+        places = (self.columns.index(name) for name in names if name in self.columns)
+        return next((place for place in places if place not in but), None)
 
     def column(self, place: int) -> list[str]:
         """The cells of a column."""
@@ -89,7 +90,6 @@ def read_table(place: Place, name: str, *, only_head: bool = False) -> Table:
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=lambda one: (first.count(one), -_DELIMITERS.index(one)))
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
-    csv.field_size_limit(_MAX_CELL)
     try:
         numbered = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(row)]
     except csv.Error as err:
@@ -133,7 +133,8 @@ def roles(table: Table, group: str) -> Roles | None:
     for names in SIZED_BOXES:
         if box is None and set(names) <= set(table.columns):
             box = tuple(map(table.columns.index, names)), True
-    label, split = table.place(LABELS), table.place(SPLIT_COLUMNS)
+    named = LABELS if "x" in table.columns else (*LABELS, "y")  # beside x it is a place
+    label, split = table.place(named, box[0] if box else ()), table.place(SPLIT_COLUMNS)
     grouped = table.place((group.casefold(),)) if group else None
     taken = {path, label, split, grouped, *(box[0] if box else ())}
     others = tuple(place for place in range(len(table.columns)) if place not in taken)
@@ -141,8 +142,9 @@ def roles(table: Table, group: str) -> Roles | None:
 
 
 def number_of(cell: str) -> float | None:
-    """The number in a cell, with a decimal point or comma; None where it is none."""
+    """The finite number in a cell, with a decimal point or comma; None where it is none."""
     try:
-        return float(cell.replace(",", ".") if cell.count(",") == 1 and "." not in cell else cell)
+        number = float(cell.replace(",", ".") if cell.count(",") == 1 and "." not in cell else cell)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

@@ -20,7 +20,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 
 from pixelwright.data.dataset import Dataset, Fault, Kind, Sample, SplitName
 from pixelwright.data.layout import Hints, Layout
@@ -33,8 +34,10 @@ from pixelwright.errors import DataError, PixelwrightError
 from pixelwright.structures.targets import Classes, Values
 
 _ASIDE = re.compile(r"submission[^/]*$|class_dict\.csv$")
-_MISSING = frozenset({"", "-", "?", "na", "n/a", "nan", "none", "null"})
+_MISSING = frozenset({"", "-", "?", "na", "n/a", "nan", "none", "null", "inf", "+inf", "-inf"})
 _SEPARATORS = ("|", ";")  # between the classes of a picture
+
+_Understood = tuple[Kind, tuple[str, ...], bool, list[Sample], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def recognize(tree: Tree) -> str | None:
             table = read_table(tree.places[name], name, only_head=True)
         except PixelwrightError:
             continue
-        found = roles(table, "")
+        found = _roles(table, "")
         if found is None or not table.rows:
             continue
         if _says(table, found) and any(_find(tree, name, row[found.path]) for row in table.rows[:20]):
@@ -76,7 +79,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
     names = []
     for name in _names(tree):
         table = read_table(tree.places[name], name)
-        found = roles(table, hints.group)
+        found = _roles(table, hints.group)
         if found is None:
             continue
         if not _says(table, found):
@@ -112,15 +115,10 @@ def _rows(tree: Tree, table: Table, found: Roles, faults: list[Fault]) -> Iterat
     if table.bad:
         what = f"has another number of cells than the {len(table.columns)} headings"
         faults.append(Fault(f"{table.name} line {table.bad[0]}", what, len(table.bad)))
-    by_name = split_within(stem(table.name.rpartition("/")[2])) or ""
-    for line, cells in zip(table.lines, table.rows, strict=True):
+    for line, cells, split in zip(table.lines, table.rows, _splits(table, found.split, faults), strict=True):
+        if split is None:
+            continue
         where = f"{table.name} line {line}"
-        split = by_name
-        if found.split is not None and cells[found.split]:
-            stated = split_of(cells[found.split])
-            if stated is None:
-                faults.append(Fault(where, f"has the split {cells[found.split]!r}; it is taken for none"))
-            split = stated or ""
         picture = _find(tree, table.name, cells[found.path], split)
         several = () if split else parted(tree, cells[found.path], tree.tops)
         if picture is None or picture in several:
@@ -130,6 +128,27 @@ def _rows(tree: Tree, table: Table, found: Roles, faults: list[Fault]) -> Iterat
             faults.append(Fault(where, what, lost=1))
             continue
         yield _Row(where, picture, cells, found, split, cells[found.group] if found.group is not None else "")
+
+
+def _splits(table: Table, column: int | None, faults: list[Fault]) -> list[SplitName | None]:
+    """The split of each row, which the table's name says where no column does; None where it is one that is not known.
+
+    Such a row is in some part, but nobody can say whether it may be learned from. A column without any split in it,
+    such as one of the numbers of folds, is not used.
+    """
+    by_name: SplitName = split_within(stem(table.name.rpartition("/")[2])) or ""
+    cells = [""] * len(table.rows) if column is None else table.column(column)
+    found = [split_of(cell) if cell else by_name for cell in cells]
+    unknown = Counter(cell for cell, split in zip(cells, found, strict=True) if split is None)
+    if column is not None and unknown and not any(map(split_of, cells)):
+        what = f"column {table.columns[column]!r} holds {', '.join(sorted(unknown)[:5])}, no splits; it is not used"
+        faults.append(Fault(table.name, what))
+        return [by_name] * len(cells)
+    for value, count in unknown.items():
+        where = f"{table.name} line {table.lines[cells.index(value)]}"
+        what = f"has the split {value!r}, expected train, validation, calibration or test; rows with it are left out"
+        faults.append(Fault(where, what, lost=count))
+    return found
 
 
 def _find(tree: Tree, table: str, stated: str, split: SplitName = "") -> str | None:
@@ -150,50 +169,66 @@ def _find(tree: Tree, table: str, stated: str, split: SplitName = "") -> str | N
 
 def _says(table: Table, found: Roles) -> bool:
     """Whether a table says something of its pictures."""
-    return found.label is not None or found.box is not None or _is_wide(table, found)
+    return found.label is not None or found.box is not None or bool(found.others)
 
 
-def _is_wide(table: Table, found: Roles) -> bool:
-    """Whether all columns that have no role are numbers, as far as anything is in them."""
-    columns = [[row[place] for row in table.rows[:20]] for place in found.others]
-    known = [[number_of(cell) for cell in column if cell.casefold() not in _MISSING] for column in columns]
-    return bool(known) and all(column and None not in column for column in known)
+def _roles(table: Table, group: str) -> Roles | None:
+    """Which column is what; of those without a role only those of numbers, as far as anything is in them, remain."""
+    found = roles(table, group)
+    return found and replace(found, others=tuple(one for one in found.others if _is_of_numbers(table.column(one))))
+
+
+def _is_of_numbers(cells: Iterable[str]) -> bool:
+    known = [number_of(cell) is not None for cell in cells if cell.casefold() not in _MISSING]
+    return sum(known) * 2 > len(known)
 
 
 def _understand(
     tree: Tree, rows: list[_Row], columns: Sequence[str], given: tuple[str, ...], hints: Hints, faults: list[Fault]
-) -> tuple[Kind, tuple[str, ...], bool, list[Sample], str]:
+) -> _Understood:
     """Kind, labels, whether these exclude each other, samples, and how the columns were understood."""
     first = rows[0].roles
     if first.box is not None and hints.allow("boxes"):
         labels, number = _numbered(rows, given)
         return "boxes", labels, True, _boxed(tree, rows, number, faults), "a box in pixels in each row"
     rows = list(_once(rows, faults))
-    label = first.label
-    if label is None:
-        if not first.others:
+    places = first.others if first.label is None else (first.label,)
+    names = given or tuple(columns[place] for place in places)
+    numbers = [[number_of(row.cells[place]) for place in places] for row in rows]
+    stated = [value for values in numbers for value in values if value is not None]
+    if first.label is None:
+        if not places:
             raise DataError(f"{tree.root}: the table says nothing of its pictures. Add a column `label`.")
-        numbers = [[number_of(row.cells[place]) for place in first.others] for row in rows]
-        names = given or tuple(columns[place] for place in first.others)
-        flags = all(value in (0, 1) for row in numbers for value in row) and len(first.others) > 1
-        if flags and hints.allow("classes"):
-            exclusive = all(sum(map(bool, row)) == 1 for row in numbers)
-            truths = [Known(Classes(tuple(place for place, value in enumerate(row) if value))) for row in numbers]
-            return "classes", names, exclusive, _samples(tree, rows, truths), "a column of 0 and 1 for each class"
+        if len(places) > 1 and hints.allow("classes") and all(value in (0, 1) for value in stated):
+            return _flagged(tree, rows, numbers, names, faults)
         return "values", names, True, _valued(tree, rows, numbers, faults), "numbers in columns"
-    cells = [row.cells[label] for row in rows]
-    values = [number_of(cell) for cell in cells]
-    numeric = all(value is not None for value in values)
-    if not hints.allow("classes") or (numeric and any(value != int(value or 0) for value in values)):
-        column = given or (columns[label],)
-        return (
-            "values",
-            column,
-            True,
-            _valued(tree, rows, [[value] for value in values], faults),
-            "a number in each row",
-        )
+    # Cells in which nothing is do not decide what the others are.
+    numeric = bool(stated) and len(stated) == sum(row.cells[first.label].casefold() not in _MISSING for row in rows)
+    if not hints.allow("classes") or (numeric and not all(map(float.is_integer, stated))):
+        return "values", names, True, _valued(tree, rows, numbers, faults), "a number in each row"
+    if numeric:
+        rows, _ = _complete(rows, numbers, "has no class", faults)
     return _classes(tree, rows, given, faults)
+
+
+def _flagged(
+    tree: Tree, rows: list[_Row], numbers: list[list[float | None]], names: tuple[str, ...], faults: list[Fault]
+) -> _Understood:
+    """Classes from a column of 0 and 1 for each."""
+    rows, flags = _complete(rows, numbers, "has a class with neither 0 nor 1", faults)
+    truths = [Known(Classes(tuple(place for place, flag in enumerate(row) if flag))) for row in flags]
+    exclusive = all(sum(row) == 1 for row in flags)
+    return "classes", names, exclusive, _samples(tree, rows, truths), "a column of 0 and 1 for each class"
+
+
+def _complete(
+    rows: list[_Row], numbers: list[list[float | None]], what: str, faults: list[Fault]
+) -> tuple[list[_Row], list[tuple[float, ...]]]:
+    """The rows in which no number is missing, and their numbers; each other one is a fault."""
+    whole = [tuple(value for value in values if value is not None) for values in numbers]
+    sound = [len(found) == len(values) for found, values in zip(whole, numbers, strict=True)]
+    faults += (Fault(row.where, what, lost=1) for row, kept in zip(rows, sound, strict=True) if not kept)
+    return list(compress(rows, sound)), list(compress(whole, sound))
 
 
 def _once(rows: Iterable[_Row], faults: list[Fault]) -> Iterator[_Row]:
@@ -207,9 +242,7 @@ def _once(rows: Iterable[_Row], faults: list[Fault]) -> Iterator[_Row]:
             yield row
 
 
-def _classes(
-    tree: Tree, rows: list[_Row], given: tuple[str, ...], faults: list[Fault]
-) -> tuple[Kind, tuple[str, ...], bool, list[Sample], str]:
+def _classes(tree: Tree, rows: list[_Row], given: tuple[str, ...], faults: list[Fault]) -> _Understood:
     label = rows[0].roles.label or 0
     cells = [row.cells[label] for row in rows]
     separator = next((one for one in _SEPARATORS if any(one in cell for cell in cells)), None)
@@ -257,15 +290,8 @@ def _samples(tree: Tree, rows: Iterable[_Row], truths: Iterable[Known]) -> list[
 
 
 def _valued(tree: Tree, rows: list[_Row], numbers: list[list[float | None]], faults: list[Fault]) -> list[Sample]:
-    kept, truths = [], []
-    for row, values in zip(rows, numbers, strict=True):
-        sound = [value for value in values if value is not None and math.isfinite(value)]
-        if len(sound) == len(values):
-            kept.append(row)
-            truths.append(Known(Values(tuple(sound))))
-        else:
-            faults.append(Fault(row.where, "has a value that is no finite number", lost=1))
-    return _samples(tree, kept, truths)
+    rows, values = _complete(rows, numbers, "has a value that is no finite number", faults)
+    return _samples(tree, rows, map(Known, map(Values, values)))
 
 
 def _boxed(tree: Tree, rows: list[_Row], number: dict[str, int], faults: list[Fault]) -> list[Sample]:

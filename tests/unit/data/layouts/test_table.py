@@ -148,10 +148,59 @@ def test_splits_are_read_whatever_they_are_called(tmp_path: Path) -> None:
     assert [sample.split for sample in dataset.samples] == ["train", "validation", "test"]
 
 
-def test_an_unknown_split_is_a_remark(tmp_path: Path) -> None:
-    dataset = opened(tmp_path, "path,label,split\na.png,cat,holdout\nb.png,dog,train\n")
-    assert [sample.split for sample in dataset.samples] == ["", "train"]
-    assert (dataset.faults[0].where, dataset.faults[0].lost) == ("data.csv line 2", 0)
+def test_rows_of_an_unknown_split_are_never_trained_on(tmp_path: Path) -> None:
+    table = "path,label,split\na.png,cat,unlabeled\nb.png,dog,train\nc.png,dog,unlabeled\n"
+    dataset = opened(tmp_path, table)
+    assert [(sample.id, sample.split) for sample in dataset.samples] == [("b.png", "train")]
+    assert [(fault.where, fault.lost) for fault in dataset.faults] == [("data.csv line 2", 2)]
+
+
+def test_the_parts_of_public_sets_are_known(tmp_path: Path) -> None:
+    table = "path,label,Usage\na.png,cat,Training\nb.png,dog,PublicTest\nc.png,dog,PrivateTest\n"
+    assert [sample.split for sample in opened(tmp_path, table).samples] == ["train", "validation", "test"]
+
+
+def test_numbers_of_folds_are_no_splits(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,label,fold\na.png,cat,0\nb.png,dog,1\n")
+    assert [sample.split for sample in dataset.samples] == ["", ""]
+    assert [(fault.what, fault.lost) for fault in dataset.faults] == [
+        ("column 'fold' holds 0, 1, no splits; it is not used", 0)
+    ]
+
+
+def test_y_is_a_place_beside_x_and_a_value_alone(tmp_path: Path) -> None:
+    boxes = opened(tmp_path, "file,x,y,w,h\na.png,1,2,3,4\nb.png,1,3,3,4\n")
+    assert (boxes.kind, boxes.labels) == ("boxes", ("thing",))
+    assert boxes.samples[0].truth().class_ids.tolist() == [0]  # type: ignore[union-attr]
+    both = opened(tmp_path, "path,x,y\na.png,1.5,2\nb.png,1,3\n")
+    assert (both.labels, both.samples[0].truth()) == (("x", "y"), Values((1.5, 2.0)))
+    assert opened(tmp_path, "path,y\na.png,cat\nb.png,dog\n").labels == ("cat", "dog")
+
+
+@pytest.mark.parametrize("missing", ["", "nan", "inf", "?"])
+def test_an_empty_cell_does_not_turn_values_into_classes(tmp_path: Path, missing: str) -> None:
+    dataset = opened(tmp_path, f"path,label\na.png,1.5\nb.png,{missing}\nc.png,2.5\n")
+    assert (dataset.kind, len(dataset)) == ("values", 2)
+    assert [(fault.where, fault.lost) for fault in dataset.faults] == [("data.csv line 3", 1)]
+
+
+@pytest.mark.parametrize("missing", ["", "nan", "-inf"])
+def test_a_number_that_is_missing_among_classes_costs_its_row(tmp_path: Path, missing: str) -> None:
+    dataset = opened(tmp_path, f"path,label\na.png,1\nb.png,{missing}\nc.png,2\n")
+    assert (dataset.kind, dataset.labels, len(dataset)) == ("classes", ("1", "2"), 2)
+    assert [(fault.where, fault.lost) for fault in dataset.faults] == [("data.csv line 3", 1)]
+
+
+def test_an_empty_cell_among_columns_of_0_and_1_costs_its_row(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,cat,dog\na.png,1,1\nb.png,,1\nc.png,0,1\n")
+    assert classes(dataset) == {"a.png": ("cat", "dog"), "c.png": ("dog",)}
+    assert [(fault.where, fault.lost) for fault in dataset.faults] == [("data.csv line 3", 1)]
+
+
+def test_a_word_in_the_first_row_costs_its_row_and_not_the_table(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,age\na.png,abc\nb.png,2.5\nc.png,3\n")
+    assert (dataset.kind, [sample.id for sample in dataset.samples]) == ("values", ["b.png", "c.png"])
+    assert [(fault.where, fault.lost) for fault in dataset.faults] == [("data.csv line 2", 1)]
 
 
 def test_tables_called_after_splits_name_them(tmp_path: Path) -> None:
