@@ -92,10 +92,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.report:
         check_report(options.report)
     model = _load(options.model, options)
-    dataset, split = _data(options, model)
+    whole, dataset, split = _data(options, model)
     asked = replace(_asked(options), look=options.report is not None)
     with show_progress(sys.stderr, quiet_below=2) as progress:
-        evaluated = evaluate(model, dataset, asked, split=split, on_progress=progress)
+        evaluated = evaluate(model, dataset, asked, split=split, whole=whole, on_progress=progress)
     robustness = None
     if options.robustness:
         from pixelwright.verbs.evaluate.robustness import robustness_of
@@ -122,9 +122,9 @@ def _compare(options: argparse.Namespace) -> int:
     from pixelwright.verbs.evaluate import compare
 
     first, second = (_load(name, options) for name in options.models)
-    dataset, split = _data(options, first)
+    whole, dataset, split = _data(options, first)
     with show_progress(sys.stderr, quiet_below=2) as progress:
-        compared = compare((first, second), dataset, _asked(options), split=split, on_progress=progress)
+        compared = compare((first, second), dataset, _asked(options), split=split, whole=whole, on_progress=progress)
     if options.json:
         print_json(compared.to_dict())
     else:
@@ -150,21 +150,26 @@ def _asked(options: argparse.Namespace) -> EvaluateOptions:
     return EvaluateOptions(classes=classes, seed=options.seed, rounds=options.rounds, noise_sigma=options.noise)
 
 
-def _data(options: argparse.Namespace, model: Model) -> tuple[Dataset, str]:
-    """The part of the data that is scored, and its name; says what was understood."""
+def _data(options: argparse.Namespace, model: Model) -> tuple[Dataset, Dataset, str]:
+    """All of the data, the part that is scored, and its name; says what was understood."""
+    from dataclasses import replace
+
     from pixelwright.data.layout import Hints
     from pixelwright.data.opening import open_dataset
-    from pixelwright.verbs.evaluate import part_of
+    from pixelwright.verbs.evaluate import group_for, part_of
 
+    spec = model.bundle.spec
     task = model.task.name
     kinds = registry.get("evaluation", task).kinds if task in registry.names("evaluation") else frozenset()
     hints = Hints(kinds=kinds, labels=_labels(options.labels), void_id=options.void, group=options.group)
     whole = open_dataset(options.data, layout=options.layout, hints=hints)
-    part, name, said = part_of(whole, options.split)
+    if not options.group and (group := group_for(whole, options.split, spec)):
+        whole = open_dataset(options.data, layout=options.layout, hints=replace(hints, group=group))
+    part, name, said = part_of(whole, options.split, spec)
     for remark in whole.remarks:
         say(f"{options.data}: {remark}")
     say(f"{options.data} ({whole.layout}): {said}, {len(part)} of {len(whole)} pictures")
-    return part, name
+    return whole, part, name
 
 
 def _labels(text: str) -> tuple[str, ...]:

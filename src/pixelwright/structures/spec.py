@@ -244,6 +244,17 @@ class License(Spec, frozen=True):
         return "no" if "no" in said else "unknown" if "unknown" in said else "yes"
 
 
+class Splitting(Spec, frozen=True):
+    """How parts that the data does not state were made (`data.splits.SplitOptions`): what makes the same ones again."""
+
+    seed: int
+    validation: Probability
+    calibration: Probability
+    test: Probability
+    by_content: bool
+    group: Text = ""
+
+
 class Provenance(Spec, frozen=True):
     """Where the weights come from: a source with its checksum, or the recipe and the data that trained them."""
 
@@ -254,6 +265,7 @@ class Provenance(Spec, frozen=True):
     source_url: Text = ""
     source_sha256: Sha256 | None = None
     data: list[Data] = []
+    splitting: Splitting | None = None
 
 
 class BundleSpec(Spec, frozen=True):

@@ -74,7 +74,8 @@ def test_several_labels_count_each_for_itself() -> None:
     truth = np.array([[1, 0], [1, 1], [0, 0]], bool)
     answered = np.array([[1, 0], [1, 0], [0, 1]], bool)
     scores = np.where(answered, 0.9, 0.2)
-    values = _all(Answers(scores, truth, answered, ("x", "y"), np.zeros(3), np.zeros(3, int), np.zeros(3)), exclusive=False)
+    answers = Answers(scores, truth, answered, ("x", "y"), np.zeros(3), np.zeros(3, int), np.zeros(3))
+    values = _all(answers, exclusive=False)
     assert values["exact_match"] == pytest.approx(1 / 3)
     assert values["precision/x"] == 1 and values["recall/x"] == 1
     assert values["precision/y"] == 0 and values["recall/y"] == 0

@@ -83,6 +83,7 @@ def compare(
     options: EvaluateOptions | None = None,
     *,
     split: str = "",
+    whole: Dataset | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Compared:
     """Score two models on the same pictures, and say by how much the second is better.
@@ -95,6 +96,7 @@ def compare(
         dataset: What to score on.
         options: How.
         split: What to call the part that this is.
+        whole: The data set that it is a part of; None where it is all there is.
         on_progress: Called at the start and after each picture.
 
     Raises:
@@ -111,7 +113,10 @@ def compare(
     one, other, failures = _both(models, dataset, options, on_progress)
     rounds = options.rounds or intervals.rounds_for(len(one))
     mark, grouped = fingerprint(selected(dataset, one)), any(seen.group for seen in one)
-    known = [remarks_on(model.bundle.spec, dataset, mark, seen=len(one), grouped=grouped) for model in models]
+    known = [
+        remarks_on(model.bundle.spec, dataset, mark, seen=len(one), grouped=grouped, whole=whole or dataset)
+        for model in models
+    ]
     return Compared(
         names=(_named(first), _named(second)),
         task=first.task.name,

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 
 from pixelwright.data.dataset import Dataset, fingerprint
 from pixelwright.data.splits import split
-from pixelwright.errors import DataError, ImageError
-from pixelwright.structures.spec import BundleSpec, Data, Measured
+from pixelwright.errors import DataError
+from pixelwright.structures.spec import BundleSpec, Data
+from pixelwright.verbs.evaluate.parts import split_options
 
 STATED = 4  # scores that are repeated
 FEW = 30  # pictures: with fewer, intervals say little
 
 
-def remarks_on(spec: BundleSpec, dataset: Dataset, mark: str, *, seen: int, grouped: bool) -> Iterator[str]:
+def remarks_on(
+    spec: BundleSpec, dataset: Dataset, mark: str, *, seen: int, grouped: bool, whole: Dataset
+) -> Iterator[str]:
     """A sentence on each.
 
     Args:
@@ -23,8 +25,10 @@ def remarks_on(spec: BundleSpec, dataset: Dataset, mark: str, *, seen: int, grou
         mark: Fingerprint of the pictures that were scored.
         seen: How many.
         grouped: Whether they belong to groups.
+        whole: The data set that this is a part of, or is.
     """
-    yield from _met(spec, dataset, mark)
+    yield from _met(spec, mark)
+    yield from _met_parts(spec, dataset, whole, mark)
     if grouped:
         yield "Intervals draw whole groups of pictures that belong together."
     if seen < FEW:
@@ -38,41 +42,41 @@ def remarks_on(spec: BundleSpec, dataset: Dataset, mark: str, *, seen: int, grou
         yield "Precision, recall and F1 are those of answers at the bundle's thresholds; accuracy is of highest scores."
 
 
-def _met(spec: BundleSpec, dataset: Dataset, mark: str) -> Iterator[str]:
-    """Where the bundle has met these pictures: the whole, or a part that the data itself names."""
-    trained = {one.fingerprint: one for one in spec.provenance.data}
-    fitted = {spec.decision.data.fingerprint: spec.decision.data} if spec.decision.data else {}
-    measured: dict[str, list[Measured]] = {}
-    for row in spec.measured:
-        measured.setdefault(row.data.fingerprint, []).append(row)
-    if not (trained or fitted or measured):
-        return
-    for what, found in _marks(dataset, mark, bool(trained or fitted)):
-        if found in trained:
-            yield f"{spec.name} was trained on {what}{_called(trained[found])}: the scores say what it remembers."
-        if found in fitted:
-            yield f"Thresholds of {spec.name} were fitted on {what}{_called(fitted[found])}: the scores flatter it."
-        if found in measured:
-            rows = measured[found]
-            stated = ", ".join(f"{row.metric} {row.value:.4g}" for row in rows[:STATED])
-            yield f"{spec.name} states its own scores on {what}{_called(rows[0].data)}: {stated}."
+def _met(spec: BundleSpec, mark: str) -> Iterator[str]:
+    """Whether the bundle has met exactly these pictures."""
+    for one in spec.provenance.data:
+        if one.fingerprint == mark:
+            yield f"{spec.name} was trained on exactly these pictures{_called(one)}: the scores say what it remembers."
+    fitted = spec.decision.data
+    if fitted and fitted.fingerprint == mark:
+        named = f"exactly these pictures{_called(fitted)}"
+        yield f"Thresholds of {spec.name} were fitted on {named}: the scores flatter it."
+    rows = [row for row in spec.measured if row.data.fingerprint == mark]
+    if rows:
+        stated = ", ".join(f"{row.metric} {row.value:.4g}" for row in rows[:STATED])
+        yield f"{spec.name} states its own scores on exactly these pictures{_called(rows[0].data)}: {stated}."
 
 
-def _marks(dataset: Dataset, mark: str, parts: bool) -> Iterator[tuple[str, str]]:  # noqa: FBT001
-    yield "exactly these pictures", mark
-    if not parts:
+def _met_parts(spec: BundleSpec, dataset: Dataset, whole: Dataset, mark: str) -> Iterator[str]:
+    """How many of the pictures its training learned from, or set thresholds on, with the parts made as it made them."""
+    scored = {sample.id for sample in dataset.samples}
+    if not spec.provenance.data or not any(one.id in scored for one in whole.samples if one.split in ("", "train")):
+        return  # a part that the data states itself: nobody need read all the others to know
+    try:
+        parts = split(whole, split_options(spec))
+    except DataError:  # nothing in it to be learned from
         return
-    splits = sorted({sample.split for sample in dataset.samples} - {""})
-    named = {
-        f"in {name}": dataset.only(sample for sample in dataset.samples if sample.split == name) for name in splits
-    }
-    if not splits:  # then training has made its own, which can be made again
-        with suppress(DataError):
-            named = {"taken for training": split(dataset).train}
-    for where, part in named.items():
-        with suppress(ImageError):  # it is among the failures already
-            if len(part) < len(dataset):
-                yield f"the {len(part)} of these pictures that are {where}", fingerprint(part)
+    learned = {one.fingerprint for one in spec.provenance.data}
+    known = fingerprint(parts.train) in learned
+    for part, what in ((parts.train, "was trained on"), (parts.calibration, "set its thresholds on")):
+        count = sum(sample.id in scored for sample in part.samples)
+        if known and count and fingerprint(part) != mark:
+            yield f"{spec.name} {what} {count} of these {len(scored)} pictures: the scores flatter it."
+    if not known and len(scored) < len(whole):
+        yield (
+            f"{spec.name} was trained on other data, or these have changed since, or some of them cannot be read: "
+            "it may have been trained on some of these pictures."
+        )
 
 
 def _called(data: Data) -> str:

@@ -161,6 +161,7 @@ def evaluate(
     options: EvaluateOptions | None = None,
     *,
     split: str = "",
+    whole: Dataset | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> Evaluated:
     """Score a model on a data set.
@@ -173,6 +174,7 @@ def evaluate(
         dataset: On what.
         options: How.
         split: What to call the part that this is.
+        whole: The data set that it is a part of; None where it is all there is.
         on_progress: Called at the start and after each picture.
 
     Raises:
@@ -202,7 +204,9 @@ def evaluate(
         scores=tuple(scores),
         seen=tuple(seen),
         failures=tuple((name, str(error)) for name, error in failures),
-        remarks=tuple(remarks_on(model.bundle.spec, dataset, mark, seen=len(seen), grouped=any(groups))),
+        remarks=tuple(
+            remarks_on(model.bundle.spec, dataset, mark, seen=len(seen), grouped=any(groups), whole=whole or dataset)
+        ),
         rounds=rounds,
         seed=options.seed,
         seconds=time.perf_counter() - start,

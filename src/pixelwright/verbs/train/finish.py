@@ -40,12 +40,13 @@ from pixelwright.structures.spec import (
     GraphSpec,
     Measured,
     Provenance,
+    Splitting,
 )
 from pixelwright.verbs.train.observe import Observed, Part, Where, observe
 from pixelwright.verbs.train.parity import ONNX, TORCH, UNROUNDED, Compared, compare, open_all
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.probes import graph_input, probes, together
-from pixelwright.verbs.train.samples import cores
+from pixelwright.verbs.train.samples import threads_of
 from pixelwright.verbs.train.terms import license_of
 
 log = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ class _Work:
 
     def __init__(self, plan: Plan, net: nn.Module, folder: Path) -> None:
         self.plan, self.folder, self.model = plan, folder, folder / "model.onnx"
-        self.threads = plan.config.machine.threads or cores()
+        self.threads = threads_of(plan.config)
         self.original = copy.deepcopy(net).cpu().eval()
         self.net = self.original
         rounding = plan.config.bundle.weights
@@ -260,6 +261,7 @@ def _inherited(origin: Origin) -> list[Any]:
 
 
 def _provenance(plan: Plan, origin: Origin) -> Provenance:
+    data = plan.config.data
     parent = f"{origin.parent.spec.name} {origin.parent.spec.version}, {origin.parent.digest}" if origin.parent else ""
     return Provenance(
         toolkit=f"pixelwright {__version__}",
@@ -267,6 +269,9 @@ def _provenance(plan: Plan, origin: Origin) -> Provenance:
         seed=plan.config.seed,
         parent=parent,
         data=[_data(plan.splits.train, "train")],
+        splitting=Splitting(
+            plan.config.seed, data.validation, data.calibration, data.test, data.by_content, data.group
+        ),
     )
 
 

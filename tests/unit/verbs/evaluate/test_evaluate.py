@@ -14,12 +14,14 @@ from pixelwright.contract import PredictOptions
 from pixelwright.data.dataset import Dataset, fingerprint
 from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
+from pixelwright.data.pictures import FilePicture
+from pixelwright.data.splits import SplitOptions, split
 from pixelwright.errors import DataError, ImageError, UsageError
 from pixelwright.io.images import write_image
 from pixelwright.model import Execution, Model, load
 from pixelwright.structures.image import Image
-from pixelwright.structures.spec import Data, Decision, Provenance
-from pixelwright.verbs.evaluate import Evaluated, EvaluateOptions, compare, evaluate, part_of
+from pixelwright.structures.spec import Data, Decision, Provenance, Splitting
+from pixelwright.verbs.evaluate import Evaluated, EvaluateOptions, compare, evaluate, group_for, part_of
 from pixelwright.verbs.evaluate.report import page_of
 from pixelwright.verbs.evaluate.robustness import SEVERITIES, robustness_of, spoil
 from pixelwright.verbs.evaluate.slices import slices
@@ -120,13 +122,48 @@ def test_data_that_the_bundle_was_trained_or_fitted_on_is_told(model: Model, dat
     assert "Thresholds of brightness were fitted on exactly these pictures" in remarks
 
 
-def test_a_part_that_the_bundle_was_trained_on_is_told_too(model: Model, data: Dataset) -> None:
-    samples = [replace(one, split="train" if place < 30 else "test") for place, one in enumerate(data.samples)]
-    own = Data(name="greys", fingerprint=fingerprint(data.only(samples[:30])), split="train")
-    spec = msgspec.structs.replace(model.bundle.spec, provenance=Provenance(toolkit="x", data=[own]))
-    known = replace(model, bundle=replace(model.bundle, spec=spec))
-    remarks = evaluate(known, data.only(samples), EvaluateOptions(rounds=20)).remarks
-    assert any("was trained on the 30 of these pictures that are in train" in remark for remark in remarks)
+def _trained_on(model: Model, data: Dataset, *, seed: int = 0, group: str = "") -> Model:
+    """The model as a training on the data would have left it."""
+    own = Data(name="greys", fingerprint=fingerprint(split(data, SplitOptions(seed=seed)).train), split="train")
+    made = Splitting(seed=seed, validation=0.15, calibration=0.1, test=0, by_content=True, group=group)
+    origin = Provenance(toolkit="x", data=[own], splitting=made)
+    spec = msgspec.structs.replace(model.bundle.spec, provenance=origin)
+    return replace(model, bundle=replace(model.bundle, spec=spec))
+
+
+def test_how_many_of_the_pictures_a_bundle_was_trained_on_is_told(model: Model, data: Dataset) -> None:
+    known = _trained_on(model, data, seed=1)
+    learned = len(split(data, SplitOptions(seed=1)).train)
+    remarks = evaluate(known, data, EvaluateOptions(rounds=20)).remarks
+    assert f"brightness was trained on {learned} of these 40 pictures: the scores flatter it." in remarks
+
+
+def test_the_training_of_the_other_of_two_models_is_looked_at_too(model: Model, data: Dataset) -> None:
+    first, second = (_trained_on(model, data, seed=seed) for seed in (0, 1))
+    part, name, _ = part_of(data, "validation", first.bundle.spec)
+    remarks = compare((first, second), part, EvaluateOptions(rounds=20), split=name, whole=data).remarks
+    met = {one.id for one in part.samples} & {one.id for one in split(data, SplitOptions(seed=1)).train.samples}
+    assert [one for one in remarks if "was trained on" in one] == [
+        f"brightness was trained on {len(met)} of these {len(part)} pictures: the scores flatter it."
+    ]
+
+
+def test_a_part_of_data_that_are_not_those_of_the_training_may_hold_what_was_learned(
+    model: Model, data: Dataset
+) -> None:
+    known = _trained_on(model, data.only(data.samples[::2]))
+    part, _, _ = part_of(data, "validation", known.bundle.spec)
+    remarks = evaluate(known, part, EvaluateOptions(rounds=20), whole=data).remarks
+    assert any("it may have been trained on some of these pictures" in one for one in remarks)
+
+
+def test_a_part_that_the_data_states_is_scored_without_reading_the_others(model: Model, data: Dataset) -> None:
+    known = _trained_on(model, data)
+    samples = [replace(one, split="test" if place % 2 else "train") for place, one in enumerate(data.samples)]
+    gone = replace(samples[0], picture=FilePicture(Path("gone.png")))
+    whole = data.only([gone, *samples[1:]])
+    remarks = evaluate(known, part_of(whole, "test")[0], EvaluateOptions(rounds=20), whole=whole).remarks
+    assert not any("trained" in one for one in remarks)
 
 
 def test_a_task_without_evaluation_and_data_of_another_kind_are_refused(
@@ -154,14 +191,22 @@ def test_the_test_part_is_preferred_to_validation_and_that_to_everything(data: D
     assert parts("train", "train") == "all"
 
 
-def test_a_part_that_is_not_stated_is_made_as_training_makes_it(data: Dataset) -> None:
-    from pixelwright.data.splits import split
-
-    part, name, said = part_of(data, "validation")
-    assert [one.id for one in part.samples] == [one.id for one in split(data).validation.samples]
-    assert name == "validation" and "that training would make" in said
+def test_a_part_that_is_not_stated_is_that_of_the_bundles_training(model: Model, data: Dataset) -> None:
+    spec = _trained_on(model, data, seed=1).bundle.spec
+    part, name, said = part_of(data, "validation", spec)
+    own = split(data, SplitOptions(seed=1))
+    assert [one.id for one in part.samples] == [one.id for one in own.validation.samples]
+    assert (name, said) == ("validation", "the validation part as the training of brightness makes it, seed 1")
     with pytest.raises(UsageError, match="--split dev: expected train, calibration, validation, test or all"):
         part_of(data, "dev")
+
+
+def test_groups_of_the_training_are_asked_for_where_a_part_is_to_be_made(model: Model, data: Dataset) -> None:
+    spec = _trained_on(model, data, group="patient").bundle.spec
+    assert group_for(data, "validation", spec) == "patient"
+    assert group_for(data, "", spec) == group_for(data, "all", spec) == ""
+    stated = data.only(replace(one, split="validation") for one in data.samples)
+    assert group_for(stated, "validation", spec) == ""
 
 
 def test_slices_hold_all_pictures_and_tell_where_a_model_is_weak(evaluated: Evaluated) -> None:
