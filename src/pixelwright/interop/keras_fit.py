@@ -2,6 +2,8 @@
 
 It is told all by the job, takes its arrays from files, says a line of JSON after each epoch, and leaves weights, and
 answers that whatever reads these weights has to reproduce. A job that was killed continues from its last epoch.
+
+It ends with whoever started it: when its standard input is closed, which a process does however it ends.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import json
 import math
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.interop.keras import KerasSource
+from pixelwright.io.atomic import whole_file
 
 WEIGHTS, BEST, ANSWERS = "best.weights.h5", "best.json", "answers.npz"
 ARRAYS = "arrays.npz"
@@ -56,9 +60,15 @@ def main() -> None:
     """Carry out the job whose file is the only argument."""
     path = Path(sys.argv[1])
     job, folder = msgspec.json.decode(path.read_bytes(), type=FitJob), path.parent
+    threading.Thread(target=_end_with_the_caller, daemon=True).start()
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as told, np.load(folder / ARRAYS) as arrays:
         os.dup2(2, 1)  # what Keras, or the file that builds the model, prints is no epoch
         fit(job, folder, {name: arrays[name] for name in arrays.files}, told)
+
+
+def _end_with_the_caller() -> None:
+    os.read(0, 1)  # nobody writes: it returns when there is nobody any more
+    os._exit(1)
 
 
 def fit(job: FitJob, folder: Path, arrays: dict[str, npt.NDArray[Any]], told: TextIO) -> None:
@@ -86,8 +96,10 @@ def fit(job: FitJob, folder: Path, arrays: dict[str, npt.NDArray[Any]], told: Te
         verbose=0,
         callbacks=[
             # Before the backup: an epoch that is not to be repeated has been judged.
-            keras.callbacks.LambdaCallback(on_epoch_end=_judge(model, folder, told)),
-            keras.callbacks.BackupAndRestore(str(folder / "backup"), delete_checkpoint=False),
+            keras.callbacks.LambdaCallback(
+                on_epoch_begin=_seeded(model, job.seed), on_epoch_end=_judge(model, folder, told)
+            ),
+            keras.callbacks.BackupAndRestore(str(folder / "backup"), double_checkpoint=True, delete_checkpoint=False),
             keras.callbacks.TerminateOnNaN(),
         ],
     )
@@ -114,6 +126,20 @@ def _compile(model: Any, job: FitJob) -> None:
     )
 
 
+def _seeded(model: Any, seed: int) -> Callable[[int, Any], None]:
+    """Has the random numbers of an epoch follow from its number, so that a job may be continued at any."""
+    import keras
+
+    def begin(epoch: int, logs: Any) -> None:
+        del logs
+        keras.utils.set_random_seed((seed + epoch) % 2**32)
+        for number, variable in enumerate(model.non_trainable_variables):
+            if variable.name == "seed_generator_state":  # of a layer, such as dropout
+                variable.assign([seed + number, epoch])
+
+    return begin
+
+
 def _judge(model: Any, folder: Path, told: TextIO) -> Callable[[int, Any], None]:
     """Says what an epoch came to, and keeps the weights where none was better: by accuracy, or else by the loss.
 
@@ -129,9 +155,11 @@ def _judge(model: Any, folder: Path, told: TextIO) -> Callable[[int, Any], None]
             worth = -math.inf
         best = json.loads(record.read_text()) if record.exists() else {"worth": -math.inf}
         if worth > best["worth"]:
-            model.save_weights(str(folder / WEIGHTS))
+            model.save_weights(str(folder / f"next.{WEIGHTS}"))
+            (folder / f"next.{WEIGHTS}").replace(folder / WEIGHTS)
             best = {"worth": worth, "epoch": epoch + 1}
-            record.write_text(json.dumps(best))
+            with whole_file(record) as file:
+                file.write(json.dumps(best).encode())
         row = {"epoch": epoch + 1, "seconds": time.monotonic() - begun, "best_epoch": best.get("epoch", 0), **said}
         told.write(json.dumps(row) + "\n")
         told.flush()

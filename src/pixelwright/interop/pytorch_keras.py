@@ -22,13 +22,14 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class Config:
-    """Where the model is from, and what it takes: (H, W, C)."""
+    """Where the model is from, what it takes, (H, W, C), and whether it comes with an optimizer and a loss."""
 
     file: str
     function: str
     sha256: str = ""
     input_shape: tuple[int, ...] = ()
     classes: int = 0
+    compiled: bool = False
 
 
 class KerasNet(nn.Module):
@@ -102,5 +103,5 @@ def _fit(config: Config, problem: Problem) -> Any:
         raise UsageError("Keras models of sequences cannot be exported for any length. Choose --model lstm or rnn.")
     shape = (*problem.size_hw, problem.channels)
     fitted = replace(config, input_shape=shape, classes=len(problem.labels))
-    KerasNet(fitted)  # what does not fit is said before anything is decoded
-    return fitted
+    net = KerasNet(fitted)  # what does not fit is said before anything is decoded
+    return replace(fitted, compiled=net.model.compiled)
