@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pixelwright import registry
 from pixelwright.data.dataset import Dataset, Fault, Sample
+from pixelwright.data.groups import with_groups
 from pixelwright.data.layout import Evidence, Hints, Layout
 from pixelwright.data.pairing import PICTURES
 from pixelwright.data.pictures import Known
@@ -95,7 +96,7 @@ def _read(layout: Layout, tree: Tree, hints: Hints) -> Dataset:
         raise DataError(f"{tree.root}: nothing in it can be used.{why}")
     empty = [Fault(top, "is a split without a sample that can be used", 0) for top in _empty_splits(tree, dataset)]
     dataset = replace(dataset, faults=(*dataset.faults, *empty)) if empty else dataset
-    return _grouped(dataset, hints.group) if hints.group else dataset
+    return with_groups(_grouped(dataset, hints.group) if hints.group else dataset, tree)
 
 
 def _empty_splits(tree: Tree, dataset: Dataset) -> list[str]:

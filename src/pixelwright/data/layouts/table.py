@@ -33,7 +33,7 @@ from pixelwright.data.tree import Tree, stem
 from pixelwright.errors import DataError, PixelwrightError
 from pixelwright.structures.targets import Classes, Values
 
-_ASIDE = re.compile(r"submission[^/]*$|class_dict\.csv$")
+_ASIDE = re.compile(r"submission[^/]*$|class_dict\.csv$|^groups\.csv$")
 _MISSING = frozenset({"", "-", "?", "na", "n/a", "nan", "none", "null", "inf", "+inf", "-inf"})
 _SEPARATORS = ("|", ";")  # between the classes of a picture
 

@@ -6,6 +6,8 @@ boxes, instances, keypoints     annotations/instances_train.json (COCO), train/a
 map                     images/train/a.png, masks/train/a.png, labels.txt
 pair                    input/train/a.png, target/train/a.png
 clean                   train/a.png
+
+Beside each lies `groups.csv`, so that no picture is ever parted from its variants.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from pixelwright.data import groups
 from pixelwright.data.dataset import Dataset, Kind, Sample
 from pixelwright.data.pairing import BETTER, MASKS, PICTURES, WORSE
 from pixelwright.data.stated import split_of
@@ -125,17 +128,21 @@ def _finish_table(root: Path, dataset: Dataset, records: Records) -> None:
         lines = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
         writer = csv.writer(lines)
         columns = dataset.labels if several or dataset.kind == "values" else ("label",)
-        # Beside numbers a column of texts would keep the table from being understood.
-        group = ["group"] if columns == ("label",) else []
-        writer.writerow(["path", *columns, "split", *group])
+        writer.writerow(["path", *columns, "split"])
         for record in records():
             cells: list[Any] = record.get("values", [])
             if dataset.kind == "classes":
                 ids = set(record["ids"])
                 cells = [int(one in ids) for one in range(len(dataset.labels))]
                 cells = cells if several else [dataset.labels[one] for one in record["ids"]]
-            writer.writerow([record["file"], *cells, record["split"], *(record[one] for one in group)])
+            writer.writerow([record["file"], *cells, record["split"]])
         lines.detach()
+
+
+def finish_groups(root: Path, records: Records) -> None:
+    """`groups.csv`: a picture, its variants, and whatever it belonged to before are of one group."""
+    with _sharing(root / groups.FILE) as out:
+        groups.write_groups(((record["file"], record["group"]) for record in records()), out)
 
 
 def _keep_things(root: Path, place: str, target: Target | None, size_hw: tuple[int, int]) -> dict[str, Any]:

@@ -24,14 +24,13 @@ from pixelwright.io.sources import Item
 from pixelwright.pipeline import flow
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster
-from pixelwright.verbs.augment.forms import Form, form_of
+from pixelwright.verbs.augment.forms import Form, finish_groups, form_of
 from pixelwright.verbs.job import Job, open_job, stopped
 from pixelwright.verbs.outputs import DISK_TROUBLE, write_picture
 from pixelwright.verbs.tally import KEPT_FAILURES, Progress
 
 JOB = ".augment"
 FORMAT = 1
-GROUP = r"([^/]+?)(?:-v\d+)?\.\w+$"  # of the names that are written: that of the picture, without its variant's
 JPEG_QUALITY = 95  # of variants of JPEGs: what their own noise and blocks hide
 EXPECTED = (PixelwrightError, OSError, MemoryError)  # of a picture, which others do not suffer by
 OnProgress = Callable[[Progress], None]
@@ -120,14 +119,17 @@ def augment_dataset(
         finally:
             outcomes.close()
             job.commit()
-        form.finish(request.output, dataset, lambda: (one for one in job.records() if "error" not in one))
+
+        def records() -> Iterator[dict[str, Any]]:
+            return (one for one in job.records() if "error" not in one)
+
+        form.finish(request.output, dataset, records)
+        finish_groups(request.output, records)
         job.finish()
-        variants = sum(record["copy"] > 0 for record in job.records() if "error" not in record)
+        variants = sum(record["copy"] > 0 for record in records())
         pictures = job.total - job.failed
     kept = tuple(failures[:KEPT_FAILURES])
-    return Written(
-        pictures, variants, job.failed, kept, form.layout, (*remarks, *_advice(dataset)), time.monotonic() - began
-    )  # fmt: skip
+    return Written(pictures, variants, job.failed, kept, form.layout, remarks, time.monotonic() - began)
 
 
 def write_preview(dataset: Dataset, policy: Policy, path: Path, *, seed: int = 0) -> tuple[str, ...]:
@@ -180,11 +182,6 @@ def _check_output(folder: Path) -> None:
             aside.unlink(missing_ok=True)
     elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise JobError(f"{folder} has something in it already. Name a new folder.")
-
-
-def _advice(dataset: Dataset) -> Iterator[str]:
-    if not any(sample.split for sample in dataset.samples):
-        yield rf"there are no splits: train with --group '{GROUP}', so that a picture and its variants stay together"
 
 
 def _plan(dataset: Dataset, request: AugmentRequest) -> list[tuple[Sample, int]]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import re
 import shutil
 from collections import Counter
+from itertools import combinations, groupby
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,9 @@ from PIL import Image as PillowImage
 from patients import boxed_pictures, shape_folders, shape_picture
 from pixelwright.cli import main
 from pixelwright.data.augment.policy import Policy
+from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
+from pixelwright.data.splits import PARTS, SplitOptions, split
 from pixelwright.errors import JobError, MissingExtra, OutputError, UsageError
 from pixelwright.structures.image import Image
 from pixelwright.structures.label_map import LabelMap
@@ -95,7 +99,7 @@ def test_maps_follow_and_keep_their_names(tmp_path: Path) -> None:
         PillowImage.fromarray(masks[number]).save(root / f"masks/{number}.png")
     augment_dataset(open_dataset(root), AugmentRequest(tmp_path / "more", MIRROR), workers=1)
     after = open_dataset(tmp_path / "more")
-    assert (after.layout, after.labels, len(after)) == ("masks", ("ground", "road", "sky"), 6)
+    assert (after.layout, after.labels, len(after), after.faults) == ("masks", ("ground", "road", "sky"), 6, ())
     found = {Path(sample.id).stem: sample.truth() for sample in after.samples}
     for number, mask in masks.items():
         target = found[f"{number}-v1"]
@@ -114,7 +118,7 @@ def test_pairs_stay_pairs_with_all_their_bits(tmp_path: Path) -> None:
     written = augment_dataset(open_dataset(root), AugmentRequest(tmp_path / "more", Policy(mirror=1.0, noise=0.1)))
     assert any("pairs are mirrored" in remark for remark in written.remarks)
     after = open_dataset(tmp_path / "more")
-    assert (after.layout, len(after)) == ("pairs", 6)
+    assert (after.layout, len(after), after.faults) == ("pairs", 6, ())
     for sample in after.samples:
         target = sample.truth()
         assert isinstance(target, Image)
@@ -141,6 +145,45 @@ def test_numbers_and_several_classes_go_into_a_table(tmp_path: Path) -> None:
     found = {Path(sample.id).stem: sample.truth() for sample in after.samples}
     assert (after.exclusive, after.labels) == (False, ("cat", "dog"))
     assert (found["0-v1"], found["2"]) == (Classes((0, 1)), Classes((1,)))
+
+
+def _parts_of(root: Path) -> dict[str, set[str]]:
+    """The names of the originals in each part, made or stated."""
+    parts = split(open_dataset(root), SplitOptions(calibration=0.2))
+    return {name: {re.sub(r"-v\d+$", "", Path(one.id).stem) for one in getattr(parts, name).samples} for name in PARTS}
+
+
+@pytest.mark.parametrize("stated", [(), ("train", "test"), ("train", "val", "test")])
+def test_no_part_has_a_variant_of_a_picture_that_is_learned_from(stated: tuple[str, ...], tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(48):
+        part = stated[0 if number % 4 else number // 4 % len(stated)] if stated else "."
+        folder = tmp_path / "in" / part / ("disc", "square")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        shape_picture("disc", rng).save(folder / f"{number}.png")
+    augment_dataset(open_dataset(tmp_path / "in"), AugmentRequest(tmp_path / "more", MIRROR, copies=2), workers=1)
+    parts = _parts_of(tmp_path / "more")
+    assert parts["validation"] and parts["calibration"]
+    for one, other in combinations(parts.values(), 2):
+        assert not one & other
+
+
+def test_groups_of_the_original_stay_together(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "in").mkdir()
+    rows = ["path,age,patient"]
+    for number in range(30):
+        shape_picture("disc", rng).save(tmp_path / "in" / f"{number}.png")
+        rows.append(f"{number}.png,{number}.5,p{number // 3}")
+    (tmp_path / "in/labels.csv").write_text("\n".join(rows))
+    before = open_dataset(tmp_path / "in", hints=Hints(group="patient"))
+    assert len({sample.group for sample in before.samples}) == 10
+    augment_dataset(before, AugmentRequest(tmp_path / "more", MIRROR), workers=1)
+    after = open_dataset(tmp_path / "more")
+    assert {len(list(same)) for _, same in groupby(sorted(one.group for one in after.samples))} == {6}
+    assert not after.faults and "10 groups by groups.csv" in after.remarks
+    patients = [{int(name) // 3 for name in names} for names in _parts_of(tmp_path / "more").values()]
+    assert not any(one & other for one, other in combinations(patients, 2))
 
 
 def test_the_same_seed_writes_the_same_files_whatever_the_workers(shapes: Path, tmp_path: Path) -> None:
@@ -237,7 +280,7 @@ def test_pictures_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> Non
         (tmp_path / "in" / folder).mkdir(parents=True)
         shape_picture("disc", rng).save(tmp_path / "in" / folder / "1.png")
     augment_dataset(open_dataset(tmp_path / "in"), AugmentRequest(tmp_path / "more", MIRROR), workers=1)
-    assert Counter(Path(name).parent.name for name in files(tmp_path / "more")) == {"a": 4, "b": 2}
+    assert Counter(Path(name).parent.name for name in files(tmp_path / "more")) == {"a": 4, "b": 2, "": 1}
 
 
 def test_the_sheet_has_a_row_for_each_picture(shapes: Path, tmp_path: Path) -> None:
