@@ -7,13 +7,12 @@ asked, so that a million of them fit into memory.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
-from pixelwright.data.digests import digests_of
-from pixelwright.errors import DataError
+from pixelwright.data.digests import Stored, digests_of
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster
 from pixelwright.structures.targets import Target
@@ -31,13 +30,11 @@ Kind = Literal["classes", "values", "boxes", "instances", "keypoints", "map", "p
 SplitName = Literal["", "train", "calibration", "validation", "test"]
 
 
-class Picture(Protocol):
-    """Where a picture is. Implementations are small, immutable, and can be pickled (workers may be spawned)."""
+class Picture(Stored, Protocol):
+    """Where a picture is. Implementations are small, immutable, and can be pickled (workers may be spawned).
 
-    @property
-    def path(self) -> Path | None:
-        """The file that holds it and nothing else; None for an entry of an array or archive."""
-        ...
+    The digest is that of the file, the archive's member, or the array's row with its shape and dtype.
+    """
 
     def open(self) -> Raster:
         """Its header, ready to be decoded.
@@ -47,8 +44,16 @@ class Picture(Protocol):
         """
         ...
 
-    def digest(self) -> str:
-        """SHA-256 of its stored bytes (file, archive member, or array row with shape and dtype), in hexadecimal."""
+
+class Truth(Stored, Protocol):
+    """What is true of a picture. Implementations are small, immutable, and can be pickled."""
+
+    def __call__(self) -> Target | None:
+        """It, in pixels of the upright full-resolution image.
+
+        Raises:
+            DataError: It cannot be read, or does not fit the picture.
+        """
         ...
 
 
@@ -60,14 +65,14 @@ class Sample:
         id: Unique in the data set and the same on every machine: the path relative to the root with `/`, or
             `file#row` for arrays and archives.
         picture: Where the picture is.
-        truth: Reads what is true of it, in pixels of the upright full-resolution image; raises `DataError`.
+        truth: What is true of it.
         split: What the data itself says, or nothing.
         group: Samples of one group are never parted by a split; each is its own where this is empty.
     """
 
     id: str
     picture: Picture
-    truth: Callable[[], Target | None]
+    truth: Truth
     split: SplitName = ""
     group: str = ""
 
@@ -142,11 +147,9 @@ class Dataset:
 def fingerprint(dataset: Dataset) -> str:
     """SHA-256 over the sorted digests of all pictures: the same pictures give the same text, whatever their names.
 
-    Raises:
-        DataError: A picture cannot be read.
+    In place of the digest of a picture that cannot be read stands its id, so that one damaged file ends nothing and is
+    yet noticed when it has been mended.
     """
-    digests = digests_of(dataset.samples)
-    unreadable = [sample.id for sample, digest in zip(dataset.samples, digests, strict=True) if digest is None]
-    if unreadable:
-        raise DataError(f"{dataset.root}: {len(unreadable)} pictures cannot be read, such as {unreadable[0]}.")
-    return hashlib.sha256("\n".join(sorted(filter(None, digests))).encode()).hexdigest()
+    digests = digests_of(sample.picture for sample in dataset.samples)
+    lines = [found or f"unreadable {one.id}" for one, found in zip(dataset.samples, digests, strict=True)]
+    return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,4 +1,4 @@
-"""Digests of many pictures at once, each computed once: in threads, and kept by size and time of the file."""
+"""Digests of many files at once, each computed once: in threads, and kept by size and time of the file."""
 
 from __future__ import annotations
 
@@ -24,26 +24,31 @@ _known: dict[str, tuple[int, int, str]] = {}
 Stamped = tuple[str, int, int]  # path, size in bytes, time of the last change in nanoseconds
 
 
-class _Picture(Protocol):
+class Stored(Protocol):
+    """Something that is in a file: a picture, or what is true of one."""
+
     @property
-    def path(self) -> Path | None: ...
+    def path(self) -> Path | None:
+        """The file that holds it and nothing else, by whose size and time it is known; None where there is none."""
+        ...
 
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """SHA-256 of it as it is stored, in hexadecimal; nothing is decoded.
+
+        Raises:
+            ImageError: It cannot be read.
+        """
+        ...
 
 
-class _Sample(Protocol):
-    @property
-    def picture(self) -> _Picture: ...
-
-
-def digests_of(samples: Iterable[_Sample]) -> list[str | None]:
-    """SHA-256 of each picture's stored bytes, in order; None of one that cannot be read.
+def digests_of(stored: Iterable[Stored]) -> list[str | None]:
+    """The digest of each, in order; None of one that cannot be read.
 
     Of files with together more than 256 MB they are kept in the cache folder, so that the next start of a training
     asks only for sizes and times.
     """
-    pictures = [sample.picture for sample in samples]
-    stamps = [_stamp(picture) for picture in pictures]
+    wanted = list(stored)
+    stamps = [_stamp(one) for one in wanted]
     missing = [stamp for stamp in stamps if stamp and _known.get(stamp[0], ())[:2] != stamp[1:]]
     kept = sum(size for _, size, _ in missing) > _WORTH_KEEPING_BYTES
     if kept:
@@ -55,11 +60,11 @@ def digests_of(samples: Iterable[_Sample]) -> list[str | None]:
                 _known[path] = size, mtime_ns, digest
     if kept:
         _save(missing)
-    return [_of_picture(one, stamp) for one, stamp in zip(pictures, stamps, strict=True)]
+    return [_of(one, stamp) for one, stamp in zip(wanted, stamps, strict=True)]
 
 
-def _stamp(picture: _Picture) -> Stamped | None:
-    path = picture.path
+def _stamp(stored: Stored) -> Stamped | None:
+    path = stored.path
     if path is None:
         return None
     try:
@@ -69,11 +74,11 @@ def _stamp(picture: _Picture) -> Stamped | None:
     return str(path.absolute()), status.st_size, status.st_mtime_ns
 
 
-def _of_picture(picture: _Picture, stamp: Stamped | None) -> str | None:
+def _of(stored: Stored, stamp: Stamped | None) -> str | None:
     if stamp is not None:
         return _known[stamp[0]][2] if stamp[0] in _known else None
     try:
-        return picture.digest()
+        return stored.digest()
     except (ImageError, OSError):
         return None
 

@@ -113,6 +113,14 @@ class Known:
 
     target: Target | None
 
+    @property
+    def path(self) -> None:
+        """It has no file of its own."""
+
+    def digest(self) -> str:
+        """SHA-256 of its text, in hexadecimal."""
+        return hashlib.sha256(repr(self.target).encode()).hexdigest()
+
     def __call__(self) -> Target | None:
         """What is true of the sample."""
         return self.target

@@ -128,7 +128,7 @@ def _keys(dataset: Dataset, options: SplitOptions) -> dict[str, str]:
         return key
 
     first: dict[str, str] = {}
-    for sample, digest in zip(dataset.samples, digests_of(dataset.samples), strict=True):
+    for sample, digest in zip(dataset.samples, digests_of(sample.picture for sample in dataset.samples), strict=True):
         if digest is None:
             continue
         one, other = sorted((root(first.setdefault(digest, keys[sample.id])), root(keys[sample.id])))

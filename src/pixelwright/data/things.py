@@ -6,6 +6,7 @@ the border of the picture, and left out where nothing of it remains.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,6 +77,14 @@ class Things:
     stated_hw: tuple[int, int] | None = None
     masks: bool = False
     keypoints: int = 0
+
+    @property
+    def path(self) -> None:
+        """They have no file of their own."""
+
+    def digest(self) -> str:
+        """SHA-256 of the things as stated, in hexadecimal."""
+        return hashlib.sha256(repr((self.things, self.in_shares, self.stated_hw)).encode()).hexdigest()
 
     def __call__(self) -> Annotations:
         """The things in pixels of the picture, cut off at its border.

@@ -40,7 +40,8 @@ def test_sgd_with_momentum(nesterov: bool) -> None:
     for gradient in GRADIENTS:
         velocity = 0.9 * velocity + gradient
         weight = weight - 0.1 * (gradient + 0.9 * velocity if nesterov else velocity)
-    close(stepped("sgd", OptimizerOptions(learning_rate=0.1, weight_decay=0.0, momentum=0.9, nesterov=nesterov)), weight)
+    options = OptimizerOptions(learning_rate=0.1, weight_decay=0.0, momentum=0.9, nesterov=nesterov)
+    close(stepped("sgd", options), weight)
 
 
 def adam(decay: float = 0.0) -> np.ndarray:

@@ -15,6 +15,7 @@ Source: https://cocodataset.org/#format-data
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -133,6 +134,14 @@ class CocoTruth:
     raw: tuple[bytes, ...]
     stated_hw: tuple[int, int] | None
     categories: Categories
+
+    @property
+    def path(self) -> None:
+        """They have no file of their own."""
+
+    def digest(self) -> str:
+        """SHA-256 of the annotations as they are in the file, in hexadecimal."""
+        return hashlib.sha256(b"\n".join(self.raw)).hexdigest()
 
     def __call__(self) -> Annotations:
         """The annotations that can be used."""

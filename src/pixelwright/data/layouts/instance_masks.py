@@ -11,6 +11,7 @@ classes where nearly every number is in one piece and most masks have several.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,15 @@ class InstanceTruth:
 
     picture: FilePicture
     mask: Place
+
+    @property
+    def path(self) -> Path | None:
+        """The mask, where it is a file."""
+        return self.mask.path
+
+    def digest(self) -> str:
+        """SHA-256 of the mask's file, in hexadecimal."""
+        return self.mask.digest()
 
     def __call__(self) -> Annotations:
         """A row for each number above 0, in order.

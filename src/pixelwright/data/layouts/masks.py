@@ -21,6 +21,7 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -66,6 +67,15 @@ class MaskTruth:
     picture: FilePicture
     mask: Place
     legend: Legend
+
+    @property
+    def path(self) -> Path | None:
+        """The mask, where it is a file."""
+        return self.mask.path
+
+    def digest(self) -> str:
+        """SHA-256 of the mask's file, in hexadecimal."""
+        return self.mask.digest()
 
     def __call__(self) -> LabelMap:
         """The class of each pixel.

@@ -11,6 +11,7 @@ The better picture may be larger by a whole factor (`a.png` and `ax4.png` belong
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pixelwright.data.dataset import Dataset, Fault, Sample
 from pixelwright.data.layout import Hints, Layout
@@ -27,6 +28,15 @@ class BetterPicture:
 
     worse: FilePicture
     better: FilePicture
+
+    @property
+    def path(self) -> Path | None:
+        """The better picture, where it is a file."""
+        return self.better.path
+
+    def digest(self) -> str:
+        """SHA-256 of the better picture's file, in hexadecimal."""
+        return self.better.digest()
 
     def __call__(self) -> Image:
         """The picture, upright.
