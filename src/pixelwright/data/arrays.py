@@ -28,6 +28,8 @@ from pixelwright.errors import UnreadableImage
 
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _DEFLATE_RATIO = 1040  # deflate cannot do better than 1032 to 1
+_MEMORY_SHARE = 0.5  # of what the machine has, for what has to be unpacked
+_MEMORY_BYTES = 2**33  # of a machine that does not say what it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class IdxArray:
             raise UnreadableImage(
                 str(self), f"the header says {_said(header)}, the file has {self.place.size:,} bytes."
             )
+        if packed:
+            _check_room(header, str(self), "Unpack it: then it is mapped.")
         return header
 
     def stamp(self) -> tuple[int, int]:
@@ -100,6 +104,8 @@ class NpzArray:
                 header = _npy_header(file, str(self))
             if header.offset + header.nbytes != info.file_size or info.file_size > info.compress_size * _DEFLATE_RATIO:
                 raise UnreadableImage(str(self), f"the header says {_said(header)}, the file holds something else.")
+            if info.compress_type != zipfile.ZIP_STORED or self.place.path is None:
+                _check_room(header, str(self), "Save it without compression (`np.savez`): then it is mapped.")
         return header
 
     def stamp(self) -> tuple[int, int]:
@@ -181,6 +187,17 @@ def _data_offset(path: Path, header_offset: int) -> int:
 
 def _said(header: Header) -> str:
     return f"{'x'.join(map(str, header.shape))} values of {header.dtype.itemsize} bytes"
+
+
+def _check_room(header: Header, name: str, advice: str) -> None:
+    """Whether what has to be unpacked fits into memory: a packed file may hold a thousand times its bytes."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no such question
+        memory = _MEMORY_BYTES
+    if header.nbytes > _MEMORY_SHARE * memory:
+        most = f"{_MEMORY_SHARE * memory / 2**30:.1f} GB"
+        raise UnreadableImage(name, f"unpacks to {header.nbytes / 2**30:.1f} GB; {most} are taken at most. {advice}")
 
 
 def _is_gzip(place: Place) -> bool:

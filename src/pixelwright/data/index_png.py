@@ -16,6 +16,7 @@ Ids = npt.NDArray[Any]  # (H, W) uint8 or uint16
 Colors = npt.NDArray[np.uint8]  # (H, W, 3)
 
 _HIGHEST = 65535
+_FORMATS = ("PNG", "TIFF", "BMP", "GIF", "WEBP", "JPEG", "PPM")  # Pillow's others run programs, such as Ghostscript
 
 
 def read_stored(place: Place) -> Ids | Colors:
@@ -29,7 +30,7 @@ def read_stored(place: Place) -> Ids | Colors:
     from PIL import Image as PillowImage
 
     name = str(place)
-    with reading(name), place.open() as file, PillowImage.open(file) as stored:
+    with reading(name), place.open() as file, PillowImage.open(file, formats=_FORMATS) as stored:
         width, height = stored.size
         if width * height > MAX_PIXELS:
             raise UnreadableImage(name, f"is a mask of {width}x{height} pixels; at most {MAX_PIXELS:,} are read.")

@@ -15,7 +15,7 @@ from pixelwright.errors import DataError
 _KEY = re.compile(
     r"""(?P<key>"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s#:\[\]{},&*!|>'"-][^:#]*?|-?\d+)\s*:(?:\s+(?P<value>.*))?$"""
 )
-_INTEGER, _NUMBER = re.compile(r"[-+]?\d+$"), re.compile(r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?$")
+_INTEGER, _NUMBER = re.compile(r"[-+]?\d{1,18}$"), re.compile(r"[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?$")
 _WORDS: dict[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _DEEPEST = 8
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pixelwright.errors import ShapeError
 from pixelwright.io.border import quiet_opencv
 from pixelwright.structures.masks import Runs
 
@@ -23,6 +24,7 @@ TOLERANCE_SHARE = 0.02  # of the side of a square as large
 LARGEST_CHANGE = 0.02  # of the area, as thin lines could lose more
 
 STEPS = 5  # to a pixel, in which the edges of a polygon are walked along
+MAX_STEPS = 2**24  # along all edges of one: 0.3 GB; a polygon of a thousand edges across a picture of 3,000 pixels
 
 
 def outlines(mask: npt.NDArray[np.bool_], *, with_islands: bool = False) -> list[Polygon]:
@@ -73,6 +75,9 @@ def fill(polygon: npt.NDArray[np.floating[Any]], size_hw: tuple[int, int]) -> Ru
     """The mask of a polygon (N, 2), cut off at the border, as the COCO tools would fill it: its runs.
 
     Edges are walked in fifths of a pixel; where they pass the middle of a column, everything below changes sides.
+
+    Raises:
+        ShapeError: Its edges are longer than those of anything in a picture.
     """
     height, width = size_hw
     x, y = _walk_edges(polygon)
@@ -89,6 +94,10 @@ def fill(polygon: npt.NDArray[np.floating[Any]], size_hw: tuple[int, int]) -> Ru
 
 def _walk_edges(polygon: npt.NDArray[np.floating[Any]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Points along a closed polygon, one for each fifth of a pixel of the longer direction of an edge."""
+    lengths = np.abs(polygon - np.roll(polygon, -1, axis=0)).max(axis=1, initial=0)
+    if lengths.sum() * STEPS > MAX_STEPS:
+        longest = f"{MAX_STEPS // STEPS:,}"
+        raise ShapeError(f"a polygon has edges of {lengths.sum():,.0f} pixels together; expected {longest} at most.")
     corners = np.trunc(polygon * STEPS + 0.5).astype(np.int64)  # towards zero, as C rounds
     parts_x, parts_y = [], []
     for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):

@@ -156,9 +156,11 @@ def numbered_labels(count: int, given: Sequence[str], where: str) -> tuple[str, 
     """Names for classes that the data only numbers: those given, else the numbers.
 
     Raises:
-        DataError: More classes than names.
+        DataError: More classes than names, or than anybody has.
     """
     if not given:
+        if count > _MOST_LABELS:
+            raise DataError(f"{where}: has the class {count - 1}; expected {_MOST_LABELS:,} classes at most.")
         return tuple(str(number) for number in range(count))
     if len(given) < count:
         raise DataError(f"{where}: has the class {count - 1}, but there are {len(given)} labels. Name all, from 0 up.")

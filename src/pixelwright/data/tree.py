@@ -134,7 +134,11 @@ def stem(name: str) -> str:
 
 
 def _walk(root: Path) -> Iterator[tuple[str, Place]]:
-    """Files below a folder. Links are followed, as people link to pictures, but never in circles."""
+    """Files below a folder. Links are followed, as people link to pictures, but never in circles.
+
+    What would block whoever opens it, a pipe or a device, is passed over. A link that leads nowhere is not: it is said
+    when it is read.
+    """
     waiting: list[tuple[str, str, tuple[str, ...]]] = [("", str(root), (os.path.realpath(root),))]
     while waiting:
         prefix, folder, above = waiting.pop()
@@ -143,13 +147,15 @@ def _walk(root: Path) -> Iterator[tuple[str, Place]]:
                 if entry.name.startswith(".") or entry.name in _PASSED_OVER:
                     continue
                 if not entry.is_dir():
-                    yield prefix + entry.name, Place(entry.path)
-                elif len(above) < MAX_DEPTH and (real := _real(entry)) not in above:
+                    if entry.is_file() or not os.path.exists(entry.path):  # noqa: PTH110 (asked of each file)
+                        yield prefix + entry.name, Place(entry.path)
+                elif len(above) < MAX_DEPTH and (real := _real(entry, above[-1])) not in above:
                     waiting.append((f"{prefix}{entry.name}/", entry.path, (*above, real)))
 
 
-def _real(entry: os.DirEntry[str]) -> str:
-    return os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+def _real(entry: os.DirEntry[str], folder: str) -> str:
+    """Where a folder is, which lies or is linked in one that is there without links."""
+    return os.path.realpath(entry.path) if entry.is_symlink() else os.path.join(folder, entry.name)  # noqa: PTH118
 
 
 def _members(path: Path) -> Iterator[tuple[str, Place]]:

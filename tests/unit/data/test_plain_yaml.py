@@ -65,3 +65,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except DataError:
         return
     assert isinstance(found, dict)
+
+
+def test_a_number_of_thousands_of_digits_is_no_whole_one() -> None:
+    assert parse(f"nc: {'9' * 5000}\n", "data.yaml") == {"nc": float("inf")}

@@ -9,7 +9,8 @@ from hypothesis.extra import numpy as of
 from pycocotools import mask as reference
 from skimage.measure import label
 
-from pixelwright.data.polygons import Polygon, joined, outlines
+from pixelwright.data.polygons import Polygon, fill, joined, outlines
+from pixelwright.errors import ShapeError
 
 # pycocotools' arrays predate NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -75,3 +76,9 @@ def test_the_largest_part_comes_first() -> None:
     mask = np.zeros((12, 20), bool)
     mask[1:4, 1:4] = mask[6:12, 10:15] = True
     assert outlines(mask)[0].min(axis=0).tolist() == [10, 6]
+
+
+@pytest.mark.parametrize("far", [1e7, 1e300])
+def test_edges_longer_than_any_picture_are_refused_before_they_are_walked(far: float) -> None:
+    with pytest.raises(ShapeError, match=r"expected 3,355,443 at most"):
+        fill(np.array([[0.0, 0.0], [far, 0.0], [far, 5.0]]), (8, 12))

@@ -109,3 +109,25 @@ def test_an_encrypted_or_damaged_member_is_one_clear_error(tmp_path: Path) -> No
 
 def test_a_stem_is_a_name_without_its_last_ending() -> None:
     assert [stem(name) for name in ("a/b.c.jpg", "a.b/c", "a/.c", ".c", "c")] == ["a/b.c", "a.b/c", "a/.c", ".c", "c"]
+
+
+@links
+def test_a_root_through_a_link_or_a_relative_path_leads_to_each_file_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(tmp_path / "data" / "cat" / "a.png")
+    (tmp_path / "data" / "cat" / "up").symlink_to(tmp_path / "data")
+    (tmp_path / "data" / "dog").mkdir()
+    (tmp_path / "data" / "dog" / "cats").symlink_to(tmp_path / "data" / "cat")
+    (tmp_path / "linked").symlink_to(tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    for root in (tmp_path / "data", Path("data"), Path("linked")):
+        assert list(Tree.of(root).places) == ["cat/a.png", "dog/cats/a.png"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_that_would_block_its_reader_is_passed_over(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    os.mkfifo(tmp_path / "b.png")
+    (tmp_path / "c.png").symlink_to(tmp_path / "b.png")
+    assert list(Tree.of(tmp_path).places) == ["a.png"]

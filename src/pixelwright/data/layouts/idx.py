@@ -51,7 +51,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
             continue
         highest = max(highest, int(classes.max(initial=-1)))
         split, digits = split_within(images.rpartition("/")[2]) or "", len(str(len(classes) - 1))
-        known = [Known(Classes((number,))) for number in range(int(classes.max(initial=-1)) + 1)]
+        known = {number: Known(Classes((number,))) for number in np.unique(classes).tolist()}
         samples += (
             Sample(f"{images}#{row:0{digits}}", ArrayPicture(rows, row), known[number], split)
             for row, number in enumerate(classes.tolist())

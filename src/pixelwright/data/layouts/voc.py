@@ -116,7 +116,7 @@ def parse(data: bytes, name: str) -> Any:
     Raises:
         DataError: It is damaged, or has such.
     """
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data or data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if b"<!DOCTYPE" in data or b"<!ENTITY" in data or b"\0" in data:  # zeros are UTF-16, in which they hide
         raise DataError(f"{name}: expected plain XML in UTF-8, without a DOCTYPE and entities. Remove them.")
     try:
         return ElementTree.fromstring(data)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from datasets import idx, text
+from pixelwright.data import arrays
 from pixelwright.data.dataset import Dataset
 from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
@@ -178,3 +179,26 @@ def test_pickled_arrays_are_refused_and_not_run(tmp_path: Path, trapped: str, mo
     with pytest.raises(DataError, match=r"pickled Python objects"):
         saved(tmp_path, **(arrays | {trapped: trap}))
     assert not (tmp_path / "trapped").exists()
+
+
+def test_more_classes_than_anybody_has_are_refused_before_they_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has the class 1000000000; expected 100,000 classes at most"):
+        saved(tmp_path, x=PICTURES, y=np.array([0, 1, 10**9]))
+    head = struct.pack(">BBBBI", 0, 0, 12, 1, 3)
+    idx(tmp_path / "train-images-idx3-ubyte", PICTURES)
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(head + struct.pack(">3i", 0, 1, 10**9))
+    with pytest.raises(DataError, match=r"expected 100,000 classes at most"):
+        open_dataset(tmp_path, layout="idx")
+
+
+def test_what_unpacks_to_more_than_the_memory_is_refused_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrays, "_MEMORY_SHARE", 1e-12)
+    with pytest.raises(DataError, match=r"Save it without compression"):
+        saved(tmp_path, x=PICTURES, y=np.zeros(3, int))
+    assert len(saved(tmp_path, packed=False, x=PICTURES, y=np.zeros(3, int))) == 3
+    idx(tmp_path / "train-images-idx3-ubyte.gz", PICTURES)
+    idx(tmp_path / "train-labels-idx1-ubyte.gz", np.zeros(3))
+    with pytest.raises(DataError, match=r"Unpack it"):
+        open_dataset(tmp_path, layout="idx")

@@ -187,3 +187,12 @@ def test_what_is_exported_comes_back(tmp_path: Path) -> None:
     dataset = open_dataset(tmp_path, layout="masks", hints=Hints(labels=LABELS))
     assert dataset.void_id == 255
     assert np.array_equal(first(dataset).ids, result.ids)
+
+
+def test_a_mask_of_another_format_starts_no_program(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, numbers(0, 1), numbers(0, 1))
+    (tmp_path / "masks" / "0.png").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 12 8\n%%EndComments\n%%EOF\n"
+    )
+    with pytest.raises(DataError, match=r"cannot identify|is not an image"):
+        dataset.samples[0].truth()

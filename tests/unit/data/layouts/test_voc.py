@@ -76,10 +76,11 @@ def test_entities_are_refused_and_the_rest_is_read(tmp_path: Path, content: str)
     assert "without a DOCTYPE" in dataset.faults[0].what
 
 
-def test_entities_do_not_hide_in_another_encoding(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])  # the first with a mark
+def test_entities_do_not_hide_in_another_encoding(tmp_path: Path, encoding: str) -> None:
     content = '<?xml version="1.0" encoding="utf-16"?><!DOCTYPE a [<!ENTITY b "c">]><annotation>&b;</annotation>'
     picture(tmp_path / "a.png")
-    text(tmp_path / "a.xml", content, "utf-16")
+    text(tmp_path / "a.xml", content, encoding)
     with pytest.raises(DataError, match=r"no XML file of boxes"):
         open_dataset(tmp_path, layout="voc")
 
