@@ -42,7 +42,8 @@ def statistic(predicted: Floats, truth: Floats, labels: Sequence[str]) -> Statis
         mse, mae = weights @ errors**2, weights @ np.abs(errors)
         spread = weights @ (true - weights @ true) ** 2
         with np.errstate(invalid="ignore", divide="ignore"):
-            r2 = np.where(spread > 0, 1 - mse / spread, np.nan)
+            # Not by the spread, which rounding makes larger than 0: a tenth is no binary number.
+            r2 = np.where(np.ptp(true[picks], axis=0) > 0, 1 - mse / spread, np.nan)
         known = np.isfinite(r2)
         values = {
             "mse": float(mse.mean()),

@@ -27,6 +27,14 @@ def test_of_several_values_each_has_its_own_error() -> None:
     assert values["r2/x"] == 1 and np.isnan(values["r2/y"])
 
 
+@pytest.mark.parametrize("count", [10, 49])
+def test_equal_truths_have_no_share_explained_although_a_tenth_is_no_binary_number(count: int) -> None:
+    truth = np.append(np.full(count, 0.1), 7.0)[:, None]
+    picks = np.arange(count)
+    assert np.isnan(statistic(truth + 1, truth, ["age"])(picks)["r2"])
+    assert statistic(truth + 1, truth, ["age"])(np.append(picks, count))["r2"] < 1
+
+
 def test_a_draw_counts_what_it_holds_twice_twice() -> None:
     values = statistic(PREDICTED, TRUTH, ["age"])(np.array([0, 2, 2]))
     assert values["mse"] == pytest.approx(8 / 3)

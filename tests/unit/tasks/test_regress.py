@@ -120,3 +120,14 @@ def test_scores_are_over_the_names_that_data_and_bundle_share(tmp_path: Path) ->
     assert EVALUATION.draw(WHITE, answers[0], truths[0], scoring).size_hw[0] > WHITE.size_hw[0]
     with pytest.raises(DataError, match="expected values"):
         EVALUATION.observe(answers[0], Classes((0,)), scoring)
+
+
+def test_names_that_differ_in_case_alone_are_of_one_value(tmp_path: Path) -> None:
+    from pixelwright.contract import Scoring
+    from pixelwright.tasks.regress.evaluate import EVALUATION
+
+    scoring = Scoring(("Gray", "LIGHT"), sizes(tmp_path / "sizes").spec)
+    answer = NamedValues(np.array([12.0, 0.5], np.float32), ("light", "gray"))
+    seen = EVALUATION.observe(answer, Values((0.5, 10.0)), scoring)
+    assert EVALUATION.statistic([seen], scoring)(np.arange(1))["mae/LIGHT"] == 2
+    assert EVALUATION.draw(WHITE, answer, Values((0.5, 10.0)), scoring).size_hw[0] > WHITE.size_hw[0]

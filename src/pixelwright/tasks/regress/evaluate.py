@@ -47,9 +47,10 @@ def observe(result: NamedValues, target: Target, scoring: Scoring) -> Observatio
     """
     if not isinstance(target, Values):
         raise DataError(f"expected values to score against, got {type(target).__name__}.")
-    names = [scoring.labels[place] for place in scoring.scored]
     truth = np.array([target.values[place] for place in scoring.scored], np.float64)
-    return Observation(np.array([result[name] for name in names], np.float64), truth)
+    places = scoring.places(result.names).tolist()
+    predicted = np.array([result.values[places.index(place)] for place in scoring.scored], np.float64)
+    return Observation(predicted, truth)
 
 
 def statistic(observations: Sequence[Observation], scoring: Scoring) -> Statistic:
@@ -92,11 +93,9 @@ def figures(observations: Sequence[Observation], scoring: Scoring) -> list[Figur
 
 def draw(image: Image, result: NamedValues, target: Target, scoring: Scoring) -> Image:
     """The picture with its first values and what they should be below it."""
-    true = dict(zip(scoring.labels, target.values if isinstance(target, Values) else (), strict=False))
-    lines = [
-        f"{name}  {value:g}, is {true.get(name, float('nan')):g}"
-        for name, value in zip(result.names, result.values.tolist(), strict=True)
-    ]
+    true = target.values if isinstance(target, Values) else ()
+    met = zip(result.names, result.values.tolist(), scoring.places(result.names).tolist(), strict=True)
+    lines = [f"{name}  {value:g}, is {true[place]:g}" for name, value, place in met if 0 <= place < len(true)]
     return caption(image, lines[:SHOWN])
 
 
