@@ -64,7 +64,7 @@ class Written:
     Attributes:
         pictures: In the folder.
         variants: How many of them are variants.
-        failed: Pictures that could not be read or written.
+        failed: Pictures of the data set that could not be read, or not be written as they are or varied.
         failures: The first few, as (id, reason).
         layout: Registry name of the layout that reads the folder.
         remarks: What the user should know, a sentence each.
@@ -109,13 +109,13 @@ def augment_dataset(
         outcomes = flow(
             plan[job.done :], maker, lambda done: done, key=lambda _: 0, workers=workers or os.cpu_count() or 1
         )
-        failures: list[tuple[str, str]] = []
+        failures: dict[str, str] = {}
         try:
             for done in outcomes:
                 job.add(_record(job, done.item, done.result, done.error, failures))
                 job.commit_if_due()
                 if on_progress is not None:
-                    on_progress(Progress(job.done + job.pending, job.failed + len(failures), job.total))
+                    on_progress(Progress(job.done + job.pending, len(failures), job.total))
         finally:
             outcomes.close()
             job.commit()
@@ -127,9 +127,9 @@ def augment_dataset(
         finish_groups(request.output, records)
         job.finish()
         variants = sum(record["copy"] > 0 for record in records())
-        pictures = job.total - job.failed
-    kept = tuple(failures[:KEPT_FAILURES])
-    return Written(pictures, variants, job.failed, kept, form.layout, remarks, time.monotonic() - began)
+        pictures, failed = job.total - job.failed, len({one["path"] for one in job.records() if "error" in one})
+    kept = tuple(failures.items())[:KEPT_FAILURES]
+    return Written(pictures, variants, failed, kept, form.layout, remarks, time.monotonic() - began)
 
 
 def write_preview(dataset: Dataset, policy: Policy, path: Path, *, seed: int = 0) -> tuple[str, ...]:
@@ -276,7 +276,7 @@ def _record(
     wanted: tuple[Sample, int],
     said: dict[str, Any] | None,
     error: Exception | None,
-    failures: list[tuple[str, str]],
+    failures: dict[str, str],
 ) -> dict[str, Any]:
     """The record of an outcome; raises what concerns not only this picture."""
     sample, copy = wanted
@@ -286,6 +286,6 @@ def _record(
         raise stopped(Path(sample.id), error)
     record = {"index": job.done + job.pending, "path": sample.id, "copy": copy}
     if error is not None:
-        failures.append((sample.id, str(error)))
+        failures.setdefault(sample.id, str(error))  # once, not for each variant
         return record | {"error": describe(error)}
     return record | {"split": sample.split, "group": sample.group or sample.id} | (said or {})

@@ -20,6 +20,8 @@ from pixelwright.verbs.evaluate.known import remarks_on
 from pixelwright.verbs.evaluate.scored import EvaluateOptions, Seen, observe, scoring_of, selected
 from pixelwright.verbs.tally import Progress
 
+RIGHT_SHARES = ("accuracy", "exact_match")  # the share of pictures whose outcome is right
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Compared:
@@ -196,12 +198,9 @@ def _is_share(one: Difference) -> bool:
 
 def _exactly(one: Difference, first: Sequence[Seen], second: Sequence[Seen]) -> Difference:
     """With McNemar's test where the metric is the share of right pictures."""
-    rights = [[seen.outcome.right for seen in side] for side in (first, second)]
-    if None in rights[0] or None in rights[1]:
+    if one.metric not in RIGHT_SHARES:
         return one
-    right = [np.array(side, bool) for side in rights]
-    if not np.allclose([side.mean() for side in right], (one.first, one.second), rtol=0, atol=1e-12):
-        return one
+    right = [np.array([seen.outcome.right for seen in side], bool) for side in (first, second)]
     alone = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     return replace(one, p_value=intervals.mcnemar(*alone), test="mcnemar")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -195,7 +195,8 @@ def evaluate(
     scores = intervals.measure(statistic, len(seen), groups=groups, rounds=rounds, seed=options.seed)
     order = {name: place for place, (name, _) in enumerate(evaluation.goals)}
     scores.sort(key=lambda score: order.get(score.metric, len(order)))  # stable
-    mark = fingerprint(dataset) if not failures else _readable_fingerprint(dataset, failures)
+    failed = {name for name, _ in failures}
+    mark = fingerprint(dataset.only(one for one in dataset.samples if one.id not in failed))
     return Evaluated(
         model=model,
         dataset=dataset,
@@ -363,12 +364,6 @@ def _brightness(raster: Raster) -> float:
         return float("nan")
     pixels = rgb_of(raster, BRIGHTNESS_HW).pixels
     return float((pixels.reshape(-1, 3).mean(axis=0) @ np.array([0.299, 0.587, 0.114])) / 255)  # BT.601
-
-
-def _readable_fingerprint(dataset: Dataset, failures: Sequence[tuple[str, Exception]]) -> str:
-    """That of the pictures that were scored."""
-    failed = {name for name, _ in failures}
-    return fingerprint(replace(dataset, samples=tuple(one for one in dataset.samples if one.id not in failed)))
 
 
 def _raise_nothing(dataset: Dataset, failures: Sequence[tuple[str, Exception]]) -> None:

@@ -15,6 +15,7 @@ from pixelwright.data.dataset import Dataset, fingerprint
 from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
 from pixelwright.data.pictures import FilePicture
+from pixelwright.data.place import Place
 from pixelwright.data.splits import SplitOptions, split
 from pixelwright.errors import DataError, ImageError, UsageError
 from pixelwright.io.images import write_image
@@ -103,6 +104,14 @@ def test_what_cannot_be_read_is_counted_named_and_no_part_of_the_scores(model: M
     assert any("2 pictures only" in remark for remark in found.remarks)
 
 
+def test_a_picture_that_is_gone_is_counted_and_stops_nothing(model: Model, data: Dataset) -> None:
+    gone = replace(data.samples[-1], picture=FilePicture(Place("gone.png")))
+    holed = data.only([*data.samples[:-1], gone])
+    found = evaluate(_trained_on(model, holed), holed, EvaluateOptions(rounds=20))
+    assert [name for name, _ in found.failures] == [gone.id]
+    assert found.fingerprint == fingerprint(data.only(data.samples[:-1]))
+
+
 def test_where_nothing_can_be_read_there_is_no_score(model: Model, tmp_path: Path) -> None:
     for label in ("dark", "bright"):
         (tmp_path / label).mkdir()
@@ -160,7 +169,7 @@ def test_a_part_of_data_that_are_not_those_of_the_training_may_hold_what_was_lea
 def test_a_part_that_the_data_states_is_scored_without_reading_the_others(model: Model, data: Dataset) -> None:
     known = _trained_on(model, data)
     samples = [replace(one, split="test" if place % 2 else "train") for place, one in enumerate(data.samples)]
-    gone = replace(samples[0], picture=FilePicture(Path("gone.png")))
+    gone = replace(samples[0], picture=FilePicture(Place("gone.png")))
     whole = data.only([gone, *samples[1:]])
     remarks = evaluate(known, part_of(whole, "test")[0], EvaluateOptions(rounds=20), whole=whole).remarks
     assert not any("trained" in one for one in remarks)
