@@ -51,10 +51,10 @@ class Matched:
         hits: (4, D) for each area range: a bit for each IoU at which it is right.
         counted: (4, D) the same: at which it is right or wrong, rather than neither.
         overlaps: (D,) IoU with what it is matched to at IoU 0.5; 0 where it is wrong.
+        mates: (D,) which thing that is to be found it is matched to at IoU 0.5; -1 where it is to none.
         rows: (D,) where each stood among the things found.
         truth_ids: (G,) classes of what is there.
         truth_counted: (4, G) whether it is to be found.
-        missed: (G,) whether it is to be found, and is matched to nothing at IoU 0.5.
     """
 
     scores: Floats
@@ -63,10 +63,17 @@ class Matched:
     hits: Bits
     counted: Bits
     overlaps: Floats
+    mates: Ids
     rows: Ids
     truth_ids: Ids
     truth_counted: Flags
-    missed: Flags
+
+    def missed(self, passes: Flags | None = None) -> Flags:
+        """(G,) whether it is to be found, and none of those found, or of some of them, is matched to it at IoU 0.5."""
+        mates = self.mates if passes is None else self.mates[passes]
+        missed = self.truth_counted[0].copy()
+        missed[mates[mates >= 0]] = False
+        return missed
 
 
 def box_overlaps(boxes_xyxy: Floats, truth_xyxy: Floats, crowd: Flags) -> Floats:
@@ -75,7 +82,7 @@ def box_overlaps(boxes_xyxy: Floats, truth_xyxy: Floats, crowd: Flags) -> Floats
     low = np.maximum(found[:, None, :2], there[None, :, :2])
     high = np.minimum(found[:, None, 2:], there[None, :, 2:])
     common = np.prod(np.maximum(high - low, 0), axis=2)
-    return _ratio(common, box_areas(found), box_areas(there), crowd)
+    return _over_union(common, box_areas(found), box_areas(there), crowd)
 
 
 def box_areas(boxes_xyxy: Floats) -> Floats:
@@ -99,7 +106,7 @@ def mask_overlaps(masks: Masks, truth: Masks, crowd: Flags) -> Floats:
             for place, pixels in (found[one], there[other])
         ]
         common[one, other] = np.count_nonzero(parts[0] & parts[1])
-    return _ratio(common, masks.areas.astype(np.float64), truth.areas.astype(np.float64), crowd)
+    return _over_union(common, masks.areas.astype(np.float64), truth.areas.astype(np.float64), crowd)
 
 
 def match(overlaps: Floats, scores: Floats, class_ids: Ids, areas: Floats, truth: Truth) -> Matched:
@@ -121,7 +128,7 @@ def match(overlaps: Floats, scores: Floats, class_ids: Ids, areas: Floats, truth
     hits = np.zeros((len(AREAS), len(rows)), np.uint16)
     counted = np.where(outside[:, rows], 0, BITS.sum()).astype(np.uint16)
     best = np.zeros(len(rows), np.float32)
-    missed = truth.counted.copy()
+    mates = np.full(len(rows), -1, np.int32)
     for one in np.unique(truth.class_ids):
         there, found = np.flatnonzero(truth.class_ids == one), np.flatnonzero(np.asarray(class_ids)[rows] == one)
         reach = overlaps[np.ix_(rows[found], there)]
@@ -134,7 +141,7 @@ def match(overlaps: Floats, scores: Floats, class_ids: Ids, areas: Floats, truth
             hits[:, row] = (taken & ~passed) @ BITS
             counted[:, row] = np.where(taken, ~passed, ~outside[:, rows[row], None]) @ BITS
             if (mate := partner[place, 0, FIRST]) >= 0 and not passed[0, FIRST]:
-                best[row], missed[there[mate]] = reach[place, mate], False
+                best[row], mates[row] = reach[place, mate], there[mate]
     return Matched(
         scores=np.asarray(scores, np.float32)[rows],
         class_ids=np.asarray(class_ids, np.int32)[rows],
@@ -142,10 +149,10 @@ def match(overlaps: Floats, scores: Floats, class_ids: Ids, areas: Floats, truth
         hits=hits,
         counted=counted,
         overlaps=best,
+        mates=mates,
         rows=rows,
         truth_ids=np.asarray(truth.class_ids, np.int32),
         truth_counted=~ignored,
-        missed=missed,
     )
 
 
@@ -173,7 +180,7 @@ def _partners(reach: Floats, crowd: Flags, ignored: Flags) -> Ids:
     return partners
 
 
-def _ratio(common: Floats, found: Floats, there: Floats, crowd: Flags) -> Floats:
+def _over_union(common: Floats, found: Floats, there: Floats, crowd: Flags) -> Floats:
     whole = np.where(crowd, found[:, None], found[:, None] + there - common)
     return np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)
 

@@ -205,6 +205,16 @@ def test_the_match_at_half_overlap_says_what_was_missed_and_how_well_the_rest_fi
     crowd = np.zeros(2, bool)
     truth = Truth(np.zeros(2, int), box_areas(there), crowd, ~crowd)
     made = match(box_overlaps(found, there, crowd), np.array([0.7]), np.zeros(1, int), box_areas(found), truth)
-    assert made.missed.tolist() == [False, True]
+    assert (made.mates.tolist(), made.missed().tolist()) == ([0], [False, True])
+    assert made.missed(np.zeros(1, bool)).tolist() == [True, True]  # where it does not reach the threshold
     assert made.overlaps.tolist() == pytest.approx([0.8])
     assert [bool(made.hits[0, 0] & bit) for bit in BITS] == [True] * 7 + [False] * 3  # 0.5 to 0.8
+
+
+def test_a_right_answer_stands_for_the_thing_of_its_class_though_it_covers_another_better() -> None:
+    there = np.array([[0, 0, 10, 12], [0, 0, 10, 10], [0, 0, 10, 12]], np.float32)
+    found = there[:1]
+    crowd = np.array([False, False, True])
+    truth = Truth(np.array([1, 0, 0]), box_areas(there), crowd, ~crowd)
+    made = match(box_overlaps(found, there, crowd), np.array([0.7]), np.zeros(1, int), box_areas(found), truth)
+    assert (made.mates.tolist(), made.missed().tolist()) == ([1], [True, False, False])

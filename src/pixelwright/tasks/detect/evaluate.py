@@ -85,7 +85,7 @@ def observe(result: Detections, target: Target, scoring: Scoring) -> Observation
     least = decision.thresholds(found.labels, scoring.spec.decision, None, otherwise=DEFAULT_THRESHOLD)
     passes = found.scores >= least
     mask_passes = passes[masks.rows] if masks is not None else np.zeros(0, bool)
-    taken = _taken(overlaps, boxes, truth.class_ids, there.counted)
+    taken = _taken(overlaps, boxes, truth.class_ids)
     return Observation(boxes, masks, passes[boxes.rows], mask_passes, taken)
 
 
@@ -121,17 +121,15 @@ def _areas(truth: Annotations) -> npt.NDArray[Any]:
     return metric.box_areas(truth.boxes_xyxy) if truth.masks is None else truth.masks.areas.astype(np.float64)
 
 
-def _taken(
-    overlaps: npt.NDArray[Any], boxes: Matched, class_ids: npt.NDArray[Any], counted: Flags
-) -> npt.NDArray[np.int32]:
+def _taken(overlaps: npt.NDArray[Any], boxes: Matched, class_ids: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
     """What a wrong box covers nevertheless: a thing of another class that is missed."""
     taken = np.full(len(boxes.rows), -1, np.int32)
-    open_to = np.flatnonzero(counted & boxes.missed)
+    open_to = np.flatnonzero(boxes.missed())
     if not len(open_to):
         return taken
     reach = overlaps[np.ix_(boxes.rows, open_to)]
     best = reach.argmax(axis=1)
-    wrong = (boxes.overlaps == 0) & (reach.max(axis=1, initial=0) >= metric.IOUS[0])
+    wrong = (boxes.mates < 0) & (reach.max(axis=1, initial=0) >= metric.IOUS[0])
     taken[wrong] = class_ids[open_to[best[wrong]]]
     return taken
 
@@ -232,9 +230,7 @@ def draw(image: Image, result: Detections, target: Target, scoring: Scoring) -> 
     canvas = paint.canvas(image)
     hits = _bits(matched.hits) & passes
     tags = []
-    # A thing that is matched only below the threshold was missed.
-    caught = _caught(found, truth, matched.rows[hits].astype(np.intp), masks=seen.masks is not None)
-    for row in np.flatnonzero(matched.truth_counted[0] & ~caught):
+    for row in np.flatnonzero(matched.missed(passes)):  # also what is matched only below the threshold
         _outline(canvas, truth.boxes_xyxy[row], truth.masks, int(row), MISSED)
         tags.append(paint.Tag(scoring.labels[truth.class_ids[row]], tuple(truth.boxes_xyxy[row].tolist()), MISSED))
     for place in np.flatnonzero(passes & _bits(matched.counted))[::-1]:
@@ -247,22 +243,6 @@ def draw(image: Image, result: Detections, target: Target, scoring: Scoring) -> 
 
 
 MOST_TAGS = 20  # more of them hide the picture
-
-
-def _caught(found: Detections, truth: Annotations, rows: Rows, *, masks: bool) -> Flags:
-    """Which things the right answers stand for: each takes the one of its class that it overlaps most."""
-    caught = np.zeros(len(truth), bool)
-    if not len(rows):
-        return caught
-    right = found.take(rows)
-    nobody = np.zeros(len(truth), bool)
-    if masks and right.masks is not None and truth.masks is not None:
-        overlaps = metric.mask_overlaps(right.masks, truth.masks, nobody)
-    else:
-        overlaps = metric.box_overlaps(right.boxes_xyxy, truth.boxes_xyxy, nobody)
-    for overlap in overlaps:
-        caught[int(np.where(caught, -1.0, overlap).argmax())] = True
-    return caught
 
 
 def _outline(canvas: paint.Canvas, box: npt.NDArray[Any], masks: Masks | None, row: int, color: paint.Rgb) -> None:
