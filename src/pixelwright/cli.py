@@ -64,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(str(err))
         nothing_came = isinstance(err, ImageError | FetchError)
         return UNWRITABLE if isinstance(err, OutputError) else UNREADABLE if nothing_came else WRONG_USE
+    except MemoryError as err:
+        say(f"out of memory{f': {err}' if str(err) else ''}. Take smaller pictures, or fewer at once.")
+        return WRONG_USE
     except OSError as err:
         if err.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise

@@ -198,6 +198,18 @@ def test_ctrl_c_promises_to_continue_only_where_there_is_a_job(
     assert ("same command continues" in capsys.readouterr().err) == kept
 
 
+@pytest.mark.usefixtures("folder")
+def test_memory_that_runs_out_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise MemoryError("Unable to allocate 37.3 GiB for an array")
+
+    monkeypatch.setattr(run_verb, "run", exhausted)
+    assert main(["classify", "a.png", "--model", "bright"]) == 2
+    assert "out of memory: Unable to allocate 37.3 GiB for an array. Take smaller" in capsys.readouterr().err
+
+
 def test_a_disk_that_takes_nothing_has_its_own_exit_code(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -42,6 +43,7 @@ class Progress:
         part: Pictures that the network takes at once on each device; smaller after memory ran out.
         losses: Sum of the finite losses since the last validation.
         counted: How many these are.
+        lost: Samples that could not be learned from, said at the end.
     """
 
     step: int = 0
@@ -54,6 +56,7 @@ class Progress:
     part: int = 0
     losses: float = 0.0
     counted: int = 0
+    lost: int = 0
 
     @property
     def loss(self) -> float:
@@ -97,7 +100,9 @@ class Learner:
     def step(self, batch: Batch, factor: float) -> float:
         """One step on a batch that is on the device, at the learning rate times a factor; gives the loss.
 
-        Where memory runs out the batch is taken in smaller parts, from now on: the same step in a longer time.
+        Where memory runs out the batch is taken in smaller parts, from now on. Their gradients are added up by their
+        share of the pictures: the same step in a longer time where the loss is a mean over pictures, and nearly so
+        where it is one over things or pixels, or where a BatchNorm sees the parts one by one.
 
         Raises:
             TrainingError: Memory does not even suffice for one picture, or many losses in a row were not finite.
@@ -117,8 +122,10 @@ class Learner:
             except (RuntimeError, MemoryError) as err:
                 if not _is_out_of_memory(err):
                     raise
-                self._halve(len(batch), err)
-                self._put_back(before)
+                said = str(err)
+            # Out here nothing holds the failed pass any more: its traceback would.
+            self._halve(len(batch), said)
+            self._put_back(before)
         if not self._update():
             self._put_back(before)
         self.progress.step += 1
@@ -173,13 +180,10 @@ class Learner:
             )
         return False
 
-    def _halve(self, count: int, err: Exception) -> None:
+    def _halve(self, count: int, said: str) -> None:
         part = min(self.progress.part, count)
         if part <= 1 or self._fabric.world_size > 1:
-            raise TrainingError(
-                f"out of memory with {part} pictures of {self.plan.problem.size_hw} at once on a device: {err}. "
-                "Take smaller ones (--size), a smaller model, or a smaller batch (--batch)."
-            ) from err
+            raise TrainingError(_no_memory(self.plan, part, said))
         self.progress.part = -(-part // 2)
         if self._fabric.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -212,6 +216,29 @@ def precision_of(name: str, device: Literal["cpu", "cuda"]) -> Precision:
 def normalized_of(batch: Batch, plan: Plan) -> Tensor:
     """What the network takes."""
     return normalized(batch.images, plan.spec.input)
+
+
+@contextmanager
+def memory_told(plan: Plan) -> Iterator[None]:
+    """Memory that runs out where no part of a batch can be made smaller (it is collated, varied, validated), in words.
+
+    Raises:
+        TrainingError: It did.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as err:
+        if not _is_out_of_memory(err):
+            raise
+        raise TrainingError(_no_memory(plan, plan.config.batch.size or 1, str(err))) from err
+
+
+def _no_memory(plan: Plan, count: int, said: str) -> str:
+    height, width = plan.problem.size_hw
+    return (
+        f"out of memory with {count} pictures of {height}x{width} (rows x columns) at once on a device: {said}. Take "
+        "smaller ones (--size), a smaller model, or a smaller batch (--batch)."
+    )
 
 
 def _average(net: nn.Module, decay: float) -> AveragedModel:

@@ -17,12 +17,12 @@ from pixelwright.ops.batch import decode_hw
 from pixelwright.verbs.train import balance
 from pixelwright.verbs.train.feed import Order
 from pixelwright.verbs.train.folder import Run
-from pixelwright.verbs.train.learner import Learner, Progress
+from pixelwright.verbs.train.learner import Learner, Progress, memory_told
 from pixelwright.verbs.train.loop import Loop, Watch
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.rate import STEPS, find_rate
 from pixelwright.verbs.train.recipe import changed
-from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, cores, free_bytes, lost_text
+from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, free_bytes, lost_text, threads_of
 from pixelwright.verbs.train.source import Source
 from pixelwright.verbs.train.validate import Validation
 from pixelwright.verbs.train.variation import policy_of
@@ -52,8 +52,12 @@ class Work:
 
     def __call__(self, fabric: Fabric, watch: Watch) -> Progress:
         """All steps that remain; gives how far it came."""
+        with memory_told(self.plan):
+            return self._work(fabric, watch)
+
+    def _work(self, fabric: Fabric, watch: Watch) -> Progress:
         plan, config = self.plan, self.plan.config
-        threads = config.machine.threads or cores()
+        threads = threads_of(config)
         torch.set_num_threads(threads)
         memory = int(config.machine.memory_gb * 1e9 if config.machine.memory_gb else free_bytes() * MEMORY_SHARE)
         store = self._store(memory // fabric.world_size, threads)
@@ -75,6 +79,7 @@ class Work:
         self._restore(fabric, learner, watch)
         validation = Validation(plan, budget_bytes=int(memory * VALIDATION_MEMORY), threads=threads)
         Loop(fabric, learner, source, validation, self.run, watch, self.identity).train()
+        learner.progress.lost = len(store.lost)
         return learner.progress
 
     def _found(self, fabric: Fabric, rate: float) -> Plan:
@@ -84,7 +89,7 @@ class Work:
         config = changed(self.plan.config, {"optimizer.learning_rate": rate})
         automatic = {**self.plan.automatic, "optimizer.learning_rate": why}
         if fabric.is_global_zero:
-            self.run.begin(config, automatic)
+            self.run.keep(config, automatic)
         return replace(self.plan, config=config, automatic=automatic)
 
     def _store(self, memory: int, threads: int) -> Store:

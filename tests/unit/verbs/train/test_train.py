@@ -18,6 +18,7 @@ from pixelwright.models.batch import Batch
 from pixelwright.verbs.train import TrainConfig, loop, start
 from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learner import SKIPPED_IN_A_ROW, Learner
+from pixelwright.verbs.train.source import Source
 from trainings import Steps, checkpoint, run, same, write_data
 
 Configure = Callable[..., TrainConfig]
@@ -213,7 +214,18 @@ def test_where_not_even_one_picture_fits_it_says_so(
     configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _allow(monkeypatch, 0)
-    with pytest.raises(TrainingError, match=r"out of memory with 1 pictures of \(8, 8\)"):
+    with pytest.raises(TrainingError, match=r"out of memory with 1 pictures of 8x8"):
+        run(configure(), tmp_path / "run")
+
+
+def test_memory_that_runs_out_where_a_batch_is_made_is_told_of_in_a_sentence(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(Source, "_varied", exhausted)
+    with pytest.raises(TrainingError, match=r"out of memory with 8 pictures of 8x8 .* a smaller batch \(--batch\)"):
         run(configure(), tmp_path / "run")
 
 
