@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pixelwright.cli_options import EXIT_CODES, add_command, positive
+from pixelwright.cli_options import EXIT_CODES, add_command, add_labels, positive
 from pixelwright.cli_output import DONE, INTERRUPTED, UNREADABLE, print_json, say
 from pixelwright.cli_progress import show_progress
 from pixelwright.data.augment.policy import LIMITS, OUTSIDE, PRESETS, Policy
@@ -59,7 +59,7 @@ def add_doctor(commands: Any) -> None:
 def _add_data_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how the data are read")
     group.add_argument("--layout", metavar="NAME", help="how they lie (default: found by looking)")
-    group.add_argument("--labels", metavar="A,B", help="names of the classes, where the data have only numbers")
+    add_labels(group)
     group.add_argument("--void", type=int, metavar="N", help="the value of label maps that means: not known")
     group.add_argument("--group", metavar="COLUMN|PATTERN", help="what belongs together: a column, or '(track\\d+)_'")
 
@@ -67,8 +67,7 @@ def _add_data_options(parser: argparse.ArgumentParser) -> None:
 def _hints(options: argparse.Namespace) -> Hints:
     from pixelwright.data.layout import Hints
 
-    labels = () if options.labels is None else tuple(one.strip() for one in options.labels.split(","))
-    return Hints(labels=labels, void_id=options.void, group=options.group or "")
+    return Hints(labels=options.labels, void_id=options.void, group=options.group or "")
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pixelwright import registry
-from pixelwright.cli_options import EXIT_CODES, add_command, add_execution, execution_of, positive
+from pixelwright.cli_options import EXIT_CODES, add_command, add_execution, add_labels, execution_of, positive
 from pixelwright.cli_output import DONE, FAILURES, print_json, say
 from pixelwright.cli_progress import show_progress
 from pixelwright.errors import UsageError
@@ -66,7 +66,7 @@ def _add_data(parser: argparse.ArgumentParser) -> None:
         help="train, calibration, validation, test or all (default: test, else validation, else all)",
     )
     parser.add_argument("--layout", metavar="L", help="of the data (default: found out): " + _names("layout"))
-    parser.add_argument("--labels", default="", metavar="A,B|FILE", help="names of the data's classes, in order")
+    add_labels(parser)
     parser.add_argument("--group", default="", metavar="COLUMN|REGEX", help="pictures that belong together")
     parser.add_argument("--void", type=int, metavar="N", help="the value in label maps that does not count")
     parser.add_argument(
@@ -161,7 +161,7 @@ def _data(options: argparse.Namespace, model: Model) -> tuple[Dataset, Dataset, 
     spec = model.bundle.spec
     task = model.task.name
     kinds = registry.get("evaluation", task).kinds if task in registry.names("evaluation") else frozenset()
-    hints = Hints(kinds=kinds, labels=_labels(options.labels), void_id=options.void, group=options.group)
+    hints = Hints(kinds=kinds, labels=options.labels, void_id=options.void, group=options.group)
     whole = open_dataset(options.data, layout=options.layout, hints=hints)
     if not options.group and (group := group_for(whole, options.split, spec)):
         whole = open_dataset(options.data, layout=options.layout, hints=replace(hints, group=group))
@@ -170,14 +170,6 @@ def _data(options: argparse.Namespace, model: Model) -> tuple[Dataset, Dataset, 
         say(f"{options.data}: {remark}")
     say(f"{options.data} ({whole.layout}): {said}, {len(part)} of {len(whole)} pictures")
     return whole, part, name
-
-
-def _labels(text: str) -> tuple[str, ...]:
-    """Names between commas, or a line each in a file."""
-    if text and Path(text).is_file():
-        lines = Path(text).read_text(encoding="utf-8-sig").splitlines()
-        return tuple(line.strip() for line in lines if line.strip())
-    return tuple(part.strip() for part in text.split(",")) if text else ()
 
 
 def _print(evaluated: Evaluated) -> None:

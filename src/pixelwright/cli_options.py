@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixelwright import registry
@@ -101,6 +103,27 @@ def execution_of(options: argparse.Namespace) -> Execution:
         batch_size=options.batch,
         **({"max_pixels": options.max_pixels} if options.max_pixels else {}),
     )
+
+
+def add_labels(parser: Any) -> None:
+    """What the numbers of a data set's classes are called; a tuple of names."""
+    parser.add_argument(
+        "--labels",
+        type=_labels,
+        default=(),
+        metavar="A,B|FILE",
+        help="names of the classes in order, where the data have only numbers; in a file a line each",
+    )
+
+
+def _labels(text: str) -> tuple[str, ...]:
+    names = text.split(",")
+    if os.path.isfile(text):  # noqa: PTH113 (Path raises where so many names are too long for a path)
+        try:
+            names = Path(text).read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError) as err:
+            raise argparse.ArgumentTypeError(f"{text} cannot be read as UTF-8 text: {err}") from err
+    return tuple(name.strip() for name in names if name.strip())
 
 
 def add_max_pixels(parser: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 from bundles import brightness
 from pixelwright.cli import main
+from pixelwright.cli_data import add_doctor
+from pixelwright.cli_evaluate import add_evaluate
+from pixelwright.cli_train import add_train
 from pixelwright.io.images import write_image
 from pixelwright.structures.image import Image
 
@@ -94,6 +98,22 @@ def test_names_of_classes_come_from_a_file_with_any_line_ends(model: str, tmp_pa
     names.write_bytes("\ufeffdark\r\nbright\r\n".encode())
     command = ["evaluate", model, "--data", str(tmp_path / "labels.csv"), "--labels", str(names), "--split", "all"]
     assert main(command) == 0
+
+
+@pytest.mark.parametrize("command", [["evaluate", "digits", "--data", "x"], ["doctor", "x"], ["train", "classify"]])
+def test_names_of_classes_mean_the_same_in_every_command(command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "names.txt"
+    file.write_bytes("\ufeffa\r\n\r\nb c\r\n".encode())
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers()
+    for add in (add_evaluate, add_doctor, add_train):
+        add(commands)
+    many = ",".join(f"traffic sign {number}" for number in range(43))  # longer than any file's name may be
+    for given, names in (("a, b c", 2), (str(file), 2), (many, 43)):
+        labels = parser.parse_args([*command, "--labels", given]).labels
+        assert len(labels) == names
+        assert names != 2 or labels == ("a", "b c")
+    assert parser.parse_args(command).labels == ()
 
 
 def test_two_models_are_compared_in_words(model: str, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
