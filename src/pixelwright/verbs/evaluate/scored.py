@@ -1,4 +1,4 @@
-"""Answers of a model to the pictures of a data set, scored: one pass, bounded memory, a bad picture stops nobody."""
+"""Answers of a model to the pictures of a data set, scored: one pass, no picture is kept, a bad one stops nobody."""
 
 from __future__ import annotations
 
