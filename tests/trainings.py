@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
 from pixelwright.io.images import write_image
 from pixelwright.structures.image import GRAY, Image
 from pixelwright.verbs.train import TrainConfig, Trained
+from pixelwright.verbs.train.learner import Learner
 from pixelwright.verbs.train.loop import Watch
 from pixelwright.verbs.train.start import How, start
 
@@ -67,6 +70,30 @@ def run(config: TrainConfig, output: Path, **options: Any) -> Trained:
 
 def checkpoint(run_folder: Path) -> dict[str, Any]:
     return torch.load(run_folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def after_steps(patch: pytest.MonkeyPatch, count: int, happens: Callable[[], object]) -> None:
+    """Something happens when so many steps have been taken."""
+    step = Learner.step
+
+    def stepped(self: Learner, *args: Any) -> None:
+        step(self, *args)
+        if self.progress.step == count:
+            happens()
+
+    patch.setattr(Learner, "step", stepped)
+
+
+def press_ctrl_c() -> None:
+    """What Python does when the signal comes; the signal itself would end a test worker whose handlers are others'."""
+    handler = signal.getsignal(signal.SIGINT)
+    assert callable(handler)
+    handler(signal.SIGINT, None)
+
+
+def die() -> None:
+    """As a kill: nothing more is written."""
+    raise SystemError("killed")
 
 
 def same(one: Any, other: Any) -> bool:

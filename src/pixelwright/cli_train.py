@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pixelwright import registry
-from pixelwright.cli_options import EXIT_CODES, add_command, positive
-from pixelwright.cli_output import DONE, INTERRUPTED, say
+from pixelwright.cli_options import EXIT_CODES, add_command, add_labels
+from pixelwright.cli_output import DONE, FAILURES, INTERRUPTED, say
 from pixelwright.cli_progress import show_training
 from pixelwright.errors import UsageError
 
@@ -29,8 +29,8 @@ VALUES: tuple[tuple[str, str, Any, str], ...] = (
     ("--epochs", "budget.epochs", float, "how long, by how often each picture is seen"),
     ("--patience", "budget.patience", int, "stop after so many validations without a better score"),
     ("--goal", "goal", str, "the metric by which the best weights are chosen, on validation data"),
-    ("--batch", "batch.size", positive, "pictures in a step"),
-    ("--accumulate", "batch.accumulate", positive, "parts in which the network takes them"),
+    ("--batch", "batch.size", int, "pictures in a step"),
+    ("--accumulate", "batch.accumulate", int, "parts in which the network takes them"),
     ("--sampler", "batch.sampler", str, "shuffle, or balanced: all classes equally often"),
     ("--lr", "optimizer.learning_rate", float, "the highest learning rate"),
     ("--optimizer", "optimizer.name", str, "sgd, adam, adamw, nadam, radam, rmsprop, adagrad"),
@@ -41,14 +41,19 @@ VALUES: tuple[tuple[str, str, Any, str], ...] = (
     ("--degrade", "degrade.preset", str, "how clean pictures are made worse: denoise, jpeg, super-resolve-x2 or -x4"),
     ("--precision", "machine.precision", str, "f32, bf16 or f16"),
     ("--device", "machine.accelerator", str, "auto, cpu or cuda"),
-    ("--devices", "machine.devices", positive, "how many of them"),
-    ("--threads", "machine.threads", positive, "cores to use (default: all)"),
+    ("--devices", "machine.devices", int, "how many of them"),
+    ("--threads", "machine.threads", int, "cores to use (default: all)"),
     ("--seed", "seed", int, "of everything that is random"),
     ("--name", "bundle.name", str, "of the bundle"),
     ("--license", "bundle.license", str, "of the weights, as the bundle will state it"),
     ("--data-license", "bundle.data_license", str, "of the data"),
     ("--threshold", "bundle.threshold", str, "what the decision is fitted to: f1, precision>=0.9, recall>=0.9"),
 )
+
+CALLED = {name: flag for flag, name, _, _ in VALUES} | {
+    "input.size_hw": "--size",
+    "loss.class_weights": "--class-weights",
+}
 
 
 def add_train(commands: Any) -> None:
@@ -70,7 +75,7 @@ def add_train(commands: Any) -> None:
         parser.add_argument(flag, dest=name, type=kind, metavar=shown, help=said.replace("%", "%%"))
     parser.add_argument("--find-lr", action="store_true", help="find the learning rate by trying, in 100 steps")
     parser.add_argument("--size", type=_size, metavar="N|HxW", help="rows and columns that the network sees")
-    parser.add_argument("--labels", metavar="A,B", help="names of the classes, where the data have only numbers")
+    add_labels(parser)
     parser.add_argument("--class-weights", metavar="balanced|A,B", help="by rarity, or a number for each class")
     parser.add_argument(
         "--set",
@@ -88,7 +93,7 @@ def _train(options: argparse.Namespace) -> int:
     from pixelwright.verbs.train import preview, read_config, resolve, to_toml, train
 
     logging.getLogger("pixelwright").setLevel(logging.INFO)
-    config = read_config(options.task, options.recipe, _changes(options))
+    config = read_config(options.task, options.recipe, _changes(options), called=CALLED)
     if not config.data.path:
         raise UsageError("there is nothing to learn from. Name the data: --data DIR.")
     if options.dry_run:
@@ -115,7 +120,9 @@ def _train(options: argparse.Namespace) -> int:
         f"{done.goal} {done.score:.4f} on the validation part, by which the weights were chosen (of step {done.step} "
         f"of {done.steps}), after {done.seconds / 60:.1f} minutes -> {done.bundle}"
     )
-    return DONE
+    if done.lost:
+        say(f"{done.lost} samples were left out because they cannot be used; {done.run / 'log.txt'} names them.")
+    return FAILURES if done.lost else DONE
 
 
 def _origin(options: argparse.Namespace) -> str:
@@ -131,7 +138,7 @@ def _changes(options: argparse.Namespace) -> dict[str, Any]:
     changes |= {} if options.data is None else {"data.path": options.data}
     changes |= {"optimizer.find_rate": True} if options.find_lr else {}
     changes |= {} if options.size is None else {"input.size_hw": options.size}
-    changes |= {} if options.labels is None else {"data.labels": options.labels.split(",")}
+    changes |= {"data.labels": list(options.labels)} if options.labels else {}
     if options.class_weights is not None:
         changes["loss.class_weights"] = _weights(options.class_weights)
     for text in options.set:

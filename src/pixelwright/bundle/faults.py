@@ -74,6 +74,11 @@ def _graph_faults(spec: BundleSpec) -> Iterator[str]:
                 yield f"graphs.{role}.states: {output!r} to {fed!r} is no output fed to an input; name existing ones"
 
 
+def input_faults(spec: BundleSpec) -> list[str]:
+    """Those of its input alone, which can be told before there is a graph."""
+    return [*_input_faults(spec), *_sequence_faults(spec)]
+
+
 def _input_faults(spec: BundleSpec) -> Iterator[str]:
     wanted = spec.input
     channels = CHANNELS[wanted.channels]

@@ -55,6 +55,7 @@ class Training:
             crops: images as stored, divided by white; what is true of them in pixels of the batch's images.
         loss: The same as `Architecture.loss` with the named loss and its options, for architectures without their
             own: `(outputs, batch, problem, LossOptions)`.
+        losses: Names of the losses that may be asked for; none where each architecture brings its own.
         flips: Whether mirror images are as likely as the pictures themselves, by the labels' nature (never digits).
         amounts: How much of each class an example holds (K,): what class weights and balanced samplers rest on. None
             where the task has no classes.
@@ -71,6 +72,7 @@ class Training:
     collate: Callable[[Sequence[Example], np.random.Generator, Problem], Batch]
     loss: Callable[[Mapping[str, Tensor], Batch, Problem, LossOptions], Mapping[str, Tensor]]
     flips: bool
+    losses: tuple[str, ...] = ()
     amounts: Callable[[Example, Problem], npt.NDArray[np.float64]] | None = None
     trial: Callable[[Image, Target | None, Problem, int], tuple[Image, Target | None]] | None = None
 

@@ -129,7 +129,7 @@ class Goal:
             return cls("precision" if found[1] == "precision" else "recall", float(found[2]))
         if text.strip() == "f1":
             return cls()
-        raise UsageError(f"goal {text!r}: expected f1, precision>=0.95 or recall>=0.9 (numbers from 0 to 1).")
+        raise UsageError(f"threshold {text!r}: expected f1, precision>=0.95 or recall>=0.9 (numbers from 0 to 1).")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ MAX_LABELS = 1_000_000
 
 # `$` alone would let a trailing line break pass in Python, and `\d` the digits of other scripts.
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$(?!\n)")]
+Version = Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$(?!\n)")]
 Metric = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)")]  # as the field writes it: AP50, mIoU
 Text = Annotated[str, Meta(max_length=4_000)]
 RelativePath = Annotated[str, Meta(min_length=1, max_length=1_000)]
@@ -273,7 +274,7 @@ class BundleSpec(Spec, frozen=True):
 
     schema: Literal["pixelwright-bundle/1"]
     name: Name
-    version: Annotated[str, Meta(pattern=r"^[0-9]+\.[0-9]+\.[0-9]+$(?!\n)")]
+    version: Version
     task: Name
     architecture: Text
     summary: Text

@@ -13,7 +13,7 @@ from pixelwright.contract import Example, LossOptions, Training, whole_input, wh
 from pixelwright.errors import DataError
 from pixelwright.models.architecture import Problem
 from pixelwright.models.batch import Batch, filled_sequences, stacked_pictures
-from pixelwright.models.losses import class_loss
+from pixelwright.models.losses import CLASS_LOSSES, class_loss
 from pixelwright.structures.image import Image
 from pixelwright.structures.spec import InputSpec
 from pixelwright.structures.targets import Classes, Target
@@ -72,5 +72,6 @@ TRAINING = Training(
     collate=collate,
     loss=loss,
     flips=True,
+    losses=tuple(CLASS_LOSSES),
     amounts=amounts,
 )

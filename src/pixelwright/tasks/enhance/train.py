@@ -18,7 +18,7 @@ from pixelwright.data.dataset import Dataset
 from pixelwright.errors import DataError, ShapeError
 from pixelwright.models.architecture import Problem
 from pixelwright.models.batch import Batch
-from pixelwright.models.losses import value_loss
+from pixelwright.models.losses import VALUE_LOSSES, value_loss
 from pixelwright.ops import color
 from pixelwright.structures.degradation import Degradation
 from pixelwright.structures.image import Image, white_of
@@ -192,5 +192,6 @@ TRAINING = Training(
     collate=collate,
     loss=loss,
     flips=True,
+    losses=tuple(VALUE_LOSSES),
     trial=trial,
 )

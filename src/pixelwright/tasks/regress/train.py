@@ -12,7 +12,7 @@ from pixelwright.contract import Example, LossOptions, Training, whole_input, wh
 from pixelwright.errors import DataError
 from pixelwright.models.architecture import Problem
 from pixelwright.models.batch import Batch, filled_sequences, stacked_pictures
-from pixelwright.models.losses import value_loss
+from pixelwright.models.losses import VALUE_LOSSES, value_loss
 from pixelwright.structures.image import Image
 from pixelwright.structures.spec import InputSpec
 from pixelwright.structures.targets import Target, Values
@@ -63,4 +63,5 @@ TRAINING = Training(
     collate=collate,
     loss=loss,
     flips=False,  # an angle changes its sign in a mirror; who knows better says so in the policy
+    losses=tuple(VALUE_LOSSES),
 )

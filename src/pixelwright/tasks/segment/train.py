@@ -17,7 +17,7 @@ from pixelwright.data.dataset import Dataset
 from pixelwright.errors import DataError, ShapeError
 from pixelwright.models.architecture import Problem
 from pixelwright.models.batch import VOID, Batch
-from pixelwright.models.losses import class_loss
+from pixelwright.models.losses import CLASS_LOSSES, class_loss
 from pixelwright.ops import resample
 from pixelwright.ops.batch import Placement
 from pixelwright.structures.image import Image, white_of
@@ -175,5 +175,6 @@ TRAINING = Training(
     collate=collate,
     loss=loss,
     flips=True,
+    losses=tuple(CLASS_LOSSES),
     amounts=amounts,
 )

@@ -28,6 +28,7 @@ class Trained:
         seconds: Time used, over all starts of the run.
         bundle: The bundle that was made of the weights.
         scores: Of the bundle on the validation part, with intervals.
+        lost: Samples that were left out because they cannot be used.
     """
 
     run: Path
@@ -38,6 +39,7 @@ class Trained:
     seconds: float
     bundle: Path | None = None
     scores: tuple[Score, ...] = ()
+    lost: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

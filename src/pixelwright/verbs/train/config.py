@@ -10,12 +10,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from pixelwright.structures.spec import Finite, Positive, Side, Spec, Text
+from pixelwright.structures.spec import Finite, Positive, Side, Spec, Text, Version
 
 Many = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 Amount = Annotated[float, Meta(ge=0, le=1e12)]
 Arithmetic = Literal["", "f32", "bf16", "f16"]
+OpenName = Annotated[str, Meta(pattern=r"^([a-z0-9][a-z0-9._-]{0,99})?$(?!\n)")]  # as `spec.Name`, or still open
 
 
 class DataConfig(Spec, frozen=True):
@@ -131,8 +132,8 @@ class BundleConfig(Spec, frozen=True):
     are, or rounded to 16 or 8 bits, which is measured; `trainable` keeps them in a second file, to be trained further.
     """
 
-    name: str = ""
-    version: str = "1.0.0"
+    name: OpenName = ""
+    version: Version = "1.0.0"
     summary: Text = ""
     license: Text = ""
     data_license: Text = ""

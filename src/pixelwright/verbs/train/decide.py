@@ -22,11 +22,12 @@ from pixelwright.models.architecture import Problem
 from pixelwright.models.optimizers import DECAYS, RATES
 from pixelwright.structures.spec import BundleSpec, InputSpec
 from pixelwright.structures.targets import Values
+from pixelwright.verbs.train.checks import check_bundle, check_labels, check_learning
 from pixelwright.verbs.train.choice import Limits, candidates, choose, survey
 from pixelwright.verbs.train.config import DataConfig, TrainConfig
 from pixelwright.verbs.train.plan import Plan, network_of, spec_of
-from pixelwright.verbs.train.recipe import changed
-from pixelwright.verbs.train.samples import cores
+from pixelwright.verbs.train.recipe import changed, value_of
+from pixelwright.verbs.train.samples import threads_of
 from pixelwright.verbs.train.variation import degradation_of, policy_of, scale_of
 
 LOOKED_AT = 64  # pictures whose headers are read to learn their sizes
@@ -63,25 +64,35 @@ def open_splits(task: str, config: DataConfig, seed: int) -> Splits:
     return split(dataset, options)
 
 
-def plan_of(config: TrainConfig, splits: Splits) -> Plan:
+def plan_of(config: TrainConfig, splits: Splits, name: str = "") -> Plan:
     """Everything that was left open is chosen.
+
+    Args:
+        config: As asked for.
+        splits: The data.
+        name: For the bundle, as its run is called; without one it is called after the task.
 
     Raises:
         UsageError: Some of what was asked does not go together.
     """
     training: Training = registry.get("training", config.task)
     choices = _Choices(config)
+    if name:
+        choices.fill("bundle.name", name, "as the run")
     if choices.config.model.startswith(PREFIX):
         _fill_keras(choices)
     sizes_hw, channels = _look(splits.train)
     choices.fill("input.channels", channels, "all pictures are gray" if channels == 1 else "there are colors")
     proposed, problem = _problem(choices, training, splits.train, sizes_hw)
+    check_labels(splits.train)
+    check_learning(choices.config, training, problem)
     _fill_machine(choices)
     if choices.config.budget.epochs is None:
         choices.fill("budget.minutes", DEFAULT_MINUTES, "neither --minutes nor --epochs were given")
     _fill_model(choices, training, problem, len(splits.train))
     architecture, network = network_of(choices.config, problem)
     spec = spec_of(choices.config, problem, network, proposed, splits.train)
+    check_bundle(choices.config, spec, splits.validation)
     _fill_batch(choices, problem, len(splits.train))
     _fill_augment(choices, splits.train)
     _fill_validations(choices)
@@ -97,9 +108,7 @@ class _Choices:
 
     def fill(self, name: str, value: Any, reason: str) -> None:
         """Set what is still open."""
-        found: Any = self.config
-        for part in name.split("."):
-            found = getattr(found, part)
+        found = value_of(self.config, name)
         if found is None or (isinstance(found, str) and not found):
             self.config = changed(self.config, {name: value})
             self.reasons[name] = reason
@@ -113,8 +122,6 @@ def _fill_keras(choices: _Choices) -> None:
     choices.fill("batch.size", KERAS_BATCH, "as Keras")
     choices.fill("optimizer.learning_rate", KERAS_RATE, "as Keras, for models that come without an optimizer")
     choices.fill("augment.preset", "none", "layers of a Keras model vary its pictures")
-    # Its weights are not ours to write; the file that builds it is needed to train it further.
-    choices.config = changed(choices.config, {"bundle.trainable": False})
 
 
 def _fill_model(choices: _Choices, training: Training, problem: Problem, pictures: int) -> None:
@@ -129,7 +136,7 @@ def _fill_model(choices: _Choices, training: Training, problem: Problem, picture
         choices.fill("model", able[0][0], f"the first for {training.task} that takes such data")
         return
     machine = choices.config.machine
-    torch.set_num_threads(machine.threads or cores())
+    torch.set_num_threads(threads_of(choices.config))
     limits = Limits(budget.minutes, budget.latency_ms, pictures)
     chosen, why = choose(survey(training.architectures, problem, limits, precision=machine.precision), limits)
     choices.fill("model", chosen.model, why)
@@ -244,10 +251,13 @@ def _fill_batch(choices: _Choices, problem: Problem, count: int) -> None:
     few = max(2 ** max((count // STEPS_AN_EPOCH).bit_length() - 1, 0), 2)
     why = f"for {problem.size_hw[0]}x{problem.size_hw[1]}"
     size, why = (few, f"for {count} pictures") if few < size else (size, why)
-    choices.fill("batch.size", size * choices.config.machine.devices, why)
+    devices = choices.config.machine.devices
+    choices.fill("batch.size", size * devices, why)
     config = choices.config
-    if config.optimizer.name not in RATES:
-        return  # the optimizer's own error, with the names that there are, comes later
+    if (config.batch.size or 1) % devices:
+        raise UsageError(
+            f"--batch {config.batch.size}: {devices} devices cannot share it evenly. Take a multiple of {devices}."
+        )
     choices.fill("optimizer.weight_decay", DECAYS[config.optimizer.name], f"the default of {config.optimizer.name}")
     factor = min((config.batch.size or 64) / 64, 1.0) ** 0.5
     choices.fill(

@@ -7,6 +7,8 @@ RUN/results.csv         a line for each validation
 RUN/log.txt             what was said
 RUN/events.*            for TensorBoard, where it is installed
 RUN/preview.png         pictures as they are and varied
+RUN/baseline.json       what frozen features come to
+RUN/keras/              what Keras needs to continue, where it trains
 RUN/bundle/             what came of it
 RUN/report.html         how it went
 RUN/summary.json        what came of it; written last
@@ -19,6 +21,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,15 +30,17 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from pixelwright.errors import OutputError, TrainingError
+from pixelwright.errors import OutputError, TrainingError, UsageError
 from pixelwright.io.atomic import whole_file
 from pixelwright.io.lock import take_lock
 from pixelwright.verbs.train.config import TrainConfig
-from pixelwright.verbs.train.recipe import asked_of, differences, read_run, to_toml
+from pixelwright.verbs.train.recipe import AT_THE_END, asked_of, differences, read_run, to_toml
 
 CONFIG = "config.toml"
 RESULTS = "results.csv"
 SUMMARY = "summary.json"
+BASELINE = "baseline.json"
+KERAS = "keras"
 LOCK = ".lock"
 PREVIEW = "preview.png"
 REPORT = "report.html"
@@ -67,16 +72,34 @@ class Run:
         return (self.path / CONFIG).exists()
 
     @property
+    def learned(self) -> bool:
+        """Whether there is something to continue, that would be lost if it began anew."""
+        by_keras = (self.path / KERAS).exists() and bool(self.rows())
+        return self.finished or self.last.exists() or by_keras
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
         return (self.path / SUMMARY).exists()
 
     def begin(self, config: TrainConfig, automatic: Mapping[str, str]) -> None:
-        """Make the folder, and say in it what will be trained."""
+        """Make the folder, and say in it what will be trained.
+
+        What a run that came to nothing has left there goes: it may have been of other data, or varied otherwise.
+        """
+        if not self.learned:
+            for name in (PREVIEW, BASELINE, RESULTS):
+                (self.path / name).unlink(missing_ok=True)
+            self.best.unlink(missing_ok=True)
+            shutil.rmtree(self.path / KERAS, ignore_errors=True)
+        self.keep(config, automatic)
+
+    def keep(self, config: TrainConfig, automatic: Mapping[str, str]) -> None:
+        """Say in it what will be trained."""
         self.write(CONFIG, to_toml(config, automatic).encode())
 
     def decided(self) -> tuple[TrainConfig, dict[str, str]]:
-        """What `begin` wrote."""
+        """What `begin` and `keep` wrote."""
         return read_run(self.path / CONFIG)
 
     def write(self, name: str, content: bytes) -> None:
@@ -178,19 +201,39 @@ def find_run(config: TrainConfig, output: Path | None, name: str) -> Run:
 
     Raises:
         TrainingError: The folder named holds another training; what differs is listed.
+        UsageError: It holds something else, or lies in the data.
     """
     if output is not None:
         run = Run(output)
-        if run.begun and (others := differences(asked_of(*run.decided()), config)):
+        if run.begun and (others := _others(run, config)) and run.learned:
             raise TrainingError(
                 f"{output}: holds another training: {'; '.join(others)}. Name another folder (-o), or delete this one."
             )
+        _check_place(run, Path(config.data.path))
         return run
-    number = 1
-    while True:
-        run = Run(Path("runs") / config.task / (name if number == 1 else f"{name}{number}"))
-        if not run.path.exists() or (
-            run.begun and not run.finished and not differences(asked_of(*run.decided()), config)
-        ):
-            return run
+    number, run = 1, Run(Path("runs") / config.task / name)
+    while run.path.exists() and not (run.begun and not run.finished and not _others(run, config)):
         number += 1
+        run = Run(Path("runs") / config.task / f"{name}{number}")
+    _check_place(run, Path(config.data.path))
+    return run
+
+
+def _others(run: Run, config: TrainConfig) -> list[str]:
+    """In what a run differs from what is asked for; of one that is not finished its end may."""
+    try:
+        asked = asked_of(*run.decided())
+    except UsageError as err:
+        raise UsageError(f"{run.path}: what it holds is no run of a training ({err}) Name a new folder (-o).") from err
+    return differences(asked, config, apart="" if run.finished else AT_THE_END)
+
+
+def _check_place(run: Run, data: Path) -> None:
+    """Refuse to write among files of others."""
+    if run.begun:
+        return
+    if data.is_dir() and run.path.resolve().is_relative_to(data.resolve()):
+        raise UsageError(f"{run.path}: lies in the data, {data}, and would become part of them. Name another (-o).")
+    ours = {LOCK, "checkpoints"}  # what a kill may have left in the very beginning
+    if run.path.is_dir() and (others := sorted({path.name for path in run.path.iterdir()} - ours)):
+        raise UsageError(f"{run.path}: holds something else already, such as {others[0]}. Name a new folder (-o).")

@@ -29,7 +29,7 @@ from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learner import Progress
 from pixelwright.verbs.train.loop import Shown, Watch
 from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, cores, free_bytes, lost_text
+from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, free_bytes, lost_text, threads_of
 from pixelwright.verbs.train.validate import Validation
 
 __all__ = ["PREFIX", "fit"]
@@ -54,7 +54,7 @@ def fit(plan: Plan, run: Run, watch: Watch) -> Progress:
         UsageError: The goal is no metric of the task.
         OutputError: The disk is full or not writable.
     """
-    folder, threads = run.path / FOLDER, plan.config.machine.threads or cores()
+    folder, threads = run.path / FOLDER, threads_of(plan.config)
     job = _job(plan)
     count = _write_arrays(plan, folder, job.truth)
     steps = -(-count // job.batch_size)
@@ -124,7 +124,7 @@ def _arrays(plan: Plan, samples: Sequence[Sample], truth: Truth) -> tuple[npt.ND
     def encode(sample: Sample) -> Example:
         return plan.training().encode(sample.read(), sample.truth(), plan.problem, plan.spec.input)
 
-    threads = plan.config.machine.threads or cores()
+    threads = threads_of(plan.config)
     store = Store(samples, encode, budget_bytes=int(free_bytes() * MEMORY_SHARE / 4), threads=threads)
     if store.lost:
         log.warning("%d of %d samples cannot be used: %s", len(store.lost), len(samples), lost_text(store.lost))

@@ -12,7 +12,7 @@ from pixelwright import __version__, registry
 from pixelwright.contract import Training
 from pixelwright.data.dataset import Dataset
 from pixelwright.data.splits import Splits
-from pixelwright.errors import UsageError
+from pixelwright.errors import UnknownName, UsageError
 from pixelwright.models.architecture import Architecture, Problem
 from pixelwright.structures.spec import (
     SCHEMA_ID,
@@ -27,6 +27,7 @@ from pixelwright.structures.spec import (
 )
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.networks import fitted, name_and_variant, record_of
+from pixelwright.verbs.train.wording import sentence
 
 UNKNOWN = Terms(license="unknown", commercial="unknown")
 
@@ -78,13 +79,13 @@ def network_of(config: TrainConfig, problem: Problem) -> tuple[str, Any]:
         known = ", ".join(record.variants)
         raise UsageError(f"{name}: there is no variant {variant!r}; there are: {known}.")
     start = record.variants[variant]
+    content = msgspec.to_builtins(start) | config.network
+    if unknown := sorted(content.keys() - msgspec.to_builtins(start).keys()):
+        raise UnknownName(f"value of the network {config.model}", unknown[0], msgspec.to_builtins(start))
     try:
-        changed = msgspec.convert({**msgspec.to_builtins(start), **config.network}, type(start), strict=False)
+        changed = msgspec.convert(content, type(start), strict=False)
     except msgspec.ValidationError as err:
-        raise UsageError(f"network of {config.model}: {err}.") from err
-    unknown = config.network.keys() - msgspec.to_builtins(start).keys()
-    if unknown:
-        raise UsageError(f"network of {config.model}: there is no {', '.join(sorted(unknown))}.")
+        raise UsageError(f"network of {config.model}: {sentence(err, content, type(start))}") from err
     return name, fitted(record, changed, problem)
 
 

@@ -6,24 +6,37 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from pixelwright.errors import UsageError
 from pixelwright.verbs.train.config import TrainConfig
+from pixelwright.verbs.train.wording import sentence
 
 # A table of a run's config.toml: names of values that were chosen, with the reason.
 AUTOMATIC = "automatic"
+# Of these a training has one.
+EITHER = ("budget.minutes", "budget.epochs")
+# What matters only once it has trained, and may be said otherwise when it goes on.
+AT_THE_END = "bundle."
 
 
-def read_config(task: str, recipe: Path | None = None, changes: Mapping[str, Any] | None = None) -> TrainConfig:
+def read_config(
+    task: str,
+    recipe: Path | None = None,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    called: Mapping[str, str] = MappingProxyType({}),
+) -> TrainConfig:
     """The configuration of a recipe with changes on top.
 
     Args:
         task: Registry name of the task; a recipe may name it too, and has to name the same.
         recipe: A TOML file, also the `config.toml` of a run.
         changes: Values by dotted name, `{"optimizer.learning_rate": 0.1}`.
+        called: What errors should call them, by dotted name: `{"optimizer.learning_rate": "--lr"}`.
 
     Raises:
         UsageError: The file cannot be read, is of another task, or a name or value is not known; with its place.
@@ -32,9 +45,14 @@ def read_config(task: str, recipe: Path | None = None, changes: Mapping[str, Any
     content.pop(AUTOMATIC, None)
     if content.setdefault("task", task) != task:
         raise UsageError(f"{recipe}: is a recipe for {content['task']!r}, and the task is {task!r}.")
-    for name, value in (changes or {}).items():
+    changes = changes or {}
+    for name, other in (EITHER, EITHER[::-1]):
+        if name in changes and other not in changes:  # of the recipe: nobody can take a value away by an option
+            table, _, last = other.partition(".")
+            content.get(table, {}).pop(last, None)
+    for name, value in changes.items():
         _put(content, name, value)
-    return _checked(content, str(recipe) if recipe else "options")
+    return _checked(content, str(recipe) if recipe else "", called)
 
 
 def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
@@ -42,7 +60,7 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
     content = msgspec.to_builtins(config)
     for name, value in changes.items():
         _put(content, name, value)
-    return _checked(content, "configuration")
+    return _checked(content)
 
 
 def value_of(config: TrainConfig, name: str) -> Any:
@@ -77,10 +95,11 @@ def asked_of(config: TrainConfig, automatic: Mapping[str, str]) -> TrainConfig:
     return changed(config, {name: value_of(start, name) for name in automatic})
 
 
-def differences(one: TrainConfig, other: TrainConfig) -> list[str]:
-    """Where two configurations differ, in words: `batch.size 32, now 64`."""
+def differences(one: TrainConfig, other: TrainConfig, *, apart: str = "") -> list[str]:
+    """Where two configurations differ, in words: `batch.size 32, now 64`; apart from names that begin like this."""
     before, now = _flat(msgspec.to_builtins(one)), _flat(msgspec.to_builtins(other))
     names = [name for name in before | now if before.get(name) != now.get(name)]
+    names = [name for name in names if not apart or not name.startswith(apart)]
     return [f"{name} {before.get(name, 'open')}, now {now.get(name, 'open')}" for name in names]
 
 
@@ -125,11 +144,14 @@ def _put(content: dict[str, Any], name: str, value: Any) -> None:
     content[last] = value
 
 
-def _checked(content: dict[str, Any], where: str) -> TrainConfig:
+def _checked(content: dict[str, Any], where: str = "", called: Mapping[str, str] = MappingProxyType({})) -> TrainConfig:
     try:
         config = msgspec.convert(content, TrainConfig)
     except msgspec.ValidationError as err:
-        raise UsageError(f"{where}: {err}.") from err
+        said = sentence(err, content, TrainConfig, called)
+        where = "" if not where or said.startswith("--") else f"{where}: "
+        raise UsageError(where + said) from err
     if config.budget.minutes is not None and config.budget.epochs is not None:
-        raise UsageError(f"{where}: minutes or epochs, not both: {config.budget}.")
+        named = [f"{called.get(name, name)} {value_of(config, name):g}" for name in EITHER]
+        raise UsageError(f"{' and '.join(named)}: minutes or epochs, not both. Leave one out.")
     return config

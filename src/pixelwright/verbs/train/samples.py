@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,9 @@ import numpy as np
 
 from pixelwright.contract import Example
 from pixelwright.data.dataset import Sample
-from pixelwright.errors import TrainingError
+from pixelwright.errors import PixelwrightError, TrainingError
+from pixelwright.model import usable_cores
+from pixelwright.verbs.train.config import TrainConfig
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Store:
         several, begun = map, time.perf_counter()
         while chunk := list(islice(source, _AT_ONCE * max(threads, 1))):
             for sample, example in zip(chunk, several(self._attempt, chunk), strict=True):
-                if isinstance(example, Exception):
+                if isinstance(example, PixelwrightError):
                     self.lost.append((sample.id, str(example)))
                     continue
                 left -= _bytes(example)
@@ -90,10 +91,10 @@ class Store:
                 log.warning("%s The next one takes its place.", lost_text(self.lost[-1:]))
         raise TrainingError(f"none of the samples can be used any more. {lost_text(self.lost)}")
 
-    def _attempt(self, sample: Sample) -> Example | Exception:
+    def _attempt(self, sample: Sample) -> Example | PixelwrightError:
         try:
             return self._encode(sample)
-        except Exception as err:  # whatever is wrong with a picture or its truth costs it alone
+        except PixelwrightError as err:  # what is wrong with a picture or its truth costs it alone
             return err
 
 
@@ -118,9 +119,9 @@ def free_bytes() -> int:
     return max(min(found, default=4_000_000_000), 0)
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def threads_of(config: TrainConfig) -> int:
+    """As many threads as were asked for, or else as this process has cores."""
+    return config.machine.threads or usable_cores()
 
 
 def _bytes(example: Example) -> int:

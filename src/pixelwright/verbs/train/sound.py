@@ -36,6 +36,11 @@ def _sound(name: str, part: Dataset, threads: int) -> Dataset:
     return part.only(sample for sample, fault in zip(part.samples, faults, strict=True) if not fault)
 
 
+def can_be_used(sample: Sample) -> bool:
+    """Whether its picture and its truth can be read."""
+    return not _fault(sample)
+
+
 def _fault(sample: Sample) -> str:
     try:
         sample.read()

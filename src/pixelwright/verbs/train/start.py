@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
+import msgspec
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
@@ -20,6 +22,7 @@ from torch import nn
 
 from pixelwright.data.augment.sheet import preview
 from pixelwright.data.opening import describe
+from pixelwright.data.splits import PARTS
 from pixelwright.errors import PixelwrightError, TrainingError
 from pixelwright.io.images import write_image
 from pixelwright.metrics.score import Score
@@ -28,7 +31,7 @@ from pixelwright.verbs.train import Trained, keras
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.decide import open_splits, plan_of
 from pixelwright.verbs.train.finish import Origin, finish
-from pixelwright.verbs.train.folder import PREVIEW, SUMMARY, Run, find_run
+from pixelwright.verbs.train.folder import BASELINE, PREVIEW, SUMMARY, Run, find_run
 from pixelwright.verbs.train.identity import identity_of
 from pixelwright.verbs.train.learner import Progress, precision_of
 from pixelwright.verbs.train.loop import Watch
@@ -36,14 +39,15 @@ from pixelwright.verbs.train.networks import parent_of
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.recipe import value_of
 from pixelwright.verbs.train.report import write_report
-from pixelwright.verbs.train.samples import cores
-from pixelwright.verbs.train.sound import sound
+from pixelwright.verbs.train.samples import threads_of
+from pixelwright.verbs.train.sound import can_be_used, sound
 from pixelwright.verbs.train.variation import policy_of
 from pixelwright.verbs.train.work import Work
 
 log = logging.getLogger(__name__)
 
-BASELINE = "baseline.json"
+SHOWN = 6  # pictures of a preview
+MOST_LETTERS = 100  # of a bundle's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +72,25 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
     run = find_run(config, output, _name(config))
     if run.finished:
         log.info("%s: is finished. Name another folder (-o) to train again.", run.path)
-        return _read_summary(run)
+        return _read_summary(run, config)
     plan = decide(config, run)
+    identity = identity_of(plan.splits)
     with run.alone():
         run.begin(plan.config, plan.automatic)
         with _written(run.path / "log.txt"):
             _tell(plan, run)
             _preview(plan, run)
-            plan = replace(plan, splits=sound(plan.splits, plan.config.machine.threads or cores()))
+            splits = sound(plan.splits, threads_of(plan.config))
+            lost = sum(len(getattr(plan.splits, part)) - len(getattr(splits, part)) for part in PARTS)
+            plan = replace(plan, splits=splits)
             _tell_baseline(plan, run)
             keras_model = plan.architecture.startswith(keras.PREFIX)
-            progress = keras.fit(plan, run, how.watch) if keras_model else _launch(plan, run, how)
-            done = _end(plan, run, how, progress)
+            progress = keras.fit(plan, run, how.watch) if keras_model else _launch(plan, run, identity, how)
+            done = replace(_end(plan, run, how, progress), lost=lost + progress.lost)
             write_report(run, done)
-            run.write(SUMMARY, json.dumps(done.to_dict(), indent=2).encode())
+            run.write(SUMMARY, json.dumps({**done.to_dict(), "data": identity}, indent=2).encode())
+            for fault in plan.splits.faults:  # said in the beginning, and forgotten since
+                log.warning("%s: %s", fault.where, fault.what)
     return done
 
 
@@ -125,8 +134,16 @@ def best_of(plan: Plan, run: Run) -> nn.Module:
     return net.eval()
 
 
-def _read_summary(run: Run) -> Trained:
+def _read_summary(run: Run, config: TrainConfig) -> Trained:
     said = run.summary()
+    learned = said.pop("data", "")
+    try:
+        now = identity_of(open_splits(config.task, config.data, config.seed))
+    except PixelwrightError as err:
+        log.warning("the data that it learned from cannot be looked at: %s", err)
+    else:
+        if learned and learned != now:
+            log.warning("the data have changed since: fingerprint %s, now %s", learned[:12], now[:12])
     scores = tuple(
         Score(**{**score, "value": math.nan if score["value"] is None else score["value"]}) for score in said["scores"]
     )
@@ -141,15 +158,18 @@ def decide(config: TrainConfig, run: Run | None = None) -> Plan:
         DataError: The data cannot be used.
         UsageError: Some of what was asked does not go together.
     """
-    if run is None or not run.begun:
-        return plan_of(config, open_splits(config.task, config.data, config.seed))
+    splits = open_splits(config.task, config.data, config.seed)
+    name = _plain(run.path.resolve().name)[:MOST_LETTERS] if run else ""
+    if run is None or not run.learned:
+        return plan_of(config, splits, name)
     decided, automatic = run.decided()
-    return replace(plan_of(decided, open_splits(decided.task, decided.data, decided.seed)), automatic=automatic)
+    plan = plan_of(msgspec.structs.replace(decided, bundle=config.bundle), splits, name)
+    return replace(plan, automatic={**automatic, **plan.automatic})
 
 
-def _launch(plan: Plan, run: Run, how: How) -> Progress:
+def _launch(plan: Plan, run: Run, identity: str, how: How) -> Progress:
     machine = plan.config.machine
-    torch.set_num_threads(machine.threads or cores())
+    torch.set_num_threads(threads_of(plan.config))
     device = "cuda" if machine.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
     precision = precision_of(machine.precision, device)
     alone = machine.devices == 1
@@ -161,7 +181,7 @@ def _launch(plan: Plan, run: Run, how: How) -> Progress:
         plugins=[precision],
         loggers=[TensorBoardLogger(run.path, "", "")] if find_spec("tensorboard") else [],
     )
-    work = Work(plan, run, precision, identity_of(plan.splits), how.other_data)
+    work = Work(plan, run, precision, identity, how.other_data)
     # A bar cannot be drawn by another process; it says how far it is in lines.
     return fabric.launch(partial(work, watch=how.watch if alone else Watch()))
 
@@ -174,7 +194,11 @@ def write_preview(plan: Plan, path: Path) -> None:
         DataError: A truth cannot be read.
     """
     policy, _ = policy_of(plan.config, plan.splits.train)
-    write_image(preview(plan.splits.train, policy, seed=plan.config.seed), path)
+    samples = plan.splits.train.samples
+    stride = max(len(samples) // SHOWN, 1)
+    looked = (next(filter(can_be_used, samples[first:]), None) for first in range(0, len(samples), stride))
+    chosen = list(islice(filter(None, looked), SHOWN))
+    write_image(preview(plan.splits.train, policy, samples=chosen, seed=plan.config.seed), path)
 
 
 def _preview(plan: Plan, run: Run) -> None:
@@ -188,12 +212,18 @@ def _preview(plan: Plan, run: Run) -> None:
 
 def _name(config: TrainConfig) -> str:
     """For the run's folder: of the data and the model."""
-    words = [Path(config.data.path).resolve().stem, config.model]
-    return re.sub(r"[^a-z0-9]+", "-", "-".join(words).lower()).strip("-") or "run"
+    return _plain(f"{Path(config.data.path).resolve().stem}-{config.model}") or "run"
+
+
+def _plain(text: str) -> str:
+    """A name of letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
 def _tell(plan: Plan, run: Run) -> None:
-    for line in (*describe(plan.splits.train), *plan.splits.remarks):
+    parts = [sample for name in PARTS for sample in getattr(plan.splits, name).samples]
+    whole = plan.splits.train.only(sorted(parts, key=lambda sample: sample.id))
+    for line in (*describe(whole), *plan.splits.remarks):
         log.info("%s", line)
     for fault in plan.splits.faults:
         log.warning("%s: %s", fault.where, fault.what)

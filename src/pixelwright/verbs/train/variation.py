@@ -13,6 +13,7 @@ from pixelwright.errors import DataError, UsageError
 from pixelwright.structures.degradation import Degradation
 from pixelwright.structures.image import Image
 from pixelwright.verbs.train.config import TrainConfig
+from pixelwright.verbs.train.wording import sentence
 
 
 def policy_of(config: TrainConfig, dataset: Dataset) -> tuple[Policy, tuple[str, ...]]:
@@ -33,10 +34,11 @@ def policy_of(config: TrainConfig, dataset: Dataset) -> tuple[Policy, tuple[str,
     if policy.turns and not registry.get("training", config.task).flips:
         policy = replace(policy, **dict.fromkeys(TURNS, 0.0))
         remarks = (*remarks, f"nothing is mirrored or turned: {config.task} is about directions")
+    content = {**msgspec.to_builtins(policy), **changes}
     try:
-        return msgspec.convert({**msgspec.to_builtins(policy), **changes}, Policy, strict=False), remarks
+        return msgspec.convert(content, Policy, strict=False), remarks
     except msgspec.ValidationError as err:
-        raise UsageError(f"augment.changes: {err}.") from err
+        raise UsageError(f"augment.changes: {sentence(err, content, Policy)}") from err
 
 
 def degradation_of(config: TrainConfig, dataset: Dataset) -> Degradation | None:
@@ -54,11 +56,11 @@ def degradation_of(config: TrainConfig, dataset: Dataset) -> Degradation | None:
     known = [one.name for one in fields(Degradation)]
     if unknown := asked.changes.keys() - set(known):
         raise UsageError(f"degrade.changes: there is no {', '.join(sorted(unknown))}; there are: {', '.join(known)}.")
-    start = msgspec.to_builtins(Degradation.named(asked.preset))
+    content = {**msgspec.to_builtins(Degradation.named(asked.preset)), **asked.changes}
     try:
-        return msgspec.convert({**start, **asked.changes}, Degradation, strict=False)
+        return msgspec.convert(content, Degradation, strict=False)
     except msgspec.ValidationError as err:
-        raise UsageError(f"degrade.changes: {err}.") from err
+        raise UsageError(f"degrade.changes: {sentence(err, content, Degradation)}") from err
 
 
 def scale_of(dataset: Dataset) -> int:

@@ -219,7 +219,7 @@ def test_a_bundle_of_before_is_replaced_and_the_terms_of_its_parents_data_are_ke
 
 def test_a_goal_that_makes_no_sense_is_refused_before_anything_is_done(plan: Plan, tmp_path: Path) -> None:
     config = msgspec.structs.replace(plan.config, bundle=msgspec.structs.replace(plan.config.bundle, threshold="best"))
-    with pytest.raises(UsageError, match="goal 'best': expected f1"):
+    with pytest.raises(UsageError, match="threshold 'best': expected f1"):
         finish(replace(plan, config=config), network(plan), tmp_path)
 
 

@@ -100,12 +100,18 @@ def test_a_dry_run_prints_the_whole_configuration_and_writes_nothing(
         (["--model", "residul"], "Did you mean 'residual'"),
         (["--optimizer", "adan"], "Did you mean 'adam'"),
         (["--augment", "stron"], "Did you mean 'strong'?"),
-        (["--loss", "mean"], "there is no loss for classes named 'mean'"),
+        (["--loss", "mean"], "there is no loss for classify named 'mean'"),
+        (["--loss", "charbonnier"], "there is no loss for classify named 'charbonnier'"),
         (["--schedule", "cosin"], "Did you mean 'cosine'?"),
         (["--goal", "acuracy"], "Did you mean 'accuracy'"),
         (["--epochs", "1", "--minutes", "1"], "minutes or epochs, not both"),
         (["--set", "batch"], "expected NAME=VALUE"),
         (["--class-weights", "1,2,3"], "expected 2, one for each of"),
+        (["--threshold", "precision>=2"], "threshold 'precision>=2': expected f1"),
+        (["--license", "=https://example.org"], "expected SPDX or SPDX=URL"),
+        (["--name", "My Model"], "--name My Model: expected lower-case letters"),
+        (["--set", "input.mean=[1, 2]"], "input.mean: 2 values for 1 channels"),
+        (["--set", "batch.size=3", "--devices", "2"], "--batch 3: 2 devices cannot share it evenly"),
         (["--device", "cuda", "--threads", "1"], "there is no GPU"),
     ],
 )
@@ -117,8 +123,10 @@ def test_what_cannot_be_is_said_before_training(
     if options[0] == "--model":
         chosen = [option for option in chosen if "network" not in option]
     chosen = [option for option in chosen if not ("augment" in option and options[0] == "--augment")]
-    assert main([*chosen, *options]) == 2
-    assert said in capsys.readouterr().err
+    for asked in (["--dry-run"], []):
+        assert main([*chosen, *options, *asked]) == 2
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_unknown_task_is_said_with_the_nearest(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,18 +66,25 @@ def test_a_recipe_may_begin_with_a_byte_order_mark_and_have_windows_line_ends(tm
     assert read_config("classify", path).model == "residual/s"
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"optimizer.rate": 1.0}, r"contains unknown field `rate` - at `\$\.optimizer`"),
-        ({"batch.size": 0}, r">= 1 - at `\$\.batch\.size`"),
-        ({"machine.precision": "f8"}, r"'f8' - at `\$\.machine\.precision`"),
-        ({"budget.minutes": 1, "budget.epochs": 1}, "minutes or epochs, not both"),
-    ],
-)
-def test_what_is_not_known_is_refused_with_its_place(changes: dict[str, object], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
-        read_config("classify", None, changes)
+def test_a_training_has_minutes_or_epochs() -> None:
+    with pytest.raises(UsageError, match=r"^budget\.minutes 1 and --epochs 2: minutes or epochs, not both"):
+        changes = {"budget.minutes": 1, "budget.epochs": 2}
+        read_config("classify", None, changes, called={"budget.epochs": "--epochs"})
+
+
+@pytest.mark.parametrize(("said", "other"), [("epochs", "minutes"), ("minutes", "epochs")])
+def test_minutes_win_over_the_epochs_of_a_recipe_and_the_other_way_round(tmp_path: Path, said: str, other: str) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(f"[budget]\n{said} = 3\npatience = 2\n", encoding="utf-8")
+    budget = read_config("classify", path, {f"budget.{other}": 5}).budget
+    assert (getattr(budget, said), getattr(budget, other), budget.patience) == (None, 5, 2)
+
+
+def test_what_is_wrong_in_a_recipe_is_told_with_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("[optimzer]\nname = 'sgd'\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"recipe\.toml: there is no section or value named 'optimzer'\. Did you mean"):
+        read_config("classify", path)
 
 
 def test_a_recipe_for_another_task_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""Wording: what is wrong with a configuration, in words for whoever wrote it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from pixelwright.errors import UnknownName
+
+# `Expected `float` > 0.0 - at `$.budget.epochs``: what, and where.
+_SAID = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
+_EXPECTED = re.compile(r"Expected `(?P<kinds>[^`]*)`(?: (?P<sign>[<>]=?) (?P<limit>\S+))?.*", re.DOTALL)
+_KINDS: Mapping[str, str] = MappingProxyType(
+    {"float": "a number", "int": "a whole number", "str": "a text", "bool": "true or false", "array": "a list"}
+)
+_LIMITS: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {">": "more than {}".format, ">=": "{} or more".format, "<": "less than {}".format, "<=": "{} or less".format}
+)
+# Where a rule is a pattern, in words.
+_PATTERNS: Mapping[str, str] = MappingProxyType(
+    {"name": "lower-case letters, digits, dots, dashes and underscores", "version": "three numbers, as in 1.0.0"}
+)
+
+
+def sentence(
+    err: msgspec.ValidationError, content: Mapping[str, Any], of: type, called: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """What is wrong, as in `budget.epochs 0: expected a number, more than 0.`
+
+    Args:
+        err: What msgspec says.
+        content: The plain data that it was given.
+        of: The type that these should have had.
+        called: What a value is called, by its dotted name, where it is called otherwise.
+    """
+    found = _SAID.fullmatch(str(err))
+    what, path = (found["what"], found["path"] or "") if found else (str(err), "")
+    place = re.sub(r"\[[^]]*\]", "", path)
+    if unknown := _UNKNOWN.fullmatch(what):
+        kind = f"value of [{place}]" if place else "section or value"
+        return str(UnknownName(kind, unknown[1], get_type_hints(_type_at(of, place))))
+    given: Any = content
+    for part in filter(None, place.split(".")):
+        given = given.get(part) if isinstance(given, Mapping) else None
+    return f"{called.get(place, place)} {given}: expected {_expected(what, _type_at(of, place), place)}."
+
+
+def _expected(what: str, kind: Any, place: str) -> str:
+    if "matching regex" in what:
+        return _PATTERNS.get(place.rpartition(".")[2], what)
+    if choices := [str(choice) for choice in _choices(kind) if choice != ""]:
+        return choices[0] if len(choices) == 1 else f"{', '.join(choices[:-1])} or {choices[-1]}"
+    if not (found := _EXPECTED.fullmatch(what)):
+        return what
+    kinds = [_KINDS.get(one, one) for one in found["kinds"].split(" | ") if one != "null"]
+    limit = [_LIMITS[found["sign"]](f"{float(found['limit']):g}")] if found["sign"] else []
+    return ", ".join([" or ".join(kinds), *limit])
+
+
+def _type_at(of: Any, place: str) -> Any:
+    for part in filter(None, place.split(".")):
+        hints = get_type_hints(of, include_extras=True) if isinstance(of, type) else {}
+        of = hints.get(part, object)
+    return of
+
+
+def _choices(kind: Any) -> Iterator[Any]:
+    """All values that literals in a type allow."""
+    if get_origin(kind) is Literal:
+        yield from get_args(kind)
+        return
+    for one in get_args(kind):
+        yield from _choices(one)
