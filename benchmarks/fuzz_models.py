@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import queue
 import random
 import resource
 import struct
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from fuzz_reader import INTERESTING, Mutation
+from fuzz_workers import outcomes
 
 MAX_SEED_BYTES = 4_000_000
 ADDRESS_SPACE_BYTES = 12 << 30  # libraries and thread pools reserve some gigabytes that they never touch
@@ -148,53 +145,11 @@ def work(folder: Path, seed: int) -> None:
             print(json.dumps(f"{outcome} {suffix}"), flush=True)
 
 
-class Worker:
-    """A process that loads inputs, and the thread that listens to it."""
-
-    def __init__(self, folder: Path, seed: int, noise: Any) -> None:
-        command = [sys.executable, __file__, str(folder), "--worker", "--seed", str(seed)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=noise, text=True, bufsize=1
-        )
-        self.answers: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        for line in self.process.stdout or ():
-            self.answers.put(line)
-        self.answers.put(None)
-
-    def load(self, number: int) -> str:
-        """The outcome of one input; afterwards the worker may be dead."""
-        try:
-            if self.process.stdin is not None:
-                self.process.stdin.write(f"{number}\n")
-                self.process.stdin.flush()
-            answer = self.answers.get(timeout=TIMEOUT_S)
-        except queue.Empty:
-            self.process.kill()
-            return "hang"
-        except BrokenPipeError:
-            answer = None
-        return json.loads(answer) if answer else f"crash: exit {self.process.wait()}"
-
-
 def run(folder: Path, numbers: range, seed: int) -> tuple[Counter[str], list[tuple[int, str]]]:
     """Outcomes counted, and findings listed."""
-    counts: Counter[str] = Counter()
-    findings: list[tuple[int, str]] = []
+    command = [sys.executable, __file__, str(folder), "--worker", "--seed", str(seed)]
     with tempfile.TemporaryFile("w+") as noise:
-        worker = Worker(folder, seed, noise)
-        for number in numbers:
-            outcome = worker.load(number)
-            if outcome == "hang" or worker.process.poll() is not None:
-                worker = Worker(folder, seed, noise)
-            kind = outcome.split(":")[0].split(" ")[0]
-            counts[kind] += 1
-            if kind not in ("read", "refused"):
-                findings.append((number, outcome))
-        worker.process.kill()
-    return counts, findings
+        return outcomes(command, numbers, TIMEOUT_S, noise)
 
 
 def main() -> int:

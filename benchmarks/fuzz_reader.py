@@ -13,14 +13,11 @@ import argparse
 import io
 import json
 import os
-import queue
 import random
 import resource
 import struct
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 import zlib
 from collections import Counter
@@ -29,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from fuzz_workers import outcomes
 
 TIMEOUT_S = 10.0
 ADDRESS_SPACE_BYTES = 3 * 2**30
@@ -268,72 +267,16 @@ def work(seeds_path: str, seed: int) -> None:
         print(json.dumps(outcome), flush=True)
 
 
-class Worker:
-    """A process that reads inputs, and the thread that listens to it."""
-
-    def __init__(self, seeds_path: str, seed: int, noise: Any) -> None:
-        command = [sys.executable, "-W", "error", __file__, "--worker", seeds_path, "--seed", str(seed)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=noise, text=True, bufsize=1
-        )
-        self.answers: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        for line in self.process.stdout or ():
-            self.answers.put(line)
-        self.answers.put(None)
-
-    def read(self, number: int, timeout_s: float) -> str:
-        """The outcome of one input; afterwards the worker may be dead."""
-        stdin = self.process.stdin
-        try:
-            if stdin is not None:
-                stdin.write(f"{number}\n")
-                stdin.flush()
-            answer = self.answers.get(timeout=timeout_s)
-        except queue.Empty:
-            self.process.kill()
-            return "hang"
-        except BrokenPipeError:
-            answer = None
-        return json.loads(answer) if answer else f"crash: exit {self.process.wait()}"
-
-
 def run(numbers: range, seed: int, jobs: int) -> tuple[Counter[str], list[tuple[int, str]], str]:
     """Outcomes counted, findings listed, and what was written on the terminal."""
-    counts: Counter[str] = Counter()
-    findings: list[tuple[int, str]] = []
-    lock, pending = threading.Lock(), iter(numbers)
     with tempfile.TemporaryDirectory() as folder:
         seeds_path = Path(folder) / "seeds"
         seeds_path.write_bytes(b"".join(struct.pack("<I", len(data)) + data for data in make_seeds()))
+        command = [sys.executable, "-W", "error", __file__, "--worker", str(seeds_path), "--seed", str(seed)]
         with (Path(folder) / "noise").open("w+") as noise:
-
-            def drive() -> None:
-                worker, fresh = Worker(str(seeds_path), seed, noise), True
-                while True:
-                    with lock:
-                        number = next(pending, None)
-                    if number is None:
-                        worker.process.kill()
-                        return
-                    outcome = worker.read(number, TIMEOUT_S + 60 * fresh)  # a fresh one reads all sound files first
-                    fresh = worker.process.poll() is not None or outcome == "hang"
-                    if fresh:
-                        worker = Worker(str(seeds_path), seed, noise)
-                    with lock:
-                        counts[outcome.split(":")[0]] += 1
-                        if outcome not in ("read", "refused"):
-                            findings.append((number, outcome))
-
-            threads = [threading.Thread(target=drive) for _ in range(jobs)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            counts, findings = outcomes(command, numbers, TIMEOUT_S, noise, jobs)
             noise.seek(0)
-            return counts, sorted(findings), noise.read()
+            return counts, findings, noise.read()
 
 
 def main() -> int:
