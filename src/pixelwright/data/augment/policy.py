@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Literal
 
-from pixelwright.data.dataset import Kind
+from pixelwright.data.dataset import Dataset, Kind
 from pixelwright.errors import UnknownName, UsageError
 
 Outside = Literal["edge", "black", "reflect"]
@@ -189,6 +189,24 @@ PRESETS: Mapping[str, Policy] = MappingProxyType(
 SIDED = re.compile(r"(?:^|[\W_])(left|right|clockwise|links|rechts|gauche|droite|izquierda|derecha)(?:$|[\W_])", re.I)
 # What is written keeps being the same character only within some turn (6 and 9 are one shape): 20 degrees.
 WRITTEN_TURN_RAD = 0.35
+# Sides in the names of keypoints: as words, as letters of their own, or as the first or last letter of LEye and eyeL.
+_SIDE = re.compile(r"(?i:left|right)|(?<![^\W_])[lrLR](?![^\W_])|^[lrLR](?=[A-Z])|(?<=[a-z])[LR]$")
+_OTHER = {"left": "right", "right": "left", "l": "r", "r": "l"}
+
+
+def suited(policy: Policy, dataset: Dataset) -> tuple[Policy, tuple[str, ...]]:
+    """The policy for a data set, with what its keypoints do in a mirror, and a sentence for each thing taken out.
+
+    Keypoints of which nobody can tell the sides are not mirrored: a left hand in a mirror is a right one.
+    """
+    policy, remarks = without_forbidden(policy, dataset.kind, dataset.labels)
+    stated = tuple((place, other) for place, other in enumerate(dataset.mirrored) if place < other)
+    swaps = stated if dataset.mirrored else keypoint_swaps(dataset.keypoints)
+    unknown = len(dataset.keypoints) > 1 and not swaps and not dataset.mirrored
+    if unknown and max(policy.mirror, policy.vertical) > 0:
+        policy = replace(policy, mirror=0.0, vertical=0.0)
+        remarks = (*remarks, "nothing is mirrored: no names, nor flip_idx, say which keypoints are left and right")
+    return replace(policy, keypoint_swaps=swaps), remarks
 
 
 def without_forbidden(policy: Policy, kind: Kind, labels: Sequence[str]) -> tuple[Policy, tuple[str, ...]]:
@@ -230,10 +248,11 @@ def _is_written(label: str) -> bool:
 
 
 def keypoint_swaps(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Which keypoints change their places in a mirror, by `left` and `right` in their names."""
+    """Which keypoints change their places in a mirror, by their names: `left eye`, `l_eye`, `LEye`, `eye_L`."""
     places = {name.casefold(): place for place, name in enumerate(names)}
-    return tuple(
-        (place, other)
-        for name, place in places.items()
-        if "left" in name and (other := places.get(name.replace("left", "right"))) is not None
-    )
+    pairs = ((place, places.get(_other_side(name))) for place, name in enumerate(names))
+    return tuple((place, other) for place, other in pairs if other is not None and place < other)
+
+
+def _other_side(name: str) -> str:
+    return _SIDE.sub(lambda found: _OTHER[found[0].casefold()], name).casefold()

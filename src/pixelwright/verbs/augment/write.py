@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pixelwright.data.augment.policy import Policy, keypoint_swaps, without_forbidden
+from pixelwright.data.augment.policy import Policy, suited
 from pixelwright.data.dataset import Dataset, Sample, SplitName, fingerprint
 from pixelwright.data.pictures import FilePicture
 from pixelwright.errors import JobError, MissingExtra, OutputError, PixelwrightError, UsageError, describe
@@ -142,7 +142,7 @@ def write_preview(dataset: Dataset, policy: Policy, path: Path, *, seed: int = 0
     _need_torch()
     from pixelwright.data.augment.sheet import preview
 
-    allowed, remarks = _allowed(dataset, policy)
+    allowed, remarks = suited(policy, dataset)
     write_picture(Raster.of(preview(dataset, allowed, seed=seed)), path, None)
     return remarks
 
@@ -150,11 +150,6 @@ def write_preview(dataset: Dataset, policy: Policy, path: Path, *, seed: int = 0
 def _need_torch() -> None:
     if find_spec("torch") is None:
         raise MissingExtra("augmenting a data set", "train")
-
-
-def _allowed(dataset: Dataset, policy: Policy) -> tuple[Policy, tuple[str, ...]]:
-    allowed, remarks = without_forbidden(policy, dataset.kind, dataset.labels)
-    return replace(allowed, keypoint_swaps=keypoint_swaps(dataset.keypoints)), remarks
 
 
 def _checked(dataset: Dataset, request: AugmentRequest) -> tuple[Policy, tuple[str, ...]]:
@@ -168,7 +163,7 @@ def _checked(dataset: Dataset, request: AugmentRequest) -> tuple[Policy, tuple[s
     if there == here or there.is_relative_to(here):
         raise UsageError(f"{request.output} lies in the data set itself. Name a folder beside it.")
     _check_output(request.output)
-    policy, remarks = _allowed(dataset, request.policy)
+    policy, remarks = suited(request.policy, dataset)
     if policy.mixes:  # a picture of two classes has no folder to lie in
         remarks = (*remarks, "pictures are not mixed: that is done while training")
         policy = replace(policy, mixup_alpha=0.0, cutmix_alpha=0.0)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
-from pixelwright.data.augment.policy import LIMITS, PRESETS, Policy, keypoint_swaps, without_forbidden
+from pixelwright.data.augment.policy import LIMITS, PRESETS, Policy, keypoint_swaps, suited, without_forbidden
+from pixelwright.data.dataset import Dataset
 from pixelwright.errors import UnknownName, UsageError
 
 
@@ -78,7 +80,29 @@ def test_only_classes_are_mixed() -> None:
 
 def test_keypoints_with_a_side_are_swapped_with_their_other() -> None:
     names = ("nose", "left_eye", "right_eye", "Right ear", "left ear", "left_only")
-    assert keypoint_swaps(names) == ((1, 2), (4, 3))
+    assert keypoint_swaps(names) == ((1, 2), (3, 4))
+    for sides in (("l_eye", "r_eye"), ("eye L", "eye R"), ("LEye", "REye"), ("eyeL", "eyeR"), ("L", "R")):
+        assert keypoint_swaps(sides) == ((0, 1),)
+    assert keypoint_swaps(("bright", "cleft", "lash", "rash", "wheel", "wheer")) == ()
+
+
+def _with_keypoints(names: tuple[str, ...], mirrored: tuple[int, ...] = ()) -> Dataset:
+    return Dataset(Path("data"), "yolo", "keypoints", ("face",), (), keypoints=names, mirrored=mirrored)
+
+
+def test_keypoints_whose_sides_nobody_knows_are_not_mirrored() -> None:
+    both = Policy(mirror=0.5, vertical=0.5, quarter_turns=0.5)
+    policy, remarks = suited(both, _with_keypoints(("point 0", "point 1", "point 2")))
+    assert (policy.mirror, policy.vertical, policy.quarter_turns) == (0, 0, 0.5)
+    assert len(remarks) == 1 and "flip_idx" in remarks[0]
+    assert suited(both, _with_keypoints(("center",))) == (both, ())
+
+
+def test_the_data_say_which_keypoints_change_places() -> None:
+    policy, remarks = suited(Policy(mirror=0.5), _with_keypoints(("point 0", "point 1", "point 2"), (2, 1, 0)))
+    assert (policy.mirror, policy.keypoint_swaps, remarks) == (0.5, ((0, 2),), ())
+    policy, _ = suited(Policy(mirror=0.5), _with_keypoints(("left", "right"), (0, 1)))
+    assert (policy.mirror, policy.keypoint_swaps) == (0.5, ())  # whatever they are called
 
 
 def test_a_policy_needs_no_torch() -> None:
