@@ -8,8 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pixelwright.data.augment.values import LUMA, QUANTIZATION
-
+# ITU-R BT.601-7, section 2.5.1: luma from gamma-encoded red, green and blue.
+LUMA = (0.299, 0.587, 0.114)
+# ITU-T T.81 (JPEG), table K.1: quantization of luminance at quality 50, in units of white = 255.
+QUANTIZATION = (
+    (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55), (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62), (18, 22, 37, 56, 68, 109, 103, 77), (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101), (72, 92, 95, 98, 112, 100, 103, 99),
+)  # fmt: skip
 # ITU-T T.81 (JPEG), table K.2: quantization of chrominance at quality 50; 99 where nothing else is said.
 QUANTIZATION_COLOR = (
     (17, 18, 24, 47, 99, 99, 99, 99), (18, 21, 26, 66, 99, 99, 99, 99), (24, 26, 56, 99, 99, 99, 99, 99),
@@ -34,16 +40,16 @@ def store_as_jpeg(images: Tensor, quality: Tensor, halved: Tensor) -> Tensor:
     height, width = images.shape[2:]
     frame = (0, -width % UNIT_PX, 0, -height % UNIT_PX)
     levels = functional.pad((images.clamp(0, 1) * 255).round(), frame, mode="replicate")
-    factor = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).floor() / 100
+    factor = factor_of(quality)
     if images.shape[1] == 1:
-        return (_quantized(levels, factor, QUANTIZATION)[:, :, :height, :width].round().clamp(0, 255)) / 255
+        return (quantized(levels, factor, QUANTIZATION)[:, :, :height, :width].round().clamp(0, 255)) / 255
     matrix = _to_luma_and_colors(images)
     # Centered at 0, where JFIF has 128: the transform works on that.
     planes = torch.einsum("ij,njhw->nihw", matrix, levels - 128).round()
-    luma = _quantized(planes[:, :1], factor, QUANTIZATION, offset=0).round()
+    luma = quantized(planes[:, :1], factor, QUANTIZATION, offset=0).round()
     colors = planes[:, 1:]
-    whole = _quantized(colors, factor, QUANTIZATION_COLOR, offset=0).round()
-    half = _quantized(_halved(colors), factor, QUANTIZATION_COLOR, offset=0).round()
+    whole = quantized(colors, factor, QUANTIZATION_COLOR, offset=0).round()
+    half = quantized(_halved(colors), factor, QUANTIZATION_COLOR, offset=0).round()
     colors = torch.where(halved.view(-1, 1, 1, 1), _doubled(half), whole)
     restored = torch.einsum("ij,njhw->nihw", torch.linalg.inv(matrix), torch.cat((luma, colors), dim=1)) + 128
     return restored[:, :, :height, :width].round().clamp(0, 255) / 255
@@ -74,8 +80,22 @@ def _to_luma_and_colors(like: Tensor) -> Tensor:
     return like.new_tensor((LUMA, cb, cr))
 
 
-def _quantized(planes: Tensor, factor: Tensor, table: tuple[tuple[int, ...], ...], *, offset: float = 128) -> Tensor:
-    """Planes (N, C, H, W) of 0..255 (less 128) whose cosine coefficients are multiples of the table's steps."""
+def factor_of(quality: Tensor) -> Tensor:
+    """By what the tables are multiplied, from quality above 0 to 100 (libjpeg, jcparam.c)."""
+    return torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).floor() / 100
+
+
+def quantized(planes: Tensor, factor: Tensor, table: tuple[tuple[int, ...], ...], *, offset: float = 128) -> Tensor:
+    """Planes (N, C, H, W) in whole blocks whose cosine coefficients are multiples of the table's steps.
+
+    Args:
+        planes: 0..255, or around 0.
+        factor: (N,) of the table.
+        table: (8, 8) steps.
+        offset: What the planes have where the transform has 0.
+
+    Source: ITU-T T.81, annex A.3.3.
+    """
     steps = (factor.view(-1, 1, 1) * planes.new_tensor(table) + 0.5).floor().clamp(1, 255)[:, None, None, None]
     cells = (planes - offset).unflatten(3, (-1, BLOCK)).unflatten(2, (-1, BLOCK)).transpose(3, 4)
     basis = _cosines(planes)

@@ -10,18 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from pixelwright.data.augment.geometry import chance, uniform
+from pixelwright.data.augment.jpeg import BLOCK, LUMA, QUANTIZATION, factor_of, quantized
 from pixelwright.data.augment.policy import Policy
 
 BLUR_REACH = 3.0  # standard deviations: beyond lie 0.3 % of the weight
 WORST_QUALITY = 10  # of `blocks` 1; 100 at 0
-# ITU-R BT.601-7, section 2.5.1: luma from gamma-encoded red, green and blue.
-LUMA = (0.299, 0.587, 0.114)
-# ITU-T T.81 (JPEG), table K.1: quantization of luminance at quality 50, in units of white = 255.
-QUANTIZATION = (
-    (16, 11, 10, 16, 24, 40, 51, 61), (12, 12, 14, 19, 26, 58, 60, 55), (14, 13, 16, 24, 40, 57, 69, 56),
-    (14, 17, 22, 29, 51, 87, 80, 62), (18, 22, 37, 56, 68, 109, 103, 77), (24, 35, 55, 64, 81, 104, 113, 92),
-    (49, 64, 78, 87, 103, 121, 120, 101), (72, 92, 95, 98, 112, 100, 103, 99),
-)  # fmt: skip
 
 
 def change_values(images: Tensor, policy: Policy, generator: torch.Generator) -> Tensor:
@@ -137,31 +130,13 @@ def _blur(images: Tensor, sigma_px: Tensor, most_px: float) -> Tensor:
 
 
 def _blocks(images: Tensor, loss: Tensor) -> Tensor:
-    """What JPEG's quantization does to each channel, of those pictures that lose by it.
-
-    Source: ITU-T T.81, annexes A.3.3 (the transform) and K.1 (the table); quality to factor as in libjpeg.
-    """
+    """What JPEG's quantization does to each channel, of those pictures that lose by it."""
     rows = (loss > 0).nonzero()[:, 0]
     if not len(rows):
         return images
     height, width = images.shape[2:]
-    below, right = -height % 8, -width % 8
-    padded = functional.pad(images[rows] * 255 - 128, (0, right, 0, below), mode="replicate")
-    cells = padded.unflatten(3, (-1, 8)).unflatten(2, (-1, 8)).transpose(3, 4)
-    basis = _cosines(images)
+    frame = (0, -width % BLOCK, 0, -height % BLOCK)
+    levels = functional.pad(images[rows] * 255, frame, mode="replicate")
     quality = 100 - (100 - WORST_QUALITY) * loss[rows]
-    factor = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).floor() / 100
-    steps = (factor[:, None, None] * images.new_tensor(QUANTIZATION)).round().clamp(1, 255)[:, None, None, None]
-    kept = (basis @ cells @ basis.T / steps).round() * steps
-    back = (basis.T @ kept @ basis).transpose(3, 4).flatten(4, 5).flatten(2, 3)
-    restored = (back[:, :, :height, :width] + 128) / 255
+    restored = quantized(levels, factor_of(quality), QUANTIZATION)[:, :, :height, :width] / 255
     return images.index_copy(0, rows, restored)
-
-
-def _cosines(like: Tensor) -> Tensor:
-    """(8, 8) orthonormal cosine transform, a row a frequency."""
-    frequency = torch.arange(8, device=like.device, dtype=like.dtype)[:, None]
-    place = torch.arange(8, device=like.device, dtype=like.dtype) + 0.5
-    basis = torch.cos(frequency * place * (math.pi / 8)) / 2
-    basis[0] /= math.sqrt(2)
-    return basis
