@@ -2,7 +2,7 @@
 
 Source: Wightman, PyTorch Image Models, https://github.com/huggingface/pytorch-image-models, Apache-2.0; each network
 names its own paper there. The weights have terms of their own, which timm does not state in a form that a program
-could read: a bundle made of them says that they are unknown, unless the user says more (`--license`).
+could read: a bundle made of them says that they are unknown, and commercial use what the user says of it.
 """
 
 from __future__ import annotations

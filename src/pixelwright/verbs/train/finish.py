@@ -41,6 +41,7 @@ from pixelwright.structures.spec import (
     Measured,
     Provenance,
     Splitting,
+    Terms,
 )
 from pixelwright.verbs.train.observe import Observed, Part, Where, observe
 from pixelwright.verbs.train.parity import ONNX, TORCH, UNROUNDED, Compared, compare, open_all
@@ -104,7 +105,7 @@ def finish(plan: Plan, net: nn.Module, run: Path, origin: Origin = Origin()) -> 
         BundleError: The bundle cannot be written.
     """
     goal = Goal.parse(plan.config.bundle.threshold)
-    said = license_of(plan.config.bundle, plan.splits.train.root.name, _inherited(origin))
+    said = license_of(plan.config.bundle, plan.splits.train.root.name, _inherited(plan, origin))
     with tempfile.TemporaryDirectory(prefix="pixelwright-") as place:
         work = _Work(plan, net, Path(place))
         decided, remarks = work.decide(goal)
@@ -256,13 +257,26 @@ def _condition(problem: Problem) -> str:
     return f"clean pictures made worse: {', '.join(said)}"
 
 
-def _inherited(origin: Origin) -> list[Any]:
-    return list(origin.parent.spec.license.data) if origin.parent else []
+def _inherited(plan: Plan, origin: Origin) -> list[Terms]:
+    """Terms of what training started from: the data of the parent, and the parent's weights themselves."""
+    if origin.parent:
+        said = origin.parent.spec.license
+        return [*said.data, msgspec.structs.replace(said.weights, name=f"weights of {origin.parent.spec.name}")]
+    if strangers := _strangers(plan):
+        return [Terms("unknown", plan.config.bundle.commercial, name=f"weights of {strangers}")]
+    return []
+
+
+def _strangers(plan: Plan) -> str:
+    """The name under which another library fetched the weights that training started from, if it did."""
+    return plan.architecture if getattr(plan.network, "pretrained", False) else ""
 
 
 def _provenance(plan: Plan, origin: Origin) -> Provenance:
     data = plan.config.data
-    parent = f"{origin.parent.spec.name} {origin.parent.spec.version}, {origin.parent.digest}" if origin.parent else ""
+    parent = _strangers(plan)
+    if origin.parent:
+        parent = f"{origin.parent.spec.name} {origin.parent.spec.version}, {origin.parent.digest}"
     return Provenance(
         toolkit=f"pixelwright {__version__}",
         recipe=origin.recipe,

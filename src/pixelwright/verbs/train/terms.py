@@ -25,7 +25,7 @@ def license_of(config: BundleConfig, data: str, inherited: Sequence[Terms] = ())
     Args:
         config: Says `license` and `data_license`, each `SPDX` or `SPDX=URL`.
         data: Name of the data set.
-        inherited: Terms of the data that the network was trained on before.
+        inherited: Terms of the weights that training started from, and of the data behind them.
 
     Raises:
         UsageError: A license is said that has no name, or an address that is none.

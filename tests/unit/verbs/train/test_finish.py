@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pixelwright as pw  # noqa: E402
 from pixelwright import registry  # noqa: E402
 from pixelwright.bundle import read_bundle  # noqa: E402
 from pixelwright.data.dataset import fingerprint  # noqa: E402
+from pixelwright.data.opening import open_dataset  # noqa: E402
 from pixelwright.errors import DamagedModel, ParityError, UsageError  # noqa: E402
 from pixelwright.interop import pytorch_continued as continued  # noqa: E402
 from pixelwright.interop.pytorch_state import fill, read_state  # noqa: E402
@@ -25,12 +26,13 @@ from pixelwright.runtimes.onnx import RUNTIME  # noqa: E402
 from pixelwright.runtimes.probe import read_probe  # noqa: E402
 from pixelwright.runtimes.torch import TorchGraph  # noqa: E402
 from pixelwright.structures.degradation import Degradation  # noqa: E402
+from pixelwright.verbs.evaluate import part_of  # noqa: E402
 from pixelwright.verbs.train import finish as finishing  # noqa: E402
-from pixelwright.verbs.train import read_config  # noqa: E402
+from pixelwright.verbs.train import read_config, train  # noqa: E402
 from pixelwright.verbs.train.decide import open_splits, plan_of  # noqa: E402
 from pixelwright.verbs.train.finish import Finished, Origin, finish  # noqa: E402
 from pixelwright.verbs.train.plan import Plan  # noqa: E402
-from trainings import SMALL, write_data  # noqa: E402
+from trainings import SMALL, write_data, write_gray  # noqa: E402
 
 LICENSES = {"bundle.license": "MIT", "bundle.data_license": "CC-BY-NC-4.0=https://example.org/terms"}
 
@@ -113,6 +115,18 @@ def test_terms_and_origin_are_in_the_bundle(plan: Plan, finished: Finished) -> N
     assert [(one.name, one.fingerprint) for one in spec.provenance.data] == [
         ("squares.npz", fingerprint(plan.splits.train))
     ]
+
+
+def test_the_bundle_tells_how_the_same_parts_are_made_again(tmp_path: Path) -> None:
+    write_gray(tmp_path / "data", [f"{label}/{number}.png" for number in range(25) for label in "ab"])
+    config = read_config("classify", None, {**SMALL, "data.path": str(tmp_path / "data"), "data.test": 0.1, "seed": 1})
+    plan = plan_of(config, open_splits("classify", config.data, config.seed))
+    spec = finish(plan, network(plan), tmp_path / "run").bundle.spec
+    again, name, said = part_of(open_dataset(tmp_path / "data"), "validation", spec)
+    assert [one.id for one in again.samples] == [one.id for one in plan.splits.validation.samples]
+    assert said == f"the validation part as the training of {spec.name} makes it, seed 1"
+    by_default, _, _ = part_of(open_dataset(tmp_path / "data"), name)
+    assert {one.id for one in by_default.samples} != {one.id for one in again.samples}
 
 
 def test_weights_to_train_further_are_those_of_the_network(plan: Plan, finished: Finished) -> None:
@@ -208,13 +222,44 @@ def test_without_a_calibration_part_scores_are_the_networks_own(plan: Plan, tmp_
 
 
 @pytest.mark.slow
-def test_a_bundle_of_before_is_replaced_and_the_terms_of_its_parents_data_are_kept(
+def test_a_bundle_of_before_is_replaced_and_the_terms_of_its_parent_are_kept(
     plan: Plan, finished: Finished, tmp_path: Path
 ) -> None:
     for origin in (Origin(), Origin(parent=read_bundle(finished.bundle.path))):
         done = finish(plan, network(plan), tmp_path, origin)
-    assert [terms.license for terms in done.bundle.spec.license.data] == ["CC-BY-NC-4.0", "CC-BY-NC-4.0"]
+    assert [(terms.license, terms.name) for terms in done.bundle.spec.license.data] == [
+        ("CC-BY-NC-4.0", "squares.npz"),
+        ("CC-BY-NC-4.0", "squares.npz"),
+        ("MIT", "weights of sides"),
+    ]
     assert done.bundle.spec.provenance.parent.startswith("sides 1.0.0, ")
+
+
+def test_weights_of_another_library_are_named_and_their_terms_are_unknown(plan: Plan, tmp_path: Path) -> None:
+    @dataclass(frozen=True)
+    class Config:
+        pretrained: bool
+
+    for pretrained, said in ((False, []), (True, [("unknown", "weights of timm:resnet18")])):
+        other = replace(plan, architecture="timm:resnet18", network=Config(pretrained))
+        inherited = finishing._inherited(other, Origin())
+        assert [(terms.license, terms.name) for terms in inherited] == said
+    assert finishing._provenance(other, Origin()).parent == "timm:resnet18"
+
+
+@pytest.mark.slow
+def test_a_picture_that_is_gone_does_not_cost_the_bundle(tmp_path: Path) -> None:
+    folder = write_gray(tmp_path / "data", [f"{label}/{number}.png" for number in range(25) for label in "ab"])
+    for name in ("train", "val"):
+        (folder / name).mkdir()
+    for label in "ab":
+        (folder / label).rename(folder / "train" / label)
+        write_gray(folder / "val", [f"{label}/{number}.png" for number in range(4)])
+        (folder / "train" / label / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    config = read_config("classify", None, {**SMALL, "data.path": str(folder), "data.calibration": 0.25})
+    done = train(config, output=tmp_path / "run")
+    assert done.bundle is not None
+    assert pw.load(done.bundle).bundle.spec.provenance.data[0].fingerprint is not None
 
 
 def test_a_goal_that_makes_no_sense_is_refused_before_anything_is_done(plan: Plan, tmp_path: Path) -> None:
