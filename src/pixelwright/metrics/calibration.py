@@ -80,8 +80,7 @@ def fit_temperature(scores: Floats, truth: npt.NDArray[Any], *, exclusive: bool 
     _check_fit(scores, truth, exclusive=exclusive)
     if not len(scores):
         return 1.0
-    values = np.clip(np.asarray(scores, np.float64), LEAST_SCORE, 1.0)
-    logits = np.log(values) if exclusive else np.log(values) - np.log(np.clip(1.0 - values, LEAST_SCORE, 1.0))
+    logits = _logits(scores, exclusive=exclusive)
 
     def slope(sharpness: float) -> float:
         """How the likelihood's negative grows with 1 / temperature."""
@@ -99,6 +98,20 @@ def fit_temperature(scores: Floats, truth: npt.NDArray[Any], *, exclusive: bool 
         middle = (low + high) / 2
         low, high = (low, middle) if slope(middle) > 0 else (middle, high)
     return float(2 / (low + high))
+
+
+def at_temperature(scores: Floats, temperature: float, *, exclusive: bool = True) -> npt.NDArray[np.float64]:
+    """(N, K) scores as a decoder makes them at a temperature, from those at temperature 1."""
+    logits = _logits(scores, exclusive=exclusive) / temperature
+    if not exclusive:
+        return 0.5 * (1 + np.tanh(0.5 * logits))
+    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _logits(scores: Floats, *, exclusive: bool) -> npt.NDArray[np.float64]:
+    values = np.clip(np.asarray(scores, np.float64), LEAST_SCORE, 1.0)
+    return np.log(values) if exclusive else np.log(values) - np.log(np.clip(1.0 - values, LEAST_SCORE, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +174,9 @@ def fit_threshold(scores: Floats, right: Flags, positives: int, goal: Goal) -> F
         goal: What to reach. Where its floor cannot be met, the threshold that comes nearest to it.
 
     Returns:
-        None where there is no positive: nothing can be said.
+        None where there is no positive, or no answer is right: nothing can be said.
     """
-    if positives == 0 or not len(scores):
+    if positives == 0 or not np.any(right):
         return None
     order = np.argsort(-np.asarray(scores), kind="stable")
     sorted_scores = np.asarray(scores, np.float32)[order]
@@ -201,7 +214,7 @@ def fit_thresholds(
         exclusive: Whether a picture has exactly one class.
 
     Returns:
-        One for each class; None where the data has no positive of it.
+        One for each class; None where the data has no positive of it, or none is answered.
 
     Raises:
         ShapeError: Scores and truth do not fit each other.

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.metrics.calibration import calibration_error
-from pixelwright.metrics.score import Picks, Statistic
+from pixelwright.metrics.score import Picks, Statistic, mean_of_known
 
 TOP = 5
 
@@ -160,10 +160,10 @@ class _Counts:
         if binary:
             values = {"sensitivity": float(by_class["recall"][1]), "specificity": float(specificity[1])}
         for name, of_class in by_class.items():
-            values[f"{name}_macro"] = _mean(of_class)
+            values[f"{name}_macro"] = mean_of_known(of_class)
             values[f"{name}_micro"] = float(pooled[name])
-            values[f"{name}_weighted"] = _mean(of_class, there)
-        values["specificity_macro"] = _mean(np.where(known, specificity, np.nan))
+            values[f"{name}_weighted"] = mean_of_known(of_class, there)
+        values["specificity_macro"] = mean_of_known(np.where(known, specificity, np.nan))
         for name, of_class in by_class.items():
             values |= _named(name, of_class, labels)
         return values
@@ -254,8 +254,8 @@ class Ranked:
         """Means over classes, and each."""
         area, average = self.areas(weights)
         return {
-            "auroc": _mean(area),
-            "average_precision": _mean(average),
+            "auroc": mean_of_known(area),
+            "average_precision": mean_of_known(average),
             **_named("auroc", area, labels),
             **_named("average_precision", average, labels),
         }
@@ -280,11 +280,3 @@ def _named(name: str, values: Floats, labels: Sequence[str]) -> dict[str, float]
 def _share(part: Any, whole: Any, *, otherwise: float = np.nan) -> Any:
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(np.asarray(whole) > 0, part / np.asarray(whole, np.float64), otherwise)
-
-
-def _mean(values: Floats, weights: Floats | None = None) -> float:
-    """The mean of what is known; NaN where nothing is."""
-    known = np.isfinite(values)
-    if not known.any():
-        return float("nan")
-    return float(np.average(values[known], weights=None if weights is None else weights[known]))

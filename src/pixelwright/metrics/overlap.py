@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.metrics.detection import BITS, FIRST, IOUS, THIRD_QUARTER, Matched
-from pixelwright.metrics.score import Picks, Statistic
+from pixelwright.metrics.score import Picks, Statistic, mean_of_known
 
 BOUNDARY_SHARE = 0.0075  # of the diagonal, within which two contours agree
 
@@ -67,12 +67,10 @@ def boundary_scores(truth: Ids, answer: Ids, classes: Sequence[int], *, void: in
     reach = ceil(BOUNDARY_SHARE * hypot(*truth.shape))
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     known = np.ones(truth.shape, bool) if void is None else truth != void
+    far_from_void = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     scores = np.full(len(classes), np.nan)
     for place, one in enumerate(classes):
-        there, said = (_contour((ids == one) & known) for ids in (truth, answer))
-        if void is not None:
-            near_void = cv2.dilate((~known).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-            there, said = there & ~near_void, said & ~near_void
+        there, said = (_contour((ids == one) & known) & far_from_void for ids in (truth, answer))
         if not (there.any() or said.any()):
             continue
         near_truth, near_answer = (cv2.dilate(one.astype(np.uint8), disk) > 0 for one in (there, said))
@@ -157,18 +155,18 @@ def things_statistic(
         said, true, overlaps = (weights @ one for one in (found, there, overlap))
         total = right[FIRST].sum()
         values = {
-            f"{prefix}precision50": _ratio(total, said.sum()),
-            f"{prefix}recall50": _ratio(total, true.sum()),
-            f"{prefix}f1_50": _ratio(2 * total, said.sum() + true.sum()),
+            f"{prefix}precision50": _share(total, said.sum()),
+            f"{prefix}recall50": _share(total, true.sum()),
+            f"{prefix}f1_50": _share(2 * total, said.sum() + true.sum()),
         }
         if prefix:
             dsb = _dsb(right.sum(axis=1), said.sum(), true.sum())
             values |= {"DSB_AP": float(dsb.mean()), "DSB_AP50": float(dsb[FIRST])}
             values |= {"DSB_AP75": float(dsb[THIRD_QUARTER])}
             known = np.isfinite(by_picture) & (weights > 0)
-            values["DSB_AP_by_picture"] = _ratio(weights[known] @ by_picture[known], weights[known].sum())
+            values["DSB_AP_by_picture"] = _share(weights[known] @ by_picture[known], weights[known].sum())
             qualities = panoptic_quality(right[FIRST], said - right[FIRST], true - right[FIRST], overlaps)
-            values |= {name: _mean(one) for name, one in zip(("PQ", "SQ", "RQ"), qualities, strict=True)}
+            values |= {name: mean_of_known(one) for name, one in zip(("PQ", "SQ", "RQ"), qualities, strict=True)}
         return values
 
     return over
@@ -188,10 +186,5 @@ def _contour(mask: Flags) -> Flags:
     return mask & (cv2.erode(framed, np.ones((3, 3), np.uint8))[1:-1, 1:-1] == 0)
 
 
-def _ratio(part: Any, whole: Any) -> float:
+def _share(part: Any, whole: Any) -> float:
     return float(part / whole) if whole > 0 else float("nan")
-
-
-def _mean(values: Floats) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.metrics.detection import AREAS, BITS, FIRST, IOUS, MOST, THIRD_QUARTER, Matched
-from pixelwright.metrics.score import Picks, Statistic
+from pixelwright.metrics.score import Picks, Statistic, mean_of_known
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 
@@ -48,15 +48,15 @@ def statistic(
         for area, name in enumerate(AREAS):
             precision, recalls = steps.areas(weights, area)
             precision, recalls = precision[:, classes], recalls[:, :, classes]
-            values[f"AP{name}"] = _mean(precision)
+            values[f"AP{name}"] = mean_of_known(precision)
             if not name:
                 by_class[:, classes] = precision
-                values |= {"AP50": _mean(precision[FIRST]), "AP75": _mean(precision[THIRD_QUARTER])}
-                values |= {f"AR{most}": _mean(recalls[place]) for place, most in enumerate(MOST)}
+                values |= {"AP50": mean_of_known(precision[FIRST]), "AP75": mean_of_known(precision[THIRD_QUARTER])}
+                values |= {f"AR{most}": mean_of_known(recalls[place]) for place, most in enumerate(MOST)}
             else:
-                values[f"AR{name}"] = _mean(recalls[-1])
+                values[f"AR{name}"] = mean_of_known(recalls[-1])
         for one in classes.tolist():
-            values[f"AP/{labels[one]}"] = _mean(by_class[:, one])
+            values[f"AP/{labels[one]}"] = mean_of_known(by_class[:, one])
             values[f"AP50/{labels[one]}"] = float(by_class[FIRST, one])
         return {prefix + name: value for name, value in values.items()}
 
@@ -220,8 +220,3 @@ class Steps:
 def _flags(bits: Bits) -> Flags:
     """(IoUs, D) of (D,) bits."""
     return (bits & BITS[:, None]) != 0
-
-
-def _mean(values: Floats) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")

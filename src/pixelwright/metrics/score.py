@@ -15,6 +15,14 @@ Picks = npt.NDArray[np.intp]
 Statistic = Callable[[Picks], Mapping[str, float]]
 
 
+def mean_of_known(values: npt.NDArray[Any], weights: npt.NDArray[Any] | None = None) -> float:
+    """The mean of what is a number; NaN where nothing is."""
+    known = np.isfinite(values)
+    if not known.any():
+        return float("nan")
+    return float(np.average(values[known], weights=None if weights is None else weights[known]))
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """One number.

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pixelwright.errors import ShapeError, UsageError
 from pixelwright.metrics.calibration import (
     Goal,
+    at_temperature,
     bins_of,
     calibration_error,
     fit_temperature,
@@ -101,6 +102,19 @@ def test_a_floor_that_cannot_be_met_is_said() -> None:
 
 def test_without_a_positive_there_is_no_threshold() -> None:
     assert fit_threshold(SCORES, ~RIGHT & False, 0, Goal()) is None
+
+
+@pytest.mark.parametrize("goal", [Goal(), Goal("precision", 0.9), Goal("recall", 0.9)])
+def test_of_a_class_that_is_never_found_nothing_is_fitted_to_wrong_scores(goal: Goal) -> None:
+    assert fit_threshold(SCORES, np.zeros(5, bool), 3, goal) is None
+
+
+def test_scores_at_a_temperature_are_those_of_divided_logits() -> None:
+    logits = np.array([[3.0, 1.0, -2.0]])
+    shares = [np.exp(one) / np.exp(one).sum() for one in (logits, logits / 2)]
+    assert at_temperature(shares[0], 2.0) == pytest.approx(shares[1])
+    free = [1 / (1 + np.exp(-one)) for one in (logits, logits / 2)]
+    assert at_temperature(free[0], 2.0, exclusive=False) == pytest.approx(free[1])
 
 
 @settings(max_examples=80, deadline=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from pixelwright.contract import Decided, Evaluation, Outcome, PredictOptions, Scoring
 from pixelwright.errors import DataError
 from pixelwright.metrics import labels as metric
-from pixelwright.metrics.calibration import Goal, fit_temperature, fit_thresholds, reliability
+from pixelwright.metrics.calibration import Goal, at_temperature, fit_temperature, fit_thresholds, reliability
 from pixelwright.metrics.figures import ByClass, Confusion, Curve, Curves, Figure
 from pixelwright.metrics.labels import Answers, Ranked
 from pixelwright.metrics.score import Statistic
@@ -24,7 +23,6 @@ from pixelwright.structures.targets import Classes, Target
 
 HALF = 0.5  # from which on a label is answered that may stand beside others, where the bundle decides nothing
 MOST_CURVES = 6  # in one chart
-LEAST_SCORE = 1e-30
 
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
@@ -199,22 +197,11 @@ def decide(observations: Sequence[Observation], scoring: Scoring, goal: Goal) ->
     count = len(answers.labels)
     if not len(observations) or (scoring.exclusive and count > 2 and goal.kind == "f1"):
         return Decided(Decision(temperature=temperature), {})
-    scores = _tempered(answers.scores, temperature, exclusive=scoring.exclusive)
+    scores = at_temperature(answers.scores, temperature, exclusive=scoring.exclusive)
     fitted = fit_thresholds(scores, truth, goal, exclusive=scoring.exclusive)
     reached = {label: one for label, one in zip(answers.labels, fitted, strict=True) if one is not None}
     thresholds = {label: one.threshold for label, one in reached.items()}
     return Decided(Decision(temperature=temperature, thresholds=thresholds), reached)
-
-
-def _tempered(scores: npt.NDArray[Any], temperature: float, *, exclusive: bool) -> npt.NDArray[Any]:
-    """The scores as a decoder makes them at a temperature."""
-    values = np.clip(scores, LEAST_SCORE, 1.0)
-    if not exclusive:
-        odds = (np.log(values) - np.log(np.clip(1 - values, LEAST_SCORE, 1.0))) / temperature
-        return 0.5 * (1 + np.tanh(0.5 * odds))
-    logits = np.log(values) / temperature
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
 
 
 EVALUATION = Evaluation(

@@ -13,7 +13,7 @@ from pixelwright.contract import Evaluation, Outcome, PredictOptions, Scoring
 from pixelwright.errors import DataError
 from pixelwright.metrics.figures import ByClass, Confusion, Figure, Histogram
 from pixelwright.metrics.overlap import boundary_scores, map_confusion, region_scores
-from pixelwright.metrics.score import Picks, Statistic
+from pixelwright.metrics.score import Picks, Statistic, mean_of_known
 from pixelwright.ops.draw import color_of
 from pixelwright.structures.image import Image
 from pixelwright.structures.label_map import LabelMap
@@ -104,10 +104,10 @@ def statistic(observations: Sequence[Observation], scoring: Scoring) -> Statisti
         with np.errstate(invalid="ignore", divide="ignore"):
             boundary = (weights @ np.where(there, contours, 0)) / (weights @ there)
         values = {
-            "mIoU": _mean(iou[scored]),
-            "dice": _mean(dice[scored]),
+            "mIoU": mean_of_known(iou[scored]),
+            "dice": mean_of_known(dice[scored]),
             "pixel_accuracy": share,
-            "boundary_f": _mean(boundary[scored]),
+            "boundary_f": mean_of_known(boundary[scored]),
         }
         for name, of_class in (("IoU", iou), ("dice", dice), ("boundary_f", boundary)):
             values |= {f"{name}/{label}": float(of_class[one]) for label, one in zip(names, scored, strict=True)}
@@ -129,7 +129,7 @@ def outcome(observation: Observation, scoring: Scoring) -> Outcome:
     shares = counts.sum(axis=1) / max(1, total)
     true = ", ".join(f"{names[one]} {shares[one]:.0%}" for one in np.argsort(-shares)[:3] if shares[one] > 0)
     said = f"{share:.1%} right" + (f"; {names[row]} taken for {names[column]} {part:.1%}" if part > 0 else "")
-    return Outcome(_mean(iou[scoring.scored]), bool(part == 0), None, said, true or "nothing that counts")
+    return Outcome(mean_of_known(iou[scoring.scored]), bool(part == 0), None, said, true or "nothing that counts")
 
 
 def _dense(observation: Observation, count: int) -> npt.NDArray[np.int64]:
@@ -169,11 +169,6 @@ def draw(image: Image, result: LabelMap, target: Target, scoring: Scoring) -> Im
     gap = np.full((image.pixels.shape[0], GAP_PX, 3), 255, np.float32)
     row = np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1)
     return Image(np.clip(np.rint(row), 0, 255).astype(np.uint8))
-
-
-def _mean(values: Floats) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")
 
 
 EVALUATION = Evaluation(
