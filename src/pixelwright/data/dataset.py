@@ -29,6 +29,17 @@ from pixelwright.structures.targets import Target
 Kind = Literal["classes", "values", "boxes", "instances", "keypoints", "map", "pair", "clean"]
 SplitName = Literal["", "train", "calibration", "validation", "test"]
 
+# What a fault is about, for whoever sorts them:
+#   outside     a thing reaches out of its picture
+#   empty       a thing without an area
+#   thing       something else is wrong with a thing; these three are also told by the `faults` of a sample's truth
+#   split       a part without a sample
+#   alike       labels that differ by case or spaces alone
+#   doubt       a file or folder seems to say what is true, and is not understood
+#   stop        why nothing can be learned of the data
+#   other       whatever else there is
+FaultKind = Literal["outside", "empty", "thing", "split", "alike", "doubt", "stop", "other"]
+
 
 class Picture(Stored, Protocol):
     """Where a picture is. Implementations are small, immutable, and can be pickled (workers may be spawned).
@@ -94,11 +105,19 @@ class Fault:
         where: File, and row or entry within.
         what: A sentence: expected and found.
         lost: How many samples or things were left out for it; 0 for a mere remark.
+        kind: What it is about.
     """
 
     where: str
     what: str
     lost: int = 0
+    kind: FaultKind = "other"
+
+    @classmethod
+    def of(cls, where: str, err: Exception) -> Fault:
+        """An error that costs one sample, without the name of the file that its message begins with."""
+        folder, named, what = str(err).partition(f"{where}: ")
+        return cls(where, what if named and (not folder or folder.endswith("/")) else str(err), lost=1)
 
 
 @dataclass(frozen=True, slots=True)

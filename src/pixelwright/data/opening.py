@@ -94,7 +94,9 @@ def _read(layout: Layout, tree: Tree, hints: Hints) -> Dataset:
     if not dataset.samples:
         why = f" {dataset.faults[0].where}: {dataset.faults[0].what}" if dataset.faults else ""
         raise DataError(f"{tree.root}: nothing in it can be used.{why}")
-    empty = [Fault(top, "is a split without a sample that can be used", 0) for top in _empty_splits(tree, dataset)]
+    empty = [
+        Fault(top, "is a split without a sample that can be used", kind="split") for top in _empty_splits(tree, dataset)
+    ]
     dataset = replace(dataset, faults=(*dataset.faults, *empty)) if empty else dataset
     return with_groups(_grouped(dataset, hints.group) if hints.group else dataset, tree)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.data.dataset import Fault, Picture
+from pixelwright.data.dataset import Fault, FaultKind, Picture
 from pixelwright.data.polygons import fill
 from pixelwright.errors import DataError, ImageError, ShapeError
 from pixelwright.structures.masks import Masks, Runs, decode_runs, encode_runs, text_to_runs
@@ -25,6 +25,11 @@ Ring = tuple[float, ...]  # x, y, x, y ... of a polygon
 
 # A box may be this much over the border without a word: annotators count pixels from 0 or from 1.
 TOLERATED_PX = 1.5
+TOLERATED_SHARE = 0.01
+
+FARTHEST_PX = 2e5  # of a corner of a polygon, which is walked all the way
+_MOST_RUN = 2**32  # of one count
+_TURNED = 5  # EXIF orientations from here on change rows for columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +99,24 @@ class Things:
         """
         try:
             with self.picture.open() as raster:
-                size_hw = raster.size_hw
+                size_hw, orientation = raster.size_hw, raster.source.orientation
         except ImageError as err:
             raise DataError(f"{self.where}: {err}") from err
         if self.stated_hw not in (None, size_hw):
-            stated, actual = (f"{size[1]}x{size[0]}" for size in (self.stated_hw or size_hw, size_hw))
-            what = f"made for a picture of {stated}, which has {actual}"
-            raise DataError(f"{self.where}: {what}. Was it resized or turned? Make the annotations anew.")
+            raise DataError(f"{self.where}: {self.made_for(size_hw, orientation)}")
         try:
             return self._annotations(size_hw)
         except ShapeError as err:
             raise DataError(f"{self.where}: {err}") from err
+
+    def made_for(self, size_hw: tuple[int, int], orientation: int) -> str:
+        """Why things that were made for a picture of the stated size do not fit one of this size, and what to do."""
+        stated, actual = (f"{size[1]}x{size[0]}" for size in (self.stated_hw or size_hw, size_hw))
+        what = f"made for a picture of {stated}, which has {actual}"
+        if orientation < _TURNED or self.stated_hw != size_hw[::-1]:
+            return f"{what}. Was it resized or turned? Make the annotations anew."
+        why = f"{what} once its EXIF orientation ({orientation}) turns it upright"
+        return f"{why}. Turn the annotations too, or store the picture upright."
 
     @property
     def class_ids(self) -> Sequence[int]:
@@ -113,10 +125,12 @@ class Things:
 
     def faults(self, size_hw: tuple[int, int] | None = None) -> list[Fault]:
         """What is wrong with the boxes, as far as it can be seen without the picture, or with its rows and columns."""
-        size_hw = size_hw or self.stated_hw or ((1, 1) if self.in_shares else None)
-        tolerated = 0.01 if size_hw == (1, 1) else TOLERATED_PX
-        found = (_fault(thing, size_hw, tolerated) for thing in self.things)
-        return [Fault(self.where, what, lost) for what, lost in filter(None, found)]
+        if self.in_shares:
+            size_hw, tolerated = (1, 1), TOLERATED_SHARE
+        else:
+            size_hw, tolerated = size_hw or self.stated_hw, TOLERATED_PX
+        found = (_fault(self.where, thing, size_hw, tolerated) for thing in self.things)
+        return [fault for fault in found if fault is not None]
 
     def _annotations(self, size_hw: tuple[int, int]) -> Annotations:
         height, width = size_hw
@@ -144,21 +158,22 @@ class Things:
         )
 
 
-def _fault(thing: Thing, size_hw: tuple[int, int] | None, tolerated: float) -> tuple[str, int] | None:
-    """What is wrong with a thing, and how many things are lost by it."""
+def _fault(where: str, thing: Thing, size_hw: tuple[int, int] | None, tolerated: float) -> Fault | None:
+    """What is wrong with the box of a thing."""
     if thing.box is None:
         return None
     left, top, right, bottom = thing.box
     height, width = size_hw or (math.inf, math.inf)
+    kind: FaultKind
     if not all(map(math.isfinite, thing.box)) or right <= left or bottom <= top:
-        what, lost = "is empty: expected left < right and top < bottom; it is left out", 1
+        what, lost, kind = "is empty: expected left < right and top < bottom; it is left out", 1, "empty"
     elif right <= 0 or bottom <= 0 or left >= width or top >= height:
-        what, lost = "lies outside of the picture; it is left out", 1
+        what, lost, kind = "lies outside of the picture; it is left out", 1, "outside"
     elif min(left, top) < -tolerated or right > width + tolerated or bottom > height + tolerated:
-        what, lost = "reaches outside of the picture; it is cut off at the border", 0
+        what, lost, kind = "reaches outside of the picture; it is cut off at the border", 0, "outside"
     else:
         return None
-    return f"box {left:g}, {top:g}, {right:g}, {bottom:g} {what}", lost
+    return Fault(where, f"box {left:g}, {top:g}, {right:g}, {bottom:g} {what}", lost, kind)
 
 
 def _scaled(box: Box, scale: tuple[float, float]) -> Box:
@@ -225,6 +240,21 @@ def _areas(things: Sequence[Thing], boxes: Sequence[Box]) -> npt.NDArray[np.floa
     return np.array([thing.area for thing in things], np.float32)
 
 
+def _count_fault(mask: Coded) -> str | None:
+    """What is wrong with run lengths by themselves."""
+    if isinstance(mask.counts, str):
+        try:
+            counts = text_to_runs(mask.counts).tolist()
+        except ShapeError as err:
+            return str(err)
+    else:
+        counts = mask.counts
+    height, width = mask.size_hw
+    if min(counts, default=0) < 0 or max(counts, default=0) >= _MOST_RUN or sum(counts) != height * width:
+        return f"a mask has counts of {sum(counts):,} pixels; expected {width}x{height}, each from 0 up"
+    return None
+
+
 def shape_fault(thing: Thing) -> str | None:
     """What is wrong with the mask or the keypoints of a thing, for which it has to be left out; boxes are cut off."""
     if isinstance(thing.mask, tuple):
@@ -232,8 +262,10 @@ def shape_fault(thing: Thing) -> str | None:
         if short or not thing.mask:
             counts = ", ".join(str(len(ring)) for ring in short) or "no"
             return f"a polygon has {counts} numbers; expected x and y of 3 points or more"
-        if not all(map(math.isfinite, (value for ring in thing.mask for value in ring))):
-            return "a polygon has numbers that are not finite"
+        if not all(abs(value) <= FARTHEST_PX for ring in thing.mask for value in ring):
+            return f"a polygon has a corner that is not finite, or more than {FARTHEST_PX:,.0f} pixels away"
+    elif thing.mask is not None and (fault := _count_fault(thing.mask)):
+        return fault
     if not all(map(math.isfinite, thing.keypoints)):
         return "a keypoint has numbers that are not finite"
     return None

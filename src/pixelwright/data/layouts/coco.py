@@ -16,110 +16,83 @@ Source: https://cocodataset.org/#format-data
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import msgspec
-
+from pixelwright.data.coco_json import (
+    ANNOTATION,
+    OWNER,
+    PICTURE,
+    Category,
+    File,
+    Id,
+    decoded,
+    mask_of,
+    points_of,
+    read_file,
+)
 from pixelwright.data.dataset import Dataset, Fault, Kind, Sample, SplitName
 from pixelwright.data.layout import Hints, Layout
 from pixelwright.data.pictures import FilePicture
 from pixelwright.data.stated import SPLITS, folders_for, parted, split_of_path, split_within
-from pixelwright.data.things import Coded, Thing, Things, shape_fault
+from pixelwright.data.things import Thing, Things, shape_fault
 from pixelwright.data.tree import Tree, stem
 from pixelwright.errors import DataError, PixelwrightError
 from pixelwright.structures.targets import Annotations
 
 _STARTS = re.compile(rb'\s*\{\s*"(info|licenses|images|annotations|categories|type)"')
 _INSIDE = (b'"file_name"', b'"bbox"', b'"category_id"', b'"supercategory"')
+_MASKED = re.compile(rb'"segmentation"\s*:\s*(\[\s*\[|\{)')
 _OTHERS = ("captions", "panoptic", "stuff", "image_info")  # annotations of COCO that are none of things
 _HEAD_BYTES = 2**16
 _KINDS: tuple[Kind, ...] = ("keypoints", "instances", "boxes")  # the richest first
 
-Id = int | str
-
-
-class _Picture(msgspec.Struct):
-    id: Id
-    file_name: str
-    width: int | None = None
-    height: int | None = None
-
-
-class _Category(msgspec.Struct):
-    id: Id
-    name: str
-    keypoints: list[str] = []  # msgspec copies such defaults
-    skeleton: list[list[int]] = []
-
-
-class _File(msgspec.Struct):
-    images: list[msgspec.Raw]
-    annotations: list[msgspec.Raw]
-    categories: list[_Category]
-
-
-class _Owner(msgspec.Struct):
-    image_id: Id
-
-
-class _Runs(msgspec.Struct):
-    counts: str | list[int]
-    size: tuple[int, int]
-
-
-class _Annotation(msgspec.Struct):
-    category_id: Id
-    bbox: tuple[float, float, float, float] | None = None
-    segmentation: list[list[float]] | _Runs | None = None
-    keypoints: list[float] = []
-    area: float | None = None
-    iscrowd: int = 0
-    ignore: int = 0
-
-
-_FILE, _PICTURE = msgspec.json.Decoder(_File), msgspec.json.Decoder(_Picture)
-_OWNER, _ANNOTATION = msgspec.json.Decoder(_Owner), msgspec.json.Decoder(_Annotation)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Categories:
-    """The categories of all files, and what is wanted of their things."""
+    """The categories of all files, and what is wanted of their things.
+
+    Attributes:
+        labels: Their names, or those of them that were chosen.
+        places: The position of each category in the labels; None where it was not chosen.
+        keypoints: Their names.
+        skeleton: Which of them are joined.
+        kind: Of the data set.
+    """
 
     labels: tuple[str, ...]
-    places: dict[Id, int]
+    places: dict[Id, int | None]
     keypoints: tuple[str, ...]
     skeleton: tuple[tuple[str, str], ...]
     kind: Kind
 
-    def thing(self, raw: bytes) -> Thing:
-        """One annotation.
+    def thing(self, raw: bytes) -> Thing | None:
+        """One annotation; None where it is of a category that was not chosen.
 
         Raises:
             DataError: It cannot be used; the message says why.
         """
-        try:
-            found = _ANNOTATION.decode(raw)
-        except msgspec.MsgspecError as err:
-            raise DataError(f"is no annotation: {err}") from err
-        if found.category_id not in self.places:
+        found = decoded(ANNOTATION, raw)
+        place = self.places.get(found.category_id, -1)
+        if place is None:
+            return None
+        if place < 0:
             raise DataError(f"has the category {found.category_id!r}, which is not among the categories")
         mask = None
         if self.kind == "instances":
             if not found.segmentation:
                 raise DataError("has no mask, though others have")
-            mask = _mask(found.segmentation)
+            mask = mask_of(found.segmentation)
         box = None
         if found.bbox is not None and not (found.bbox[2:] == (0, 0) and mask):
             left, top, width, height = found.bbox
             box = (left, top, left + width, top + height)
         if box is None and mask is None:
             raise DataError("has neither a box nor a mask")
-        points = _points(found.keypoints, len(self.keypoints)) if self.kind == "keypoints" else ()
+        points = points_of(found.keypoints or (), len(self.keypoints)) if self.kind == "keypoints" else ()
         crowd, ignore = bool(found.iscrowd), bool(found.ignore)
-        thing = Thing(self.places[found.category_id], box, mask, points, crowd, ignore, found.area)
+        thing = Thing(place, box, mask, points, crowd, ignore, found.area)
         if fault := shape_fault(thing):
             raise DataError(fault)
         return thing
@@ -127,11 +100,23 @@ class Categories:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CocoTruth:
-    """The truth of one picture, decoded from its annotations when asked for: they are smaller as text."""
+    """The truth of one picture, decoded from its annotations when asked for: they are smaller as text.
+
+    Attributes:
+        picture: Whose truth it is.
+        where: File and picture, for messages.
+        raw: The annotations that can be used, as the file has them.
+        class_ids: Of each of them.
+        lost: What is wrong with the others.
+        stated_hw: Rows and columns of the picture as the file states them.
+        categories: What they mean.
+    """
 
     picture: FilePicture
     where: str
     raw: tuple[bytes, ...]
+    class_ids: tuple[int, ...]
+    lost: tuple[Fault, ...]
     stated_hw: tuple[int, int] | None
     categories: Categories
 
@@ -149,36 +134,24 @@ class CocoTruth:
 
     def things(self) -> Things:
         """As the file states them."""
+        return self.made_of(thing for raw in self.raw if (thing := self.categories.thing(raw)) is not None)
+
+    def made_of(self, things: Iterable[Thing]) -> Things:
+        """The truth of this picture if these are in it."""
         kind = self.categories.kind
+        points = len(self.categories.keypoints) if kind == "keypoints" else 0
         return Things(
             self.picture,
             self.where,
-            tuple(thing for thing in map(self._thing, self.raw) if thing is not None),
+            tuple(things),
             stated_hw=self.stated_hw,
             masks=kind == "instances",
-            keypoints=len(self.categories.keypoints) if kind == "keypoints" else 0,
+            keypoints=points,
         )
-
-    @property
-    def class_ids(self) -> Sequence[int]:
-        """The class of each annotation that can be used."""
-        return self.things().class_ids
 
     def faults(self, size_hw: tuple[int, int] | None = None) -> list[Fault]:
         """What is wrong with the annotations."""
-        found = []
-        for raw in self.raw:
-            try:
-                self.categories.thing(raw)
-            except DataError as err:
-                found.append(Fault(self.where, f"an annotation {err}; it is left out", lost=1))
-        return found + self.things().faults(size_hw)
-
-    def _thing(self, raw: bytes) -> Thing | None:
-        try:
-            return self.categories.thing(raw)
-        except DataError:
-            return None
+        return [*self.lost, *self.things().faults(size_hw)]
 
 
 def recognize(tree: Tree) -> str | None:
@@ -199,7 +172,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
         names = keyed if hints.kinds == {"keypoints"} else [name for name in names if name not in keyed]
     if not names:
         raise DataError(f"{tree.root}: no COCO file. Expected JSON with images, annotations and categories.")
-    files = {name: _decode(tree, name) for name in names}
+    files = {name: read_file(tree.places[name], name) for name in names}
     categories = _categories(files, hints)
     faults: list[Fault] = []
     samples: dict[str, Sample] = {}
@@ -207,8 +180,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
         for sample in _samples(tree, name, file, categories, faults):
             if samples.setdefault(sample.id, sample) is not sample:
                 faults.append(Fault(name, f"a second time the picture {sample.id}; it is left out", lost=1))
-    for sample in samples.values():
-        faults += sample.truth.faults()  # type: ignore[attr-defined]
+        _check(name, file, faults)
     remarks = (f"COCO files {', '.join(names)}", f"{len(categories.labels)} categories, in the order of their ids")
     ordered = tuple(sample for _, sample in sorted(samples.items()))
     return Dataset(
@@ -238,23 +210,13 @@ def _files(tree: Tree) -> list[str]:
     return found
 
 
-def _decode(tree: Tree, name: str) -> _File:
-    data = tree.places[name].read().removeprefix(b"\xef\xbb\xbf")
-    try:
-        if b"NaN" in data or b"Infinity" in data:  # Python writes them, JSON has no such numbers
-            data = json.dumps(json.loads(data, parse_constant=lambda _: None)).encode()
-        return _FILE.decode(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as err:
-        raise DataError(f"{name}: is no COCO file: {err}.") from err
-
-
-def _categories(files: dict[str, _File], hints: Hints) -> Categories:
+def _categories(files: dict[str, File], hints: Hints) -> Categories:
     """The categories of all files, which must agree.
 
     Raises:
         DataError: They do not, or there are none.
     """
-    found: dict[Id, _Category] = {}
+    found: dict[Id, Category] = {}
     for name, file in files.items():
         for category in file.categories:
             if found.setdefault(category.id, category).name != category.name:
@@ -271,16 +233,16 @@ def _categories(files: dict[str, _File], hints: Hints) -> Categories:
     if unknown := set(hints.labels) - set(labels):
         raise DataError(f"{next(iter(files))}: has no category {min(unknown)!r}; it has {', '.join(labels[:10])} ...")
     labels = hints.labels or labels
-    places = {category.id: labels.index(category.name) for category in ordered if category.name in labels}
+    places = {one.id: labels.index(one.name) if one.name in labels else None for one in ordered}
     return Categories(labels, places, keypoints, skeleton, _kind(files, hints, keypoints))
 
 
-def _kind(files: dict[str, _File], hints: Hints, keypoints: Sequence[str]) -> Kind:
+def _kind(files: dict[str, File], hints: Hints, keypoints: Sequence[str]) -> Kind:
     """The richest kind that is there and wanted."""
     some = [bytes(raw) for file in files.values() for raw in file.annotations[:1000]]
     has: dict[Kind, bool] = {
         "keypoints": bool(keypoints) and any(b'"keypoints"' in raw for raw in some),
-        "instances": any(re.search(rb'"segmentation"\s*:\s*(\[\s*\[|\{)', raw) for raw in some),
+        "instances": bool(some) and sum(map(bool, map(_MASKED.search, some))) * 2 >= len(some),
         "boxes": True,
     }
     for kind in _KINDS:
@@ -289,23 +251,18 @@ def _kind(files: dict[str, _File], hints: Hints, keypoints: Sequence[str]) -> Ki
     return "boxes"
 
 
-def _samples(tree: Tree, name: str, file: _File, categories: Categories, faults: list[Fault]) -> Iterable[Sample]:
+def _samples(tree: Tree, name: str, file: File, categories: Categories, faults: list[Fault]) -> Iterable[Sample]:
     """The pictures of one file."""
-    owned: dict[Id, list[bytes]] = {}
-    for number, raw in enumerate(file.annotations):
-        try:
-            owned.setdefault(_OWNER.decode(raw).image_id, []).append(bytes(raw))
-        except msgspec.MsgspecError as err:
-            faults.append(Fault(f"{name} annotation {number}", f"is none: {err}", lost=1))
+    owned = _owned(name, file, faults)
     split: SplitName = split_within(stem(name.rpartition("/")[2])) or split_of_path(name.rpartition("/")[0])
     folders = _folders(tree, name, split)
     seen: set[Id] = set()
     known: set[Id] = set()
     for number, raw in enumerate(file.images):
         try:
-            picture = _PICTURE.decode(raw)
-        except msgspec.MsgspecError as err:
-            faults.append(Fault(f"{name} image {number}", f"is none: {err}", lost=1))
+            picture = decoded(PICTURE, raw)
+        except DataError as err:
+            faults.append(Fault(f"{name} image {number}", str(err), lost=1))
             continue
         found = tree.find(picture.file_name, *folders)
         several = () if split else parted(tree, picture.file_name, folders)
@@ -318,12 +275,57 @@ def _samples(tree: Tree, name: str, file: _File, categories: Categories, faults:
             continue
         seen.add(picture.id)
         size_hw = (picture.height, picture.width) if picture.height and picture.width else None
-        where, own = f"{name} image {picture.id}", tuple(owned.pop(picture.id, ()))
-        file_picture = FilePicture(tree.places[found])
-        yield Sample(found, file_picture, CocoTruth(file_picture, where, own, size_hw, categories), split)
+        empty = CocoTruth(
+            FilePicture(tree.places[found]), f"{name} image {picture.id}", (), (), (), size_hw, categories
+        )
+        yield Sample(found, empty.picture, _with(empty, owned.pop(picture.id, ()), faults), split)
     left = sum(map(len, (rows for owner, rows in owned.items() if owner not in known)))
     if left:
         faults.append(Fault(name, "annotations belong to pictures that are not in the list", left))
+
+
+def _owned(name: str, file: File, faults: list[Fault]) -> dict[Id, list[tuple[str, bytes]]]:
+    """The annotations of each picture by its id, with where they stand."""
+    found: dict[Id, list[tuple[str, bytes]]] = {}
+    for number, raw in enumerate(file.annotations):
+        try:
+            owner = decoded(OWNER, raw)
+        except DataError as err:
+            faults.append(Fault(f"{name} annotation number {number}", str(err), lost=1))
+            continue
+        where = f"{name} annotation {owner.id}" if owner.id is not None else f"{name} annotation number {number}"
+        found.setdefault(owner.image_id, []).append((where, bytes(raw)))
+    return found
+
+
+def _with(truth: CocoTruth, own: Iterable[tuple[str, bytes]], faults: list[Fault]) -> CocoTruth:
+    """A truth with those of its annotations that can be used. This is where all of them are decoded, once."""
+    kept: list[bytes] = []
+    things: list[Thing] = []
+    lost: list[Fault] = []
+    for where, raw in own:
+        try:
+            thing = truth.categories.thing(raw)
+        except DataError as err:
+            lost.append(Fault(where, f"{err}; it is left out", 1, "thing"))
+            continue
+        if thing is not None:
+            kept.append(raw)
+            things.append(thing)
+    faults += [*lost, *truth.made_of(things).faults()]
+    return replace(truth, raw=tuple(kept), class_ids=tuple(one.class_id for one in things), lost=tuple(lost))
+
+
+def _check(name: str, file: File, faults: list[Fault]) -> None:
+    """Whether at least half of the annotations of a file are understood: else something else is wrong with it.
+
+    Raises:
+        DataError: They are not.
+    """
+    lost = [fault for fault in faults if fault.where.startswith(f"{name} annotation ")]
+    if len(lost) * 2 > len(file.annotations):
+        count = f"{len(lost):,} of {len(file.annotations):,} annotations cannot be used"
+        raise DataError(f"{name}: {count}, such as {lost[0].where}: {lost[0].what}.")
 
 
 def _folders(tree: Tree, name: str, split: SplitName) -> list[str]:
@@ -335,23 +337,6 @@ def _folders(tree: Tree, name: str, split: SplitName) -> list[str]:
     named = [one for one, found in SPLITS.items() if found == split] or ["train", "val"]
     inner = ["images", *named, part, *(f"images/{one}" for one in named), f"images/{part}"]
     return [*folders_for(split, [*tree.tops, *(prefix + one for prefix in prefixes for one in inner)]), folder]
-
-
-def _mask(found: list[list[float]] | _Runs) -> tuple[tuple[float, ...], ...] | Coded:
-    if isinstance(found, list):
-        return tuple(map(tuple, found))
-    counts = found.counts if isinstance(found.counts, str) else tuple(found.counts)
-    return Coded(counts, found.size)
-
-
-def _points(values: Sequence[float], count: int) -> tuple[float, ...]:
-    """Keypoints with the places of centers; those that are not labeled stay 0, 0, 0."""
-    if not values:
-        return ()
-    if len(values) != 3 * count:
-        raise DataError(f"has {len(values)} numbers of keypoints, expected {3 * count}")
-    rows = (values[start : start + 3] for start in range(0, 3 * count, 3))
-    return tuple(one for x, y, seen in rows for one in ((x + 0.5, y + 0.5, seen) if seen else (0.0, 0.0, 0.0)))
 
 
 LAYOUT = Layout(

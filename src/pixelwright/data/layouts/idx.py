@@ -47,7 +47,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
         try:
             classes = _classes(IdxArray(tree.places[labels]), rows)
         except ImageError as err:
-            faults.append(Fault(images, str(err), lost=1))
+            faults.append(Fault.of(images, err))
             continue
         highest = max(highest, int(classes.max(initial=-1)))
         split, digits = split_within(images.rpartition("/")[2]) or "", len(str(len(classes) - 1))

@@ -58,7 +58,7 @@ class InstanceTruth:
             with self.picture.open() as raster:
                 size_hw = raster.size_hw
         except ImageError as err:
-            raise DataError(f"{self.mask}: {err}") from err
+            raise DataError(str(err)) from err
         if ids.shape != size_hw:
             rows, columns = ids.shape
             sizes = f"the mask has {columns}x{rows} pixels, the picture {size_hw[1]}x{size_hw[0]}"

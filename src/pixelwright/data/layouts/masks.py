@@ -93,7 +93,9 @@ class MaskTruth:
                 sizes = f"the mask has {columns}x{rows} pixels, the picture {size_hw[1]}x{size_hw[0]}"
                 raise DataError(f"{self.mask}: {sizes}. Make it anew; scaling would invent borders.")
             return LabelMap(ids, legend.labels, legend.void_id)
-        except (ImageError, ShapeError) as err:
+        except ImageError as err:
+            raise DataError(str(err)) from err
+        except ShapeError as err:
             raise DataError(f"{self.mask}: {err}") from err
 
 

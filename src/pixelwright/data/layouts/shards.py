@@ -69,7 +69,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
         try:
             entries.append((entry, _stated(entry.truth)))
         except PixelwrightError as err:
-            faults.append(Fault(entry.id, str(err), lost=1))
+            faults.append(Fault.of(entry.id, err))
     if not entries:
         why = f" {faults[0].where}: {faults[0].what}" if faults else ""
         raise DataError(f"{tree.root}: no tar with pictures and .cls, .json or .txt of the same name.{why}")
@@ -118,7 +118,7 @@ def _entries(tree: Tree, faults: list[Fault]) -> Iterator[_Entry]:
         try:
             inner = Tree.of(Path(place.file))
         except DataError as err:
-            faults.append(Fault(name, str(err), lost=1))
+            faults.append(Fault.of(name, err))
             continue
         split = split_within(name.rpartition("/")[2]) or split_of_path(name.rpartition("/")[0])
         yield from _of_tar(inner, f"{name}/", split)

@@ -138,7 +138,7 @@ def _splits(table: Table, column: int | None, faults: list[Fault]) -> list[Split
     """
     by_name: SplitName = split_within(stem(table.name.rpartition("/")[2])) or ""
     cells = [""] * len(table.rows) if column is None else table.column(column)
-    found = [split_of(cell) if cell else by_name for cell in cells]
+    found: list[SplitName | None] = [split_of(cell) if cell else by_name for cell in cells]
     unknown = Counter(cell for cell, split in zip(cells, found, strict=True) if split is None)
     if column is not None and unknown and not any(map(split_of, cells)):
         what = f"column {table.columns[column]!r} holds {', '.join(sorted(unknown)[:5])}, no splits; it is not used"

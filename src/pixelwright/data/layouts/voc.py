@@ -92,7 +92,7 @@ def _page(tree: Tree, name: str, faults: list[Fault]) -> _Page | None:
     try:
         root = parse(tree.places[name].read(_MAX_BYTES), name)
     except PixelwrightError as err:
-        faults.append(Fault(name, str(err), lost=1))
+        faults.append(Fault.of(name, err))
         return None
     picture = _picture(tree, name, root)
     if picture is None:

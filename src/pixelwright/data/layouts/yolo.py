@@ -37,6 +37,8 @@ from pixelwright.errors import DataError, PixelwrightError
 _LABEL_FOLDERS = ("labels", "boxes", "polygons")  # the first is what everybody means
 _PARTS: dict[str, SplitName] = {"train": "train", "val": "validation", "test": "test"}
 _MAX_BYTES = 2**24  # of one text file
+_HIGHEST = 1e6  # number of a class
+_FARTHEST = 100.0  # in widths and heights of the picture
 _MOST_POINTS = 1000  # of one thing; a face in great detail has 478
 _TRIED = 20
 _LISTED = 2**20  # of a list of pictures, in lines
@@ -262,12 +264,13 @@ def _table(tree: Tree, name: str, faults: list[Fault]) -> list[tuple[list[float]
     try:
         text = tree.places[name].text(_MAX_BYTES)
     except PixelwrightError as err:
-        faults.append(Fault(name, str(err), lost=1))
+        faults.append(Fault.of(name, err))
         return []
     found = []
     for row, line in _rows(text):
         if row is None or len(row) < 5 or row[0] != int(row[0]) or row[0] < 0:
-            faults.append(Fault(f"{name} line {line}", "expected a class number and 4 numbers or more", lost=1))
+            what = "expected a class number and 4 shares of the picture or more"
+            faults.append(Fault(f"{name} line {line}", what, lost=1))
         else:
             found.append((row, line))
     return found
@@ -280,7 +283,7 @@ def _rows(text: str) -> Iterator[tuple[list[float] | None, int]]:
                 row = [float(word) for word in line.split()]
             except ValueError:
                 row = None
-            sound = row is not None and all(-1e6 < one < 1e6 for one in row)
+            sound = row and abs(row[0]) < _HIGHEST and all(abs(one) <= _FARTHEST for one in row[1:])
             yield row if sound else None, number
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwright.data.dataset import Dataset, Sample
+from pixelwright.data.dataset import Dataset, Fault, Sample
 from pixelwright.data.layout import Hints
 from pixelwright.data.opening import describe, open_dataset
 from pixelwright.data.pictures import FilePicture, Known
+from pixelwright.data.splits import SplitOptions, split
 from pixelwright.data.tree import Tree
 from pixelwright.errors import DataError, UsageError
 from pixelwright.ops.appearance import THUMB_PX, TINT_PX
@@ -23,6 +24,7 @@ from pixelwright.verbs.doctor.finding import CHECKS, Case, Check, Diagnosis, ran
 from pixelwright.verbs.doctor.look import Look, look_at_all
 from pixelwright.verbs.doctor.mislabeled import find_mislabeled
 from pixelwright.verbs.doctor.sets import Census
+from pixelwright.verbs.doctor.truths import OF_SAMPLES, problem_of
 from pixelwright.verbs.tally import Progress
 
 OnProgress = Callable[[Progress], None]
@@ -43,7 +45,8 @@ def open_patient(path: Path, *, layout: str | None = None, hints: Hints | None =
         if not tree.pictures:
             raise
         samples = tuple(Sample(name, FilePicture(tree.places[name]), Known(None)) for name in tree.pictures)
-        return Dataset(path, "none", "clean", (), samples, remarks=(f"only pictures are looked at: {err}",))
+        why = Fault(path.name, str(err).removeprefix(f"{path}: "), kind="stop")
+        return Dataset(path, "none", "clean", (), samples, faults=(why,), remarks=("only pictures are looked at",))
 
 
 def examine(
@@ -83,6 +86,17 @@ def examine(
     )  # fmt: skip
 
 
+def _unlearnable(dataset: Dataset) -> tuple[Fault, ...]:
+    """Why a training would stop at once, where it would."""
+    if dataset.layout == "none":  # said already
+        return ()
+    try:
+        split(dataset, SplitOptions(by_content=False))  # equal pictures are found otherwise, without reading all again
+    except DataError as err:
+        return (Fault(dataset.root.name, str(err).removeprefix(f"{dataset.root}: "), kind="stop"),)
+    return ()
+
+
 @dataclass(eq=False)
 class _Notes:
     """What is kept of the samples while they pass."""
@@ -94,7 +108,6 @@ class _Notes:
     digests: list[bytes]
     answers: list[tuple[float, ...] | None]
     failed: int = 0
-    told: set[tuple[str, str]] = field(default_factory=set)
     cases: dict[str, list[Case]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
@@ -113,7 +126,6 @@ class _Notes:
         """What was seen of a sample."""
         for problem in look.problems:
             self.cases[problem.name].append(Case((sample.id,), problem.detail))
-        self.told.update((fault.where, fault.what) for fault in look.faults)
         self.census.take(sample, look)
         self.failed += look.facts is None
         if look.facts is not None:  # files that are all empty are no copies of each other
@@ -126,11 +138,10 @@ class _Notes:
     def conclude(self, checks: Collection[Check]) -> list[str]:
         """What is only seen of all samples together; returns how it was done."""
         remarks = []
-        for fault in self.dataset.faults:
-            if (fault.where, fault.what) not in self.told:
-                name = "label-unusable" if fault.lost else "label-remark"
+        for fault in (*self.dataset.faults, *_unlearnable(self.dataset)):
+            if fault.kind not in OF_SAMPLES:
                 lost = f" ({fault.lost:,} left out)" if fault.lost > 1 else ""
-                self.cases[name].append(Case((), f"{fault.where}: {fault.what}{lost}"))
+                self.cases[problem_of(fault).name].append(Case((), f"{fault.where}: {fault.what}{lost}"))
         families = np.arange(len(self.dataset))
         self.cases |= self.census.surprises() | self.census.balance()
         if "duplicates" in checks or "mislabeled" in checks:

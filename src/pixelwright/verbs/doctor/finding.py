@@ -142,6 +142,14 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "label-unusable": Rule(
             "labels", "error", "labels that cannot be used", "Correct or remove them: what they say is left out."
         ),
+        "not-understood": Rule(
+            "labels", "error", "reasons why nothing can be learned from these data",
+            "Correct it: a training stops here.",
+        ),
+        "labels-alike": Rule(
+            "labels", "error", "labels that differ by case or spaces alone",
+            "Write them alike: now they are learned as different classes.",
+        ),
         "label-unreadable": Rule("labels", "error", "label files that cannot be read", "Correct them."),
         "box-turned": Rule(
             "labels", "error", "boxes that fit the picture as it is stored, not upright",
@@ -170,6 +178,11 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "class-missing": Rule(
             "balance", "error", "classes without a sample", "Add samples, or remove the class from the labels."
         ),
+        "label-doubt": Rule(
+            "labels", "warning", "files or folders that seem to be labels, and were not understood",
+            "Correct or remove them, or say with --layout how the data lie.",
+        ),
+        "split-empty": Rule("labels", "warning", "splits without a sample", "Fill them, or remove their folders."),
         "unlabeled": Rule("labels", "warning", "pictures without a label", "Label them, or leave them out."),
         "box-tiny": Rule(
             "labels", "warning", "boxes narrower than 2 pixels", "Remove them, if they are slips of the mouse."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.data.dataset import Dataset, Fault, Sample
+from pixelwright.data.dataset import Dataset, Sample
 from pixelwright.errors import ImageError, PixelwrightError
 from pixelwright.ops.appearance import THUMB_PX, TINT_PX
 from pixelwright.pipeline import flow
@@ -33,7 +33,6 @@ class Look:
         class_ids: Of what is true of it: each class once.
         things: How many things of each of these classes there are.
         answer: The truth in a form in which equal ones are equal, of classes and values; else None.
-        faults: Of the data set that are among the problems.
     """
 
     problems: tuple[Problem, ...]
@@ -42,7 +41,6 @@ class Look:
     class_ids: tuple[int, ...] = ()
     things: tuple[int, ...] = ()
     answer: tuple[float, ...] | None = None
-    faults: tuple[Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,18 +106,19 @@ def look_at(sample: Sample, dataset: Dataset) -> Look:
     except (PixelwrightError, OSError, MemoryError) as err:
         problems.append(Problem("unreadable", str(err) or type(err).__name__))
     target: Target | None = None
+    size_hw = None if facts is None else facts.size_hw
+    stated = stated_problems(sample, size_hw, None if raster is None else raster.source)
     try:
         target = sample.truth()
     except (PixelwrightError, OSError) as err:
-        if facts is not None:  # a truth may need its picture's size
-            problems.append(Problem("label-unreadable", str(err)))
-    size_hw = None if facts is None else facts.size_hw
-    stated, faults = stated_problems(sample, size_hw, None if raster is None else raster.source)
+        turned = [one for one in stated if one.name == "box-turned"]
+        if facts is not None and not turned:  # a truth may need its picture's size
+            stated = [Problem("label-unreadable", str(err)), *(one for one in stated if one.name != "box-outside")]
     problems += stated
     if target is not None or not problems:
         problems += [one for one in problems_of(target, dataset, size_hw) if not (stated and one.name == "background")]
     class_ids, things = _classes(target, dataset)
-    return Look(tuple(problems), facts, digest, class_ids, things, _answer(target), tuple(faults))
+    return Look(tuple(problems), facts, digest, class_ids, things, _answer(target))
 
 
 def _facts(raster: Raster, problems: list[Problem], *, sequence: bool) -> Facts | None:

@@ -47,15 +47,14 @@ class Census:
             self.things_of[class_id] += things
         if look.facts is not None and not self.dataset.sequence:
             self._take_facts(sample, look.facts)
+            if look.facts.orientation != 1 and not any(one.name == "box-turned" for one in look.problems):
+                placed = self.dataset.kind in ("boxes", "instances", "keypoints", "map")
+                self._note("turned" if placed else "stored-turned", sample, f"orientation {look.facts.orientation}")
 
     def _take_facts(self, sample: Sample, facts: Facts) -> None:
         self._depths.setdefault(f"{facts.bits} bits", []).append(sample.id)
         self._colors.setdefault(facts.channels, []).append(sample.id)
         self._sizes[sample.id] = facts.size_hw
-        placed = self.dataset.kind in ("boxes", "instances", "keypoints", "map")
-        if facts.orientation != 1:
-            name = "turned" if placed else "stored-turned"
-            self._note(name, sample, f"orientation {facts.orientation}")
         if facts.pages > 1:
             self._note("pages", sample, f"{facts.pages} pages")
         if facts.alpha:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -16,6 +17,7 @@ from pixelwright.structures.targets import Annotations, Classes, Target
 SLACK_PX = 1.0  # that a box may reach out: tools round, and some count pixels from 1
 TINY_PX = 2.0
 SAME_IOU = 0.95
+TURNED = 5  # EXIF orientations from here on change rows for columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,36 +32,51 @@ class Problem:
 class _Stated(Protocol):
     """The truth of a layout that knows what its file states, also where that cannot be true."""
 
+    @property
+    def stated_hw(self) -> tuple[int, int] | None:
+        """Rows and columns of the picture."""
+        ...
+
     def faults(self, size_hw: tuple[int, int] | None = None) -> list[Fault]:
         """What is wrong with it in a picture of this size."""
         ...
 
 
-def stated_problems(
-    sample: Sample, size_hw: tuple[int, int] | None, source: Source | None
-) -> tuple[list[Problem], list[Fault]]:
-    """What is wrong with the truth as its file states it, and the faults that this was read from."""
-    if not isinstance(sample.truth, _Stated):
-        return [], []
-    faults = sample.truth.faults(size_hw)
-    turned = False
-    if size_hw is not None and source is not None and source.orientation >= 5 and any(map(_is_outside, faults)):
-        # The other way round all would fit: they were drawn on the picture as it is stored.
-        turned = not any(map(_is_outside, sample.truth.faults((size_hw[1], size_hw[0]))))
-    return [Problem(_kind(fault, turned=turned), fault.what) for fault in faults], faults
+# Which rule a fault of a layout falls under; any other one by whether something was lost.
+_RULES: Mapping[str, str] = MappingProxyType(
+    {
+        "outside": "box-outside",
+        "empty": "box-empty",
+        "split": "split-empty",
+        "alike": "labels-alike",
+        "doubt": "label-doubt",
+        "stop": "not-understood",
+    }
+)
+OF_SAMPLES = ("outside", "empty", "thing")  # which each sample's truth tells, with the size of its picture
 
 
-def _is_outside(fault: Fault) -> bool:
-    return "outside" in fault.what
+def problem_of(fault: Fault) -> Problem:
+    """A fault that a layout found, as a problem."""
+    return Problem(_RULES.get(fault.kind, "label-unusable" if fault.lost else "label-remark"), fault.what)
 
 
-def _kind(fault: Fault, *, turned: bool) -> str:
-    """Which rule a fault of a layout falls under, by the words that `data/things.py` has for it."""
-    if _is_outside(fault):
-        return "box-turned" if turned else "box-outside"
-    if "is empty" in fault.what:
-        return "box-empty"
-    return "label-unusable" if fault.lost else "label-remark"
+def stated_problems(sample: Sample, size_hw: tuple[int, int] | None, source: Source | None) -> list[Problem]:
+    """What is wrong with the truth as its file states it."""
+    truth = sample.truth
+    if not isinstance(truth, _Stated):
+        return []
+    faults = truth.faults(size_hw)
+    outside = [fault for fault in faults if fault.kind == "outside"]
+    problems = [problem_of(fault) for fault in faults if fault not in outside]
+    if size_hw is None or source is None or source.orientation < TURNED:
+        return problems + [problem_of(fault) for fault in outside]
+    as_stored = size_hw[1], size_hw[0]
+    if truth.stated_hw == as_stored:
+        return [*problems, Problem("box-turned", f"made for {_size(as_stored)}; upright it has {_size(size_hw)}")]
+    # The other way round all would fit: they were drawn on the picture as it is stored.
+    turned = not any(fault.kind == "outside" for fault in truth.faults(as_stored))
+    return problems + [Problem("box-turned", one.what) if turned else problem_of(one) for one in outside]
 
 
 def problems_of(target: Target | None, dataset: Dataset, size_hw: tuple[int, int] | None) -> Iterator[Problem]:
@@ -90,7 +107,11 @@ def problems_of(target: Target | None, dataset: Dataset, size_hw: tuple[int, int
 
 
 def _sizes(found_hw: tuple[int, int], expected_hw: tuple[int, int]) -> str:
-    return f"{found_hw[1]}x{found_hw[0]}, but the picture has {expected_hw[1]}x{expected_hw[0]}"
+    return f"{_size(found_hw)}, but the picture has {_size(expected_hw)}"
+
+
+def _size(size_hw: tuple[int, int]) -> str:
+    return f"{size_hw[1]}x{size_hw[0]}"
 
 
 def _problems_of_things(target: Annotations, dataset: Dataset, size_hw: tuple[int, int] | None) -> Iterator[Problem]:

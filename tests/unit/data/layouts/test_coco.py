@@ -15,7 +15,8 @@ from found import KEYPOINTS, LABELS, SIZE_HW, SKELETON, things
 from pixelwright.data.coco import annotations, categories
 from pixelwright.data.dataset import Dataset
 from pixelwright.data.layout import Hints
-from pixelwright.data.opening import open_dataset
+from pixelwright.data.layouts.coco import Categories
+from pixelwright.data.opening import describe, open_dataset
 from pixelwright.errors import DataError
 from pixelwright.structures.masks import runs_to_text
 from pixelwright.structures.targets import Annotations
@@ -101,10 +102,15 @@ def test_keypoints_are_centers_of_pixels(tmp_path: Path) -> None:
     [
         ({"category_id": 99}, "category 99"),
         ({"segmentation": [[1, 1, 5, 5]]}, "3 points or more"),
-        ({"segmentation": [[1, 1, 5, 1, 5, "x"]]}, "is no annotation"),
+        ({"segmentation": [[1, 1, 5, 1, 5, "x"]]}, "segmentation[0][5]: expected a number, got text"),
+        ({"segmentation": [[1, 1, 5, 1, 1e9, 5]]}, "more than 200,000 pixels away"),
+        ({"segmentation": {"counts": [-1, 9, 88], "size": [8, 12]}}, "counts of 96 pixels; expected 12x8, each from 0"),
+        ({"segmentation": {"counts": [2**33], "size": [8, 12]}}, "counts of 8,589,934,592 pixels"),
+        ({"segmentation": {"counts": [95], "size": [8, 12]}}, "counts of 95 pixels"),
+        ({"segmentation": {"counts": "~~", "size": [8, 12]}}, "run lengths"),
         ({"segmentation": []}, "has no mask"),
-        ({"segmentation": [[1, 1, 5, 1, 5, 5, 1e400, 5]]}, "annotation"),
-        ({"bbox": [1, 1, "x", 4]}, "is no annotation"),
+        ({"segmentation": [[1, 1, 5, 1, 5, 5, 1e400, 5]]}, "segmentation[0][6]: expected a number"),
+        ({"bbox": [1, 1, "x", 4]}, "bbox[2]: expected a number, got text"),
         ({"bbox": [1, 1, 0, 4]}, "is empty"),
         ({"bbox": [50, 50, 4, 4]}, "outside of the picture"),
     ],
@@ -116,6 +122,33 @@ def test_annotations_that_cannot_be_used_are_faults(tmp_path: Path, change: dict
     assert said in dataset.faults[0].what
     assert dataset.faults[0].lost == 1
     assert first(dataset).class_ids.tolist() == [1]
+
+
+def test_annotations_are_read_as_other_tools_write_them(tmp_path: Path) -> None:
+    file = coco()
+    file["annotations"][0] |= {"iscrowd": False, "ignore": None, "keypoints": None}
+    file["annotations"][1] |= {"iscrowd": True}
+    dataset = opened(tmp_path, file)
+    assert dataset.faults == ()
+    assert first(dataset).crowd.tolist() == [False, True]  # type: ignore[union-attr]
+
+
+def test_a_file_of_which_most_is_not_understood_is_one_clear_error(tmp_path: Path) -> None:
+    file = coco()
+    for row in file["annotations"]:
+        row["bbox"] = ["x", 1, 2, 3]
+    what = r"2 of 2 annotations cannot be used, such as coco\.json annotation 1: bbox\[0\]: expected a number, got text"
+    with pytest.raises(DataError, match=what):
+        opened(tmp_path, file)
+
+
+def test_annotations_are_decoded_once_when_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+    thing = Categories.thing
+    monkeypatch.setattr(Categories, "thing", lambda self, raw: seen.append(raw) or thing(self, raw))
+    dataset = opened(tmp_path, coco())
+    describe(dataset)
+    assert len(seen) == 2
 
 
 def test_annotations_of_no_picture_are_counted(tmp_path: Path) -> None:
@@ -224,7 +257,7 @@ def test_truth_goes_to_other_processes_and_is_small(tmp_path: Path) -> None:
 
 def test_labels_choose_and_order_the_categories(tmp_path: Path) -> None:
     dataset = opened(tmp_path, coco(), Hints(labels=("dog",)))
-    assert dataset.labels == ("dog",)
+    assert (dataset.labels, dataset.faults) == (("dog",), ())
     assert first(dataset).class_ids.tolist() == [0]
     with pytest.raises(DataError, match=r"no category 'horse'; it has cat, dog"):
         opened(tmp_path, coco(), Hints(labels=("dog", "horse")))

@@ -85,13 +85,14 @@ def test_mirrored_keypoints_that_are_no_order_of_all_are_a_fault(tmp_path: Path,
     ("row", "said", "lost"),
     [
         ("5 0.5 0.5 0.5 0.5", "unknown class 5", 1),
-        ("0 0.5 0.5 0.5", "expected a class number and 4 numbers or more", 1),
+        ("0 0.5 0.5 0.5", "expected a class number and 4 shares of the picture or more", 1),
         ("0 0.5 0.5 0.5 nan", "expected a class number", 1),
         ("cat 0.5 0.5 0.5 0.5", "expected a class number", 1),
         ("0 0.5 0.5 0 0.5", "is empty", 1),
         ("0 1.5 1.5 0.2 0.2", "outside of the picture", 1),
         ("0 0.9 0.5 0.5 0.5", "reaches outside", 0),
         ("-1 0.5 0.5 0.5 0.5", "expected a class number", 1),
+        ("0 320 240 64 48", "shares of the picture", 1),
     ],
 )
 def test_lines_that_cannot_be_used_are_faults(tmp_path: Path, row: str, said: str, lost: int) -> None:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image as PillowImage
 from PIL import ImageEnhance
 
+from datasets import page
 from patients import SHAPES, boxed_pictures, shape_folders, shape_picture
 from pixelwright.data.layout import Hints
 from pixelwright.errors import DataError, UsageError
@@ -241,9 +242,72 @@ def test_boxes_drawn_on_a_picture_before_it_was_turned_are_found(tmp_path: Path)
         rows.append(f"{number}.jpg,disc,70,10,90,30")  # fits 96x72, not 72x96
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     found = cases(examined(tmp_path))
-    assert found["turned"] == [("4.jpg",)]
     assert found["box-turned"] == [("4.jpg",)]
-    assert "box-outside" not in found
+    assert not {"turned", "box-outside"} & found.keys()
+
+
+def test_labels_made_for_the_picture_as_stored_are_one_finding(tmp_path: Path) -> None:
+    exif = PillowImage.Exif()
+    exif[0x0112] = 6
+    for number in range(6):
+        picture = shape_picture("disc", np.random.default_rng(number)).resize((96, 72))
+        picture.save(tmp_path / f"{number}.jpg", exif=exif if number == 4 else PillowImage.Exif())
+        (tmp_path / f"{number}.xml").write_text(page(f"{number}.jpg", ("disc", 70, 10, 90, 30), size=(96, 72)))
+    diagnosis = examined(tmp_path, ("labels", "surprises"))
+    assert cases(diagnosis) == {"box-turned": [("4.jpg",)]}
+    with pytest.raises(DataError, match=r"which has 72x96 once its EXIF orientation \(6\) turns it upright"):
+        open_patient(tmp_path).samples[4].truth()
+
+
+@pytest.mark.parametrize("layout", ["coco", "csv", "voc", "yolo"])
+def test_a_box_outside_is_found_in_every_layout(tmp_path: Path, layout: str) -> None:
+    for number in range(6):
+        picture = shape_picture("disc", np.random.default_rng(number)).resize((96, 72))
+        picture.save(tmp_path / f"{number}.jpg")
+    boxes = [(10, 10, 120 if number == 4 else 60, 50) for number in range(6)]  # one to 120 of 96
+    rows = [(f"{number}.jpg", *box) for number, box in enumerate(boxes)]
+    match layout:
+        case "csv":
+            lines = ["file,class,x1,y1,x2,y2", *(f"{name},disc,{x1},{y1},{x2},{y2}" for name, x1, y1, x2, y2 in rows)]
+            (tmp_path / "labels.csv").write_text("\n".join(lines))
+        case "voc":
+            for name, *box in rows:
+                (tmp_path / f"{name[0]}.xml").write_text(page(name, ("disc", *box), size=(96, 72)))
+        case "yolo":
+            for name, x1, y1, x2, y2 in rows:
+                shares = ((x1 + x2) / 192, (y1 + y2) / 144, (x2 - x1) / 96, (y2 - y1) / 72)
+                (tmp_path / f"{name[0]}.txt").write_text(f"0 {' '.join(map(str, shares))}\n")
+        case _:
+            images = [{"id": number, "file_name": row[0]} for number, row in enumerate(rows)]
+            things = [
+                {"id": number, "image_id": number, "category_id": 1, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+                for number, (_, x1, y1, x2, y2) in enumerate(rows)
+            ]
+            file = {"images": images, "annotations": things, "categories": [{"id": 1, "name": "disc"}]}
+            (tmp_path / "coco.json").write_text(json.dumps(file))
+    diagnosis = examined(tmp_path, ("labels",))
+    assert (cases(diagnosis), diagnosis.exit_code) == ({"box-outside": [("4.jpg",)]}, 1)
+    assert "reaches outside" in diagnosis.findings[0].cases[0].detail
+
+
+def test_data_that_cannot_be_trained_on_are_an_error(patient: Path) -> None:
+    shutil.rmtree(patient / "train")
+    (patient / "train").mkdir()
+    found = {one.name: (one.rule.severity, one.cases[0].detail) for one in examined(patient, ("labels",)).findings}
+    assert found["not-understood"][0] == "error"
+    assert "there is nothing to train on: expected pictures in train, got validation" in found["not-understood"][1]
+    assert found["split-empty"][0] == "warning"
+
+
+def test_labels_that_cannot_be_read_at_all_are_an_error(tmp_path: Path) -> None:
+    root = boxed_pictures(tmp_path / "boxes")
+    text = (root / "coco.json").read_text()
+    (root / "coco.json").write_text(text[: len(text) // 2])
+    diagnosis = examined(root)
+    assert (diagnosis.exit_code, diagnosis.count("error"), diagnosis.to_dict()["errors"]) == (1, 1, 1)
+    (finding,) = (one for one in diagnosis.findings if one.rule.severity == "error")
+    assert finding.name == "not-understood"
+    assert "coco.json: is no COCO file" in finding.cases[0].detail
 
 
 def test_a_mask_of_another_size_is_found(tmp_path: Path) -> None:
