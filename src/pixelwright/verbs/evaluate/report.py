@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from pixelwright.errors import UsageError
-from pixelwright.metrics.definitions import definition_of
 from pixelwright.metrics.figures import ByClass, Confusion, Curves, Figure, Histogram, Reliability
 from pixelwright.metrics.score import Score
 from pixelwright.verbs.evaluate.mistakes import mistakes
@@ -20,6 +19,7 @@ from pixelwright.verbs.report.axes import Axis
 from pixelwright.verbs.report.markup import Readout, facts, grid, more, section, table, text
 from pixelwright.verbs.report.matrix import confusion
 from pixelwright.verbs.report.page import Album, Page
+from pixelwright.verbs.report.scores import interval, number, score_tables
 
 PAGES = (".html", ".htm")
 HEADLINES = 4
@@ -78,18 +78,9 @@ def page_of(evaluated: Evaluated, robustness: Robustness | None = None) -> Page:
     )
 
 
-def number(score: Score) -> str:
-    """The value as it is read: shares and areas with four digits."""
-    return f"{score.value:.4f}" if np.isfinite(score.value) else "no value"
-
-
-def interval(score: Score) -> str:
-    """Its ends in words."""
-    return f"{score.ci95[0]:.4f} to {score.ci95[1]:.4f}" if score.ci95 else ""
-
-
 def _headlines(evaluated: Evaluated) -> list[Score]:
-    wanted = [evaluated.score(name) for name, _ in evaluated.evaluation.goals]
+    known = [score.metric for score in evaluated.scores]
+    wanted = [evaluated.score(name) for name in evaluated.evaluation.goals_for(known)]
     return [score for score in wanted if score is not None and np.isfinite(score.value)][:HEADLINES]
 
 
@@ -98,39 +89,8 @@ def _readout(score: Score) -> Readout:
 
 
 def _scores(evaluated: Evaluated) -> str:
-    """All scores, those of single classes folded away."""
-    overall = [score for score in evaluated.scores if "/" not in score.metric]
-    rows = [
-        [text(score.metric), number(score), interval(score), text(definition_of(score.metric).formula)]
-        for score in overall
-    ]
-    parts = [table("All pictures", ["Score", "Value", "95 % interval", "Definition"], rows, numbers=(1, 2))]
-    by_class: dict[str, dict[str, Score]] = {}
-    for score in evaluated.scores:
-        name, slash, label = score.metric.partition("/")
-        if slash:
-            by_class.setdefault(label, {})[name] = score
-    if by_class:
-        names = list(dict.fromkeys(name for scores in by_class.values() for name in scores))
-        cells = [
-            [text(label), *(_cell(scores.get(name)) for name in names)]
-            for label, scores in sorted(by_class.items(), key=lambda item: _worst(item[1], names[0]))
-        ]
-        listed = table("Each class, the worst first", ["Class", *names], cells, numbers=range(1, len(names) + 1))
-        parts.append(more(f"Scores of each of {len(by_class)} classes", listed))
     lead = "Each score with its 95 % interval; how it is computed stands in docs/metrics.md under its definition."
-    return section("scores", "Scores", lead, *parts)
-
-
-def _cell(score: Score | None) -> str:
-    if score is None or not np.isfinite(score.value):
-        return "–"
-    return f'<span title="{interval(score)}">{score.value:.4f}</span>'
-
-
-def _worst(scores: dict[str, Score], name: str) -> float:
-    value = scores[name].value if name in scores else float("nan")
-    return value if np.isfinite(value) else float("inf")
+    return section("scores", "Scores", lead, *score_tables(evaluated.scores))
 
 
 def _figures(evaluated: Evaluated) -> str:

@@ -33,7 +33,7 @@ class Axis:
         known = [float(value) for value in chain(*values) if isfinite(value) and (value > 0 or not self.log)]
         low = self.low if self.low is not None else min(known, default=0.1 if self.log else 0.0)
         high = self.high if self.high is not None else max(known, default=1.0)
-        if high <= low:
+        if high - low <= 1e-9 * max(abs(low), abs(high)):  # nothing to see, and rounding would place the steps
             low, high = (low / 2, low * 2) if self.log else (low - abs(low or 1) / 2, low + abs(low or 1) / 2)
         if not self.log:
             step = _step(high - low)

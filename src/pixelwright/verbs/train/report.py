@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 from pixelwright.errors import PixelwrightError
 from pixelwright.io.images import read_image
@@ -13,6 +14,7 @@ from pixelwright.verbs.report.axes import Axis
 from pixelwright.verbs.report.charts import Series, lines
 from pixelwright.verbs.report.markup import Readout, grid, section, table, text
 from pixelwright.verbs.report.page import Album, Page
+from pixelwright.verbs.report.scores import score_tables
 from pixelwright.verbs.train import Trained
 from pixelwright.verbs.train.folder import PREVIEW, REPORT, Run
 from pixelwright.verbs.train.recipe import to_toml, value_of
@@ -31,7 +33,7 @@ def write_report(run: Run, done: Trained) -> None:
     Page(
         kind="train",
         title=f"{run.path.name}: {config.task}",
-        heading=f"How {config.model} learned {config.data.path}",
+        heading=f"How {config.model} learned {Path(config.data.path).name}",
         lead=f"{done.steps:,} steps in {done.seconds / 60:.1f} minutes. The weights are those of {where}, which "
         "did best on the validation part: a score that is chosen by is a little too good.",
         readouts=[
@@ -67,20 +69,11 @@ def _curves(run: Run, done: Trained) -> str:
 
 
 def _scores(scores: Sequence[Score]) -> list[str]:
-    known = [score for score in scores if math.isfinite(score.value)]
-    if not known:
+    if not scores:
         return []
-    rows = [
-        [
-            text(one.metric),
-            f"{one.value:.4f}",
-            "" if one.ci95 is None else f"{one.ci95[0]:.4f} to {one.ci95[1]:.4f}",
-            str(one.n),
-        ]
-        for one in known
+    return [
+        section("scores", "Scores", "Of the bundle, on the validation part, in ONNX Runtime.", *score_tables(scores))
     ]
-    shown = table("Scores of the bundle", ("Metric", "Value", "95 % interval", "n"), rows, numbers=(1, 2, 3))
-    return [section("scores", "Scores", "Of the bundle, on the validation part, in ONNX Runtime.", shown)]
 
 
 def _decided(written: str, chosen: Sequence[tuple[str, object, str]]) -> str:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pixelwright.verbs.report import charts
@@ -121,6 +121,7 @@ def test_a_heatmap_writes_its_numbers() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.floats(-1e9, 1e9), st.floats(1e-9, 1e9))
+@example(360287970.8671875, 5.960464477539063e-08)
 def test_ticks_are_few_round_and_inside(low: float, span: float) -> None:
     axis = Axis("").over([low, low + span])
     ticks = axis.ticks()

@@ -20,7 +20,7 @@ def test_the_page_has_curves_scores_choices_and_pictures(configure: Callable[...
     write_report(Run(tmp_path / "run"), replace(done, scores=scores))
     page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 3
-    assert "0.7000 to 1.0000" in page and "auroc" not in page
+    assert "0.7000 to 1.0000" in page and "no value" in page
     assert "the default for classify" in page
     assert "data:image/jpeg;base64," in page
     assert "a &lt;b&gt;" in page and "a <b>" not in page
