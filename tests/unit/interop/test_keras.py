@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +191,80 @@ def test_keras_trains_behind_the_same_command_and_the_bundle_answers_as_keras_do
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_on_torch")
+def test_the_same_command_continues_a_run_that_was_stopped_and_knows_one_that_is_done(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from pixelwright.cli import main
+    from pixelwright.verbs.train.folder import Run
+
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    _pictures(tmp_path / "halves.npz")
+    command = ["train", "classify", "--model", f"keras:{model}:build", "--data", str(tmp_path / "halves.npz")]
+    command += ["--epochs", "4", "--threads", "1", "--set", "budget.baseline=false"]
+    assert main([*command, "-o", str(tmp_path / "whole")]) == 0
+
+    def stopped(run: Run, row: Any) -> None:
+        add_row(run, row)
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    add_row = Run.add_row
+    with monkeypatch.context() as patched:
+        patched.setattr(Run, "add_row", stopped)
+        assert main([*command, "-o", str(tmp_path / "run")]) == 130
+    assert main([*command, "-o", str(tmp_path / "run")]) == 0
+    numbers = [
+        [line.split(",")[3:] for line in (tmp_path / name / "results.csv").read_text().splitlines()]
+        for name in ("whole", "run")
+    ]
+    assert numbers[0] == numbers[1]
+    with caplog.at_level("INFO", "pixelwright"):
+        assert main([*command, "-o", str(tmp_path / "run")]) == 0
+    assert "is finished" in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_on_torch")
+@pytest.mark.parametrize(
+    ("function", "options", "fault"),
+    [
+        ("build", ["--optimizer", "sgd"], "no effect on it: optimizer.name 'sgd'"),
+        ("build", ["--minutes", "3"], "Keras trains it, by epochs, and these have no effect on it: budget.minutes 3"),
+        ("build", ["--augment", "strong"], "augment.preset 'strong'"),
+        ("build", ["--set", "network.file=other.py"], "network.file 'other.py'"),
+        ("build", ["--goal", "f1_macro"], "--goal f1_macro: the best epoch of a Keras model"),
+        ("exploding", ["--lr", "0.01"], "--lr 0.01: .* comes compiled"),
+    ],
+)
+def test_an_option_that_makes_no_difference_is_refused(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], function: str, options: list[str], fault: str
+) -> None:
+    from pixelwright.cli import main
+
+    _pictures(tmp_path / "halves.npz")
+    command = ["train", "classify", "--model", f"keras:{model}:{function}", "--data", str(tmp_path / "halves.npz")]
+    assert main([*command, *options, "--dry-run"]) == 2
+    assert re.search(fault, capsys.readouterr().err)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_on_torch")
+def test_the_configuration_of_a_run_says_what_counts_alone(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pixelwright.cli import main
+
+    _pictures(tmp_path / "halves.npz")
+    command = ["train", "classify", "--model", f"keras:{model}:build", "--data", str(tmp_path / "halves.npz")]
+    assert main([*command, "--lr", "0.01", "--dry-run"]) == 0
+    written = tomllib.loads(capsys.readouterr().out)
+    assert written["optimizer"] == {"learning_rate": 0.01}
+    assert written["budget"] == {"epochs": 10.0, "baseline": True}
+    assert written.keys().isdisjoint({"loss", "degrade", "network"})
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_on_torch")
 def test_values_are_scored_in_the_units_of_the_data_not_as_keras_learns_them(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,16 +284,22 @@ def test_values_are_scored_in_the_units_of_the_data_not_as_keras_learns_them(
     assert score > 1e4  # the values differ by hundreds
 
 
-def _trained(folder: Path, job: FitJob, *, check: bool = True) -> list[dict[str, Any]]:
+def _trained(folder: Path, job: FitJob) -> list[dict[str, Any]]:
     """What a job says of its epochs, of 40 pictures of noise in three classes."""
+    folder.mkdir(exist_ok=True)
     random = np.random.default_rng(0)
     pictures, ids = random.random((40, 6, 8, 1), np.float32), np.arange(40) % 3
     np.savez(folder / ARRAYS, x=pictures, y=ids, validation_x=pictures[:8], validation_y=ids[:8])
     (folder / "job.json").write_bytes(msgspec.json.encode(job))
     command = [sys.executable, "-m", "pixelwright.interop.keras_fit", str(folder / "job.json")]
     environment = {**os.environ, "KERAS_BACKEND": "torch"}
-    done = subprocess.run(command, capture_output=True, text=True, check=check, env=environment)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as process:
+        assert process.stdout is not None and process.stderr is not None
+        said, complaints = process.stdout.read(), process.stderr.read()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command, said, complaints)
+    return [json.loads(line) for line in said.splitlines()]
 
 
 def _job(model: Path, function: str = "build", *, epochs: int = 2, rate: float | None = None) -> FitJob:
@@ -226,9 +308,35 @@ def _job(model: Path, function: str = "build", *, epochs: int = 2, rate: float |
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_on_torch")
-def test_a_job_that_was_killed_continues_after_its_last_epoch(model: Path, tmp_path: Path) -> None:
-    assert [row["epoch"] for row in _trained(tmp_path, _job(model, epochs=2))] == [1, 2]
-    assert [row["epoch"] for row in _trained(tmp_path, _job(model, epochs=3))] == [3]
+def test_a_job_that_was_killed_continues_after_its_last_epoch_as_if_it_had_not_been(
+    model: Path, tmp_path: Path
+) -> None:
+    whole = _trained(tmp_path / "whole", _job(model, epochs=4))
+    _trained(tmp_path / "parts", _job(model, epochs=2))
+    rest = _trained(tmp_path / "parts", _job(model, epochs=4))
+    assert [row["epoch"] for row in rest] == [3, 4]
+    assert [row | {"seconds": 0} for row in rest] == [row | {"seconds": 0} for row in whole[2:]]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_on_torch")
+def test_a_job_ends_with_whoever_started_it(model: Path, tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / ARRAYS,
+        **{
+            f"{part}{name}": np.zeros((8, 6, 8, 1) if name == "x" else 8, np.float32)
+            for part in ("", "validation_")
+            for name in "xy"
+        },
+    )
+    (tmp_path / "job.json").write_bytes(msgspec.json.encode(_job(model, epochs=10**6)))
+    command = [sys.executable, "-m", "pixelwright.interop.keras_fit", str(tmp_path / "job.json")]
+    environment, pipe = {**os.environ, "KERAS_BACKEND": "torch"}, subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment) as process:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdout.readline()  # an epoch: it trains
+        process.stdin.close()  # as the system does when the other end is killed
+        assert process.wait(timeout=60) == 1
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from pixelwright.data.dataset import Dataset
 from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
 from pixelwright.data.splits import SplitOptions, Splits, split
-from pixelwright.errors import PixelwrightError, UnknownName, UsageError
+from pixelwright.errors import PixelwrightError, UnknownName, UnreadableImage, UsageError
 from pixelwright.interop.keras import PREFIX
 from pixelwright.metrics.definitions import TABLE
 from pixelwright.models.architecture import Problem
@@ -26,13 +26,13 @@ from pixelwright.verbs.train.checks import check_bundle, check_labels, check_lea
 from pixelwright.verbs.train.choice import Limits, candidates, choose, survey
 from pixelwright.verbs.train.config import DataConfig, TrainConfig
 from pixelwright.verbs.train.plan import Plan, network_of, spec_of
-from pixelwright.verbs.train.recipe import changed, value_of
+from pixelwright.verbs.train.recipe import changed, counts, value_of, without_effect
 from pixelwright.verbs.train.samples import threads_of
 from pixelwright.verbs.train.variation import degradation_of, policy_of, scale_of
 
 LOOKED_AT = 64  # pictures whose headers are read to learn their sizes
 CROP_PX = 256
-KERAS_EPOCHS, KERAS_BATCH, KERAS_RATE = 10, 32, 1e-3
+KERAS_EPOCHS, KERAS_BATCH = 10, 32
 DEFAULT_MINUTES = 10.0
 MANY = 50_000  # pictures, of which few are seen often
 
@@ -96,7 +96,9 @@ def plan_of(config: TrainConfig, splits: Splits, name: str = "") -> Plan:
     _fill_batch(choices, problem, len(splits.train))
     _fill_augment(choices, splits.train)
     _fill_validations(choices)
-    _fill_goal(choices, problem, spec, splits.validation)
+    goal = _fill_goal(choices, problem, spec, splits.validation)
+    if architecture.startswith(PREFIX):
+        _check_keras(choices.config, network, goal)
     return Plan(choices.config, splits, problem, architecture, network, spec, choices.reasons)
 
 
@@ -107,7 +109,9 @@ class _Choices:
         self.config, self.reasons = config, dict[str, str]()
 
     def fill(self, name: str, value: Any, reason: str) -> None:
-        """Set what is still open."""
+        """Set what is still open, if it counts."""
+        if not counts(self.config, name):
+            return
         found = value_of(self.config, name)
         if found is None or (isinstance(found, str) and not found):
             self.config = changed(self.config, {name: value})
@@ -115,13 +119,40 @@ class _Choices:
 
 
 def _fill_keras(choices: _Choices) -> None:
-    """What Keras itself takes, where it is not said."""
-    if choices.config.budget.minutes is not None:
-        raise UsageError("--minutes: Keras trains by epochs. Give --epochs.")
+    """What Keras itself takes, where it is not said.
+
+    Raises:
+        UsageError: Something is said that does not count.
+    """
+    choices.fill("augment.preset", "none", "layers of a Keras model vary its pictures")
+    asked = without_effect(choices.config)
+    if choices.config.augment.preset != "none":
+        asked.append(f"augment.preset {choices.config.augment.preset!r}")
+    if asked:
+        raise UsageError(
+            f"{choices.config.model}: Keras trains it, by epochs, and these have no effect on it: {', '.join(asked)}. "
+            "Leave them out; what is optimizer, loss or augmentation can be said in the file of the model."
+        )
     choices.fill("budget.epochs", KERAS_EPOCHS, "Keras trains by epochs")
     choices.fill("batch.size", KERAS_BATCH, "as Keras")
-    choices.fill("optimizer.learning_rate", KERAS_RATE, "as Keras, for models that come without an optimizer")
-    choices.fill("augment.preset", "none", "layers of a Keras model vary its pictures")
+
+
+def _check_keras(config: TrainConfig, network: Any, goal: str) -> None:
+    """Nothing, if the goal is what Keras goes by, and the learning rate is not the business of the model.
+
+    Raises:
+        UsageError: One is said, and would make no difference.
+    """
+    if config.goal != goal:
+        raise UsageError(
+            f"--goal {config.goal}: the best epoch of a Keras model is that of the best accuracy or else the smallest "
+            f"loss, and what is told of it is {goal}. Leave the option out."
+        )
+    if network.compiled and config.optimizer.learning_rate is not None:
+        raise UsageError(
+            f"--lr {config.optimizer.learning_rate:g}: {config.model} comes compiled, with an optimizer of its own. "
+            "Leave the option out, or say it in the file of the model."
+        )
 
 
 def _fill_model(choices: _Choices, training: Training, problem: Problem, pictures: int) -> None:
@@ -145,16 +176,17 @@ def _fill_model(choices: _Choices, training: Training, problem: Problem, picture
 def _look(dataset: Dataset) -> tuple[list[tuple[int, int]], int]:
     """Sizes of some pictures, and 1 where all of these are gray, else 3."""
     step = max(len(dataset) // LOOKED_AT, 1)
-    sizes_hw, gray = [], True
-    for sample in dataset.samples[::step][:LOOKED_AT]:
+    sizes_hw, gray, lost = [], True, list[str]()
+    looked = dataset.samples[::step][:LOOKED_AT]
+    for sample in looked:
         try:
             with sample.picture.open() as raster:
                 sizes_hw.append(raster.size_hw)
                 gray &= len(raster.color.channels) == 1
-        except PixelwrightError:
-            continue  # it is counted as lost when it is decoded
+        except PixelwrightError as err:  # it is counted as lost when it is decoded
+            lost.append(str(err))
     if not sizes_hw:
-        raise UsageError(f"{dataset.root}: none of {LOOKED_AT} pictures can be read. Try: pixelwright doctor.")
+        raise UnreadableImage(dataset.root, f"none of {len(looked)} pictures can be read, such as {lost[0]}")
     return sizes_hw, 1 if gray else 3
 
 
@@ -211,19 +243,19 @@ def _range(sizes_hw: Sequence[tuple[int, int]]) -> str:
     )
 
 
-def _fill_goal(choices: _Choices, problem: Problem, spec: BundleSpec, dataset: Dataset) -> None:
+def _fill_goal(choices: _Choices, problem: Problem, spec: BundleSpec, dataset: Dataset) -> str:
+    """Gives the default, which one that is said may differ from."""
     task = choices.config.task
     evaluation: Evaluation = registry.get("evaluation", task)
     # Without a single observation a metric has no value, but its name.
     names = list(evaluation.statistic((), Scoring.of(dataset, spec))(np.arange(0)))
     names += [f"mask_{name}" for name in names] if problem.masks else []
-    of_masks = f"mask_{evaluation.goals[0][0]}"
-    default = of_masks if of_masks in names else next(name for name, _ in evaluation.goals if name in names)
-    kind = " by masks" if default == of_masks else "" if problem.exclusive else " of several labels a picture"
+    default = evaluation.goals_for(names)[0]
+    kind = " by masks" if default.startswith("mask_") else "" if problem.exclusive else " of several labels a picture"
     choices.fill("goal", default, f"the default for {task}{kind}")
     goal = choices.config.goal
     if goal in names:
-        return
+        return default
     if goal.partition("/")[0] in {metric for definition in TABLE for metric in definition.metrics}:
         there = ", ".join(name for name in names if "/" not in name)
         raise UsageError(f"--goal {goal}: is not measured on these data; there are: {there}, and those of a class.")
@@ -258,6 +290,8 @@ def _fill_batch(choices: _Choices, problem: Problem, count: int) -> None:
         raise UsageError(
             f"--batch {config.batch.size}: {devices} devices cannot share it evenly. Take a multiple of {devices}."
         )
+    if config.model.startswith(PREFIX):
+        return  # a model that comes without an optimizer gets Keras' own
     choices.fill("optimizer.weight_decay", DECAYS[config.optimizer.name], f"the default of {config.optimizer.name}")
     factor = min((config.batch.size or 64) / 64, 1.0) ** 0.5
     choices.fill(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pixelwright.contract import Example
 from pixelwright.data.dataset import Sample
 from pixelwright.errors import OutputError, TrainingError
 from pixelwright.interop.keras import PREFIX, backend
@@ -31,6 +31,7 @@ from pixelwright.verbs.train.loop import Shown, Watch
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, free_bytes, lost_text, threads_of
 from pixelwright.verbs.train.validate import Validation
+from pixelwright.verbs.train.work import encode
 
 __all__ = ["PREFIX", "fit"]
 
@@ -121,11 +122,8 @@ def _write_arrays(plan: Plan, folder: Path, truth: Truth) -> int:
 
 
 def _arrays(plan: Plan, samples: Sequence[Sample], truth: Truth) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    def encode(sample: Sample) -> Example:
-        return plan.training().encode(sample.read(), sample.truth(), plan.problem, plan.spec.input)
-
     threads = threads_of(plan.config)
-    store = Store(samples, encode, budget_bytes=int(free_bytes() * MEMORY_SHARE / 4), threads=threads)
+    store = Store(samples, partial(encode, plan), budget_bytes=int(free_bytes() * MEMORY_SHARE / 4), threads=threads)
     if store.lost:
         log.warning("%d of %d samples cannot be used: %s", len(store.lost), len(samples), lost_text(store.lost))
     if store.held < len(store):
@@ -155,9 +153,10 @@ def _epochs(folder: Path, job: FitJob, threads: int) -> Iterator[dict[str, Any]]
 
 @contextmanager
 def _process(job: Path, errors: Any, threads: int) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "pixelwright.interop.keras_fit", str(job)]
-    quiet, heard, environment = subprocess.DEVNULL, subprocess.PIPE, _environment(threads)
-    with subprocess.Popen(command, env=environment, stdin=quiet, stdout=heard, stderr=errors) as process:
+    # -P: a keras.py in the folder that one works in is not the library. It ends when its standard input does.
+    command = [sys.executable, "-P", "-m", "pixelwright.interop.keras_fit", str(job)]
+    pipe, environment = subprocess.PIPE, _environment(threads)
+    with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=errors) as process:
         try:
             yield process
         finally:  # whatever happens here, nothing trains on in the background

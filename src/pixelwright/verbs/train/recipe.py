@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from pixelwright.errors import UsageError
+from pixelwright.interop.keras import PREFIX
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.wording import sentence
 
@@ -21,6 +22,11 @@ AUTOMATIC = "automatic"
 EITHER = ("budget.minutes", "budget.epochs")
 # What matters only once it has trained, and may be said otherwise when it goes on.
 AT_THE_END = "bundle."
+# What of the configuration Keras models are trained by; all else is theirs to say.
+OF_KERAS = (
+    "task", "model", "goal", "seed", "data.", "input.", "batch.size", "optimizer.learning_rate", "augment.preset",
+    "budget.epochs", "budget.baseline", "machine.threads", "bundle.",
+)  # fmt: skip
 
 
 def read_config(
@@ -63,6 +69,18 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
     return _checked(content)
 
 
+def counts(config: TrainConfig, name: str) -> bool:
+    """Whether the value of a dotted name makes a difference to this model."""
+    return not config.model.startswith(PREFIX) or name.startswith(OF_KERAS)
+
+
+def without_effect(config: TrainConfig) -> list[str]:
+    """What was asked for and makes no difference, in words: `optimizer.name 'sgd'`."""
+    start = _flat(msgspec.to_builtins(TrainConfig(task=config.task)))
+    asked = _flat(msgspec.to_builtins(config)).items()
+    return [f"{name} {value!r}" for name, value in asked if value != start.get(name) and not counts(config, name)]
+
+
 def value_of(config: TrainConfig, name: str) -> Any:
     """The value under a dotted name."""
     found: Any = config
@@ -72,12 +90,14 @@ def value_of(config: TrainConfig, name: str) -> Any:
 
 
 def to_toml(config: TrainConfig, automatic: Mapping[str, str]) -> str:
-    """The configuration as TOML; a comment marks what was chosen, and the table `automatic` says why."""
+    """What counts of the configuration as TOML; a comment marks what was chosen; the table `automatic` says why."""
     content = msgspec.to_builtins(config)
     tables = {name: value for name, value in content.items() if isinstance(value, dict)}
     lines = _entries("", {name: value for name, value in content.items() if name not in tables}, automatic)
     for table, values in tables.items():
-        lines += ["", f"[{table}]", *_entries(f"{table}.", values, automatic)]
+        counted = {name: value for name, value in values.items() if counts(config, f"{table}.{name}")}
+        if entries := _entries(f"{table}.", counted, automatic):
+            lines += ["", f"[{table}]", *entries]
     lines += ["", f"[{AUTOMATIC}]", *(f"{_text(name)} = {_text(reason)}" for name, reason in automatic.items())]
     return "\n".join(lines) + "\n"
 
