@@ -25,7 +25,6 @@ import torch
 from torch import nn
 
 from pixelwright.errors import ParityError, UnsupportedModel
-from pixelwright.interop import pytorch_rnn
 from pixelwright.interop.pytorch_weights import pack
 from pixelwright.io.atomic import whole_file
 from pixelwright.runtimes.onnx import RUNTIME
@@ -37,6 +36,8 @@ from pixelwright.structures.spec import TensorSpec
 OPSET = 20
 # Relative to the largest output. Convolutions, U-Nets and LSTMs were seen to agree to 4e-7; a wrong export is far off.
 TOLERANCE = 1e-4
+
+ORDERING = ("Concat", "Gather", "Reshape", "Unsqueeze")  # operators that compute nothing
 
 Weights = Literal["f32", "packed"]
 Feeds = Mapping[str, Array]
@@ -92,8 +93,8 @@ def export_onnx(
     _name_sizes(model, inputs)
     if weights == "packed":
         pack(model)
-    for key, value in {"labels": json.dumps(list(labels))}.items() if labels else ():
-        model.metadata_props.add(key=key, value=value)
+    if labels:
+        model.metadata_props.add(key="labels", value=json.dumps(list(labels)))
     onnx.checker.check_model(model, full_check=True)
     raw = model.SerializeToString(deterministic=True)
     with tempfile.TemporaryDirectory(prefix="pixelwright-") as place:
@@ -139,10 +140,9 @@ def _traced(
     with _quiet():
         try:
             program = torch.onnx.export(
-                pytorch_rnn.prepared(copy.deepcopy(net)),
+                copy.deepcopy(net),
                 sample,
                 dynamo=True,
-                custom_translation_table=pytorch_rnn.translations(),
                 opset_version=OPSET,
                 input_names=[tensor.name for tensor in inputs],
                 output_names=list(outputs),
@@ -156,8 +156,9 @@ def _traced(
             raise UnsupportedModel(f"{type(net).__name__}: torch.onnx.export returned nothing.")
         if not fold:
             optimizer.inline(program.model)
-            optimizer.fold_constants(program.model)
-            optimizer.remove_unused_nodes(program.model)
+        # By itself it leaves large weights as they are, and has the runtime put them into order at each opening.
+        optimizer.fold_constants(program.model, should_fold=lambda node: node.op_type in ORDERING or None)
+        optimizer.remove_unused_nodes(program.model)
         return program.model_proto
 
 

@@ -81,8 +81,8 @@ def _exported(cells: nn.RNNBase, steps: Tensor) -> Tensor:
 def _onnx_order(weight: Tensor, gates: int) -> Tensor:
     """Rows by gate: PyTorch has i, f, g, o, ONNX i, o, f, g; with an axis for directions, of which there is one."""
     if gates == 4:
-        enter, forget, content, leave = weight.chunk(4)
-        weight = torch.cat([enter, leave, forget, content])
+        order = torch.tensor([0, 3, 1, 2], device=weight.device)
+        weight = weight.unflatten(0, (4, -1)).index_select(0, order).flatten(0, 1)
     return weight.unsqueeze(0)
 
 

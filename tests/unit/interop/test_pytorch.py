@@ -6,7 +6,9 @@ import logging
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from pixelwright.errors import ParityError, PixelwrightError, UnsupportedModel  
 from pixelwright.interop import pytorch  # noqa: E402
 from pixelwright.interop.pytorch import export_onnx  # noqa: E402
 from pixelwright.interop.pytorch_weights import round_weights  # noqa: E402
+from pixelwright.models.recurrent import Config, Recurrent  # noqa: E402
 from pixelwright.runtimes.onnx import RUNTIME  # noqa: E402
 from pixelwright.runtimes.torch import TorchGraph  # noqa: E402
 from pixelwright.structures.spec import TensorSpec  # noqa: E402
@@ -165,6 +168,23 @@ def test_a_recurrent_network_is_free_in_batch_and_time(tmp_path: Path) -> None:
     ]
     exported = export_onnx(Last(), tmp_path / "model.onnx", inputs, ["last"], examples)
     assert [one.dims for one in exported.outputs] == [["N", 8]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+@pytest.mark.parametrize("weights", ["f32", "packed"])
+def test_our_recurrent_networks_are_one_operator_a_layer_for_any_length(
+    tmp_path: Path, cell: Literal["rnn", "lstm"], weights: Literal["f32", "packed"]
+) -> None:
+    torch.manual_seed(0)
+    net = Recurrent(Config(cell, inputs=4, hidden=100, layers=2, classes=3))
+    rng = np.random.default_rng(0)
+    examples = [{"steps": rng.normal(size=(n, t, 4)).astype(np.float32)} for n, t in ((2, 7), (3, 1), (1, 300))]
+    inputs = [TensorSpec("steps", "float32", ["N", "T", 4])]
+    export_onnx(net, tmp_path / "model.onnx", inputs, ["logits"], examples, weights=weights)
+    found = Counter(node.op_type for node in onnx.load(tmp_path / "model.onnx").graph.node)
+    assert found[cell.upper()] == 2
+    assert not found.keys() & {"Concat", "Split", "Unsqueeze", "Reshape"}  # weights are in their order already
 
 
 def test_a_wrong_export_is_refused_and_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
