@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -130,7 +130,8 @@ class Evaluation:
             Raises `DataError` where the truth does not fit the picture.
         statistic: `(observations, scoring)` to the function that turns picks of them into all metrics. What does not
             depend on the picks is computed once, here.
-        goals: Metrics that can choose between models, the default first; of each, whether more is better.
+        goals: Metrics that can choose between models, the default first (see `goals_for`); of each, whether more is
+            better.
         outcome: `(observation, scoring)` to what became of that picture.
         figures: `(observations, scoring)` to curves, confusions and whatever else a report shows.
         draw: `(upright picture in 8-bit sRGB, result, target, scoring)` to a picture that shows answer and truth.
@@ -151,6 +152,10 @@ class Evaluation:
     draw: Callable[[Image, Any, Target, Scoring], Image]
     shows: str = ""
     decide: Callable[[Sequence[Any], Scoring, Goal], Decided] | None = None
+
+    def goals_for(self, metrics: Collection[str]) -> list[str]:
+        """Those of the goals that are among some metrics, the default first: where masks are measured, by masks."""
+        return sorted((name for name, _ in self.goals if name in metrics), key=lambda name: "mask_" not in name)
 
 
 @lru_cache(maxsize=64)

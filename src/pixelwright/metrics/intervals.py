@@ -25,6 +25,7 @@ MOST_ROUNDS, FEWEST_ROUNDS = 1000, 200
 ROUND_PICTURES = 5_000_000  # pictures drawn in all rounds together: more rounds for few pictures, fewer for many
 MIDDLE = (2.5, 97.5)  # percent
 LEAST_KNOWN = 0.5  # of the rounds must give a value, or there is no interval
+FEW = 30  # pictures: with fewer, intervals say little
 LARGEST_EXACT = 1000  # discordant pairs up to which the binomial sum is exact; the normal law serves beyond
 
 Floats = npt.NDArray[np.float64]
@@ -59,6 +60,11 @@ def measure(
         Score(metric, float(value), interval(drawn[metric]) if np.isfinite(value) else None, n, _definition(metric))
         for metric, value in values.items()
     ]
+
+
+def too_few(n: int) -> str:
+    """What is to be said of intervals over so few pictures; nothing where they are enough."""
+    return f"There are {n} pictures only: the intervals say little." if n < FEW else ""
 
 
 def draws(n: int, *, groups: Sequence[str] = (), seed: int = 0) -> Iterator[Picks]:

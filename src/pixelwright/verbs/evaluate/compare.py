@@ -163,8 +163,8 @@ def _differences(
     found = intervals.compare(statistic, len(one), groups=groups, rounds=rounds, seed=seed)
     if not any(groups):
         found = [_exactly(difference, one, other) for difference in found]
-    order = {name: place for place, (name, _) in enumerate(evaluation.goals)}
-    return sorted(found, key=lambda difference: order.get(difference.metric, len(order)))
+    goals = evaluation.goals_for([difference.metric for difference in found])
+    return sorted(found, key=lambda one: goals.index(one.metric) if one.metric in goals else len(goals))
 
 
 def in_words(one: Difference, names: tuple[str, str]) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pixelwright.data.dataset import Dataset, fingerprint
 from pixelwright.data.splits import split
 from pixelwright.errors import DataError
+from pixelwright.metrics.intervals import too_few
 from pixelwright.structures.spec import BundleSpec, Data
 from pixelwright.verbs.evaluate.parts import split_options
 
 STATED = 4  # scores that are repeated
-FEW = 30  # pictures: with fewer, intervals say little
 
 
 def remarks_on(
@@ -31,8 +31,8 @@ def remarks_on(
     yield from _met_parts(spec, dataset, whole, mark)
     if grouped:
         yield "Intervals draw whole groups of pictures that belong together."
-    if seen < FEW:
-        yield f"There are {seen} pictures only: the intervals say little."
+    if few := too_few(seen):
+        yield few
     if dataset.faults:
         lost = sum(fault.lost for fault in dataset.faults)
         first = dataset.faults[0]

@@ -125,10 +125,7 @@ class Evaluated:
     @property
     def headline(self) -> Score:
         """The first of the task's goals that has a value."""
-        for name, _ in self.evaluation.goals:
-            if (score := self.score(name)) is not None and np.isfinite(score.value):
-                return score
-        return self.scores[0]
+        return next((score for score in self.scores if np.isfinite(score.value)), self.scores[0])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as `evaluate --json` prints it."""
@@ -193,8 +190,8 @@ def evaluate(
     rounds = options.rounds or intervals.rounds_for(len(seen))
     groups = [one.group for one in seen]
     scores = intervals.measure(statistic, len(seen), groups=groups, rounds=rounds, seed=options.seed)
-    order = {name: place for place, (name, _) in enumerate(evaluation.goals)}
-    scores.sort(key=lambda score: order.get(score.metric, len(order)))  # stable
+    goals = evaluation.goals_for([score.metric for score in scores])
+    scores.sort(key=lambda score: goals.index(score.metric) if score.metric in goals else len(goals))  # stable
     failed = {name for name, _ in failures}
     mark = fingerprint(dataset.only(one for one in dataset.samples if one.id not in failed))
     return Evaluated(

@@ -24,7 +24,7 @@ from pixelwright.interop.pytorch_state import ROLE, write_state
 from pixelwright.interop.pytorch_weights import round_weights
 from pixelwright.metrics.calibration import Goal
 from pixelwright.metrics.definitions import definition_of
-from pixelwright.metrics.intervals import measure
+from pixelwright.metrics.intervals import measure, too_few
 from pixelwright.metrics.score import Score
 from pixelwright.model import load
 from pixelwright.models.architecture import Problem
@@ -124,7 +124,8 @@ def finish(plan: Plan, net: nn.Module, run: Path, origin: Origin = Origin()) -> 
         bundle = write_bundle(run / BUNDLE, spec, work.files(), replace=True)
         size = work.model.stat().st_size
     _try(bundle, plan.splits.validation)
-    remarks = (*remarks, *compared.remarks)
+    few = too_few(len(plan.splits.validation))
+    remarks = (*remarks, *compared.remarks, *([f"validation: {few}"] if few else []))
     _say(bundle, scores, size, compared, remarks)
     return Finished(bundle, tuple(scores), size, compared.run_s, remarks)
 

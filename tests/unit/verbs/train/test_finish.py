@@ -117,6 +117,11 @@ def test_terms_and_origin_are_in_the_bundle(plan: Plan, finished: Finished) -> N
     ]
 
 
+def test_intervals_over_few_pictures_are_not_left_without_a_word(plan: Plan, finished: Finished) -> None:
+    assert len(plan.splits.validation) == 16
+    assert "validation: There are 16 pictures only: the intervals say little." in finished.remarks
+
+
 def test_the_bundle_tells_how_the_same_parts_are_made_again(tmp_path: Path) -> None:
     write_gray(tmp_path / "data", [f"{label}/{number}.png" for number in range(25) for label in "ab"])
     config = read_config("classify", None, {**SMALL, "data.path": str(tmp_path / "data"), "data.test": 0.1, "seed": 1})
