@@ -124,6 +124,10 @@ class RuntimeFailure(PixelwrightError, RuntimeError):
     """A runtime could not open or run a graph."""
 
 
+class NotFinite(RuntimeFailure):
+    """A network answered with infinity, or with no number."""
+
+
 class DataError(PixelwrightError, ValueError):
     """A data set, or something in it, is not what it should be: a missing class, labels that cannot be read."""
 
@@ -156,8 +160,8 @@ class UnknownName(PixelwrightError, LookupError):
         names = sorted(known)
         self.name = name
         self.nearest = get_close_matches(name, names, n=3, cutoff=0.5)
-        hint = f"Did you mean {_either(self.nearest)}?" if self.nearest else f"Known: {', '.join(names) or 'none'}."
-        super().__init__(f"there is no {kind} named {name!r}. {hint}")
+        hint = f" Did you mean {_either(self.nearest)}?" if self.nearest else f" Known: {', '.join(names)}."
+        super().__init__(f"there is no {kind} named {name!r}.{hint if names else ''}")
 
 
 class NotPulled(PixelwrightError, LookupError):

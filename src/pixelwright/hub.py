@@ -97,7 +97,8 @@ def locate(model: str | PathLike[str]) -> Path:
         return pulled(name) or _not_pulled(name)
     if folder.exists():
         raise BundleError(folder, f"there is no {SPEC_FILE} in it. Give the folder of a bundle, or a model's name.")
-    raise UnknownName("model", name, (*names(), *entries()))
+    known = () if len(folder.parts) > 1 else (*names(), *entries())  # no model's name is a path
+    raise UnknownName("model or folder", name, known)
 
 
 def pull(

@@ -62,7 +62,7 @@ def test_enhance_writes_one_file_or_a_folder_under_runs(folder: Path, capsys: py
     ("arguments", "code", "sentence"),
     [
         (["classify", "absent.png", "--model", "bright"], 3, "absent.png"),
-        (["classify", "a.png", "--model", "brigth"], 2, "there is no model named 'brigth'"),
+        (["classify", "a.png", "--model", "brigth"], 2, "there is no model or folder named 'brigth'"),
         (["classify", "a.png", "--model", "blur"], 2, "Use: pixelwright enhance"),
         (["classify", "a.png", "--model", "bright", "--classes", "drak"], 2, "Did you mean 'dark'"),
         (["classify", "*.xyz", "--model", "bright"], 2, "nothing matches"),

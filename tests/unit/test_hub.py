@@ -57,6 +57,12 @@ def test_a_misspelled_name_gets_the_nearest(mirror: Path, name: str, nearest: st
         hub.locate(name)
 
 
+def test_a_path_that_is_not_there_is_no_misspelled_name(mirror: Path) -> None:
+    with pytest.raises(UnknownName) as caught:
+        hub.locate("runs/digit/bundle")
+    assert str(caught.value) == "there is no model or folder named 'runs/digit/bundle'."
+
+
 def test_a_folder_without_a_bundle_is_told(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"there is no bundle\.json"):
         hub.locate(tmp_path)

@@ -79,6 +79,6 @@ def aside_of(path: Path) -> Path:
 def _reason(err: OSError, path: Path) -> str:
     if err.errno == errno.ENOSPC:
         return "the disk is full."
-    if err.errno == errno.ENOENT:
+    if err.errno == errno.ENOENT and not path.parent.is_dir():
         return f"there is no folder {path.parent}."
     return f"{err.strerror or err}."

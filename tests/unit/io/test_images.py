@@ -206,6 +206,17 @@ def test_a_missing_folder_is_named(tmp_path: Path) -> None:
         write_image(Image(PIXELS), tmp_path / "nowhere" / "x.png")
 
 
+def test_a_folder_that_is_there_is_not_said_to_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:  # as /proc does
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(
+        images, "_by_suffix", lambda _path: replace(images.registry.get("format", "png"), write=refused)
+    )
+    with pytest.raises(ImageError, match=r"x\.png: cannot be written: No such file or directory\.$"):
+        write_image(Image(PIXELS), tmp_path / "x.png")
+
+
 def test_written_files_have_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"")
     write_image(Image(PIXELS), tmp_path / "x.png")
