@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.errors import RuntimeFailure, ShapeError
+from pixelwright.errors import NotFinite, RuntimeFailure, ShapeError
 from pixelwright.ops import maps
 from pixelwright.ops.decoders.decoder import ANY_RANK, Array, Decoder, Outputs, axis_size, output_of
 from pixelwright.structures.spec import Probability, TensorSpec
@@ -57,7 +57,8 @@ def argmax_map(
 
     Raises:
         ShapeError: The output has another shape.
-        RuntimeFailure: Scores are NaN, or ids are no whole numbers from 0 to 65535.
+        NotFinite: Scores are NaN.
+        RuntimeFailure: ids are no whole numbers from 0 to 65535.
     """
     if layout == "ids":
         ids = _ids(outputs[output], output)
@@ -77,7 +78,7 @@ def _scores(outputs: Outputs, output: str, layout: str) -> npt.NDArray[np.float3
     """Scores (N, C, H, W) as float32, all finite."""
     scores = output_of(outputs, output, 4, f"({', '.join(layout)}) scores").astype(np.float32)
     if np.isnan(scores).any():
-        raise RuntimeFailure(
+        raise NotFinite(
             f"output {output!r}: the model made values that are no numbers, so no pixel has a class. "
             "Try another runtime or precision (--runtime, --precision)."
         )

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.errors import RuntimeFailure, ShapeError
+from pixelwright.errors import NotFinite, ShapeError
 from pixelwright.ops.decoders.decoder import ANY_RANK, Decoder, Outputs
 
 
@@ -18,7 +18,7 @@ def embedding(outputs: Outputs, *, output: str) -> npt.NDArray[np.float32]:
 
     Raises:
         ShapeError: The output has another shape.
-        RuntimeFailure: A vector has no direction: its values are all zero, or not all finite.
+        NotFinite: A vector has no direction: its values are all zero, or not all finite.
     """
     array = outputs[output]
     one_cell = array.ndim == 4 and (array.shape[2:] == (1, 1) or array.shape[1:3] == (1, 1))
@@ -27,7 +27,7 @@ def embedding(outputs: Outputs, *, output: str) -> npt.NDArray[np.float32]:
     vectors = array.reshape(len(array), -1).astype(np.float64)
     largest = np.abs(vectors).max(axis=1, keepdims=True)
     if not (np.isfinite(largest).all() and largest.all()):
-        raise RuntimeFailure(
+        raise NotFinite(
             f"output {output!r}: the model made a vector of zeros or of values that are not finite, which has no "
             "direction. Try another runtime or precision (--runtime, --precision)."
         )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Meta
 
-from pixelwright.errors import RuntimeFailure, ShapeError
+from pixelwright.errors import NotFinite, RuntimeFailure, ShapeError
 from pixelwright.ops.decoders.decoder import Outputs, output_of
 
 Floats = npt.NDArray[np.float32]
@@ -36,14 +36,14 @@ def numbers(outputs: Outputs, name: str, rank: int, what: str) -> Floats:
 
     Raises:
         ShapeError: It has another number of dimensions, or maps of no size.
-        RuntimeFailure: It holds NaN or infinity.
+        NotFinite: It holds NaN or infinity.
     """
     array = output_of(outputs, name, rank, what).astype(np.float32, copy=False)
     if rank == MAPS and 0 in (len(array), *array.shape[2:]):
         raise ShapeError(f"output {name!r}: expected {what}, got shape {array.shape}.")
     low, high = float(array.min(initial=0)), float(array.max(initial=0))
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise RuntimeFailure(
+        raise NotFinite(
             f"output {name!r}: the model made values that are not finite, so nothing can be found by them. "
             "Try another runtime or precision (--runtime, --precision)."
         )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.errors import RuntimeFailure
+from pixelwright.errors import NotFinite
 from pixelwright.ops.decoders.decoder import Decoder, Outputs, axis_size, output_of
 from pixelwright.structures.spec import Positive, TensorSpec
 
@@ -19,11 +19,11 @@ def sigmoid(outputs: Outputs, *, output: str, temperature: Positive = 1.0) -> np
 
     Raises:
         ShapeError: The output is not (N, K).
-        RuntimeFailure: A logit is NaN.
+        NotFinite: A logit is NaN.
     """
     logits = output_of(outputs, output, 2, "(N, K) logits").astype(np.float64)
     if np.isnan(logits).any():
-        raise RuntimeFailure(
+        raise NotFinite(
             f"output {output!r}: the model made values that are no numbers, so there are no scores. "
             "Try another runtime or precision (--runtime, --precision)."
         )

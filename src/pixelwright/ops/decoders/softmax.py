@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.errors import RuntimeFailure
+from pixelwright.errors import NotFinite
 from pixelwright.ops.decoders.decoder import Decoder, Outputs, axis_size, output_of
 from pixelwright.structures.spec import Positive, TensorSpec
 
@@ -21,7 +21,7 @@ def softmax(outputs: Outputs, *, output: str, temperature: Positive = 1.0) -> np
 
     Raises:
         ShapeError: The output is not (N, K).
-        RuntimeFailure: The logits give no probabilities: one is NaN or infinity, or all are minus infinity.
+        NotFinite: The logits give no probabilities: one is NaN or infinity, or all are minus infinity.
     """
     logits = output_of(outputs, output, 2, "(N, K) logits")
     with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is looked at below
@@ -30,7 +30,7 @@ def softmax(outputs: Outputs, *, output: str, temperature: Positive = 1.0) -> np
         exponents = np.exp(scaled)
         scores = exponents / exponents.sum(axis=1, keepdims=True)
     if not np.isfinite(scores).all():
-        raise RuntimeFailure(
+        raise NotFinite(
             f"output {output!r}: the model made values that are not finite, so there are no scores. "
             "Try another runtime or precision (--runtime, --precision)."
         )

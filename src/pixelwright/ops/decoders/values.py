@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.errors import RuntimeFailure, ShapeError
+from pixelwright.errors import NotFinite, ShapeError
 from pixelwright.ops.decoders.decoder import Decoder, Outputs, axis_size, output_of
 from pixelwright.structures.spec import Finite, Positive, TensorSpec
 
@@ -21,7 +21,7 @@ def values(
 
     Raises:
         ShapeError: The output is not (N, V), or V is not the number of means and deviations.
-        RuntimeFailure: A number is not finite.
+        NotFinite: A number is not finite.
     """
     made = output_of(outputs, output, 2, "(N, V) numbers").astype(np.float64)
     for name, given in (("mean", mean), ("std", std)):
@@ -29,7 +29,7 @@ def values(
             raise ShapeError(f"output {output!r}: {made.shape[1]} numbers, but {name} has {len(given)}.")
     answered = made * np.asarray(std or 1.0) + np.asarray(mean or 0.0)
     if not np.isfinite(answered).all():
-        raise RuntimeFailure(
+        raise NotFinite(
             f"output {output!r}: the model made values that are not finite. "
             "Try another runtime or precision (--runtime, --precision)."
         )

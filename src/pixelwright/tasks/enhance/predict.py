@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pixelwright import registry
 from pixelwright.bundle import ModelBundle
 from pixelwright.contract import Graphs, PredictOptions, answers
-from pixelwright.errors import BundleError, RuntimeFailure, ShapeError
+from pixelwright.errors import BundleError, NotFinite, RuntimeFailure, ShapeError
 from pixelwright.io.icc import to_srgb
 from pixelwright.ops import batch, color, resample, tiles
 from pixelwright.structures.image import GRAY, Color, Image
@@ -146,7 +146,7 @@ def _pictures(tensors: list[Planes], scale: int, graphs: Graphs, bundle: ModelBu
     if made.shape[1:3] != expected_hw:
         raise RuntimeFailure(f"model {name} made {made.shape[1:3]} pixels, its contract says {expected_hw}.")
     if not np.isfinite(made).all():
-        raise RuntimeFailure(f"model {name} made values that are not finite.")
+        raise NotFinite(f"model {name} made values that are not finite.")
     return made
 
 

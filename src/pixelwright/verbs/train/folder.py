@@ -22,12 +22,14 @@ import io
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning_fabric import Fabric
 
 from pixelwright.errors import OutputError, TrainingError, UsageError
@@ -42,6 +44,7 @@ SUMMARY = "summary.json"
 BASELINE = "baseline.json"
 KERAS = "keras"
 LOCK = ".lock"
+LOG = "log.txt"
 PREVIEW = "preview.png"
 REPORT = "report.html"
 
@@ -145,9 +148,17 @@ class Run:
         try:
             fabric.load(self.last, state, weights_only=True)
         except Exception as err:  # whatever torch finds wrong in a file
-            where = f"{self.last}: cannot be continued from"
-            raise TrainingError(f"{where}: {err}. Delete the run, or name another.") from err
+            # A file that was cut short is no zip archive any more, of which torch has a long story to tell.
+            what = "is damaged" if not zipfile.is_zipfile(self.last) else f"cannot be continued from: {err}"
+            raise TrainingError(
+                f"{self.last}: {what}. Delete it to begin anew, or name another folder (-o); the best weights so far "
+                f"are in {self.best}."
+            ) from err
         return True
+
+    def kept(self) -> dict[str, Any] | None:
+        """What is in `best`: the weights, `net`, and the `step` and `scores` that are theirs; None before the first."""
+        return torch.load(self.best, map_location="cpu", weights_only=True) if self.best.exists() else None
 
     def rows(self) -> list[dict[str, str]]:
         """The lines of results.csv by column."""

@@ -25,6 +25,9 @@ from pixelwright.verbs.train.plan import Plan
 
 log = logging.getLogger(__name__)
 
+NOT_FINITE = (
+    "Lower it (--lr), train in float32 (--precision f32), or look for wrong values in the data (pixelwright doctor)."
+)
 SKIPPED_IN_A_ROW = 20  # float16 finds its scale within 16
 
 
@@ -174,9 +177,7 @@ class Learner:
         if self.progress.skipped >= SKIPPED_IN_A_ROW:
             raise TrainingError(
                 f"step {self.progress.step}: the loss or its gradients were not finite {SKIPPED_IN_A_ROW} times in a "
-                f"row (learning rate {self.optimizer.param_groups[0]['lr']:.3g}). Lower it (--lr), train in float32 "
-                "(--precision f32), or look for wrong values in the data (pixelwright doctor). The last checkpoint is "
-                "from before."
+                f"row (learning rate {self.optimizer.param_groups[0]['lr']:.3g}). {NOT_FINITE}"
             )
         return False
 

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import torch
 from lightning_fabric import Fabric
 
+from pixelwright.errors import NotFinite, TrainingError
 from pixelwright.models.schedules import factor
 from pixelwright.verbs.train.folder import Run
-from pixelwright.verbs.train.learner import Learner
+from pixelwright.verbs.train.learner import NOT_FINITE, Learner
 from pixelwright.verbs.train.source import Source
 from pixelwright.verbs.train.validate import Validation
 
@@ -56,15 +58,15 @@ class Watch:
     clock: Callable[[], float] = time.monotonic
     show: Callable[[Shown], None] | None = None
     before: float = 0.0
-    started: float | None = None
+    started: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.started = self.clock() if self.started is None else self.started
+        self.started = self.clock()
 
     @property
     def seconds(self) -> float:
         """Since the run began, without the time in which nothing ran."""
-        return self.before + self.clock() - (self.started or 0.0)
+        return self.before + self.clock() - self.started
 
 
 @dataclass(eq=False, slots=True)
@@ -92,6 +94,7 @@ class Loop:
     _checkpoint_s: float = 0.0
     _shown: tuple[float, int] = (0.0, 0)
     _validation_s: float = 0.0
+    _undone: float = math.nan
 
     def train(self) -> None:
         """All steps that remain.
@@ -101,34 +104,63 @@ class Loop:
             TrainingError: The loss is not finite, or memory does not suffice.
             OutputError: A checkpoint cannot be written.
         """
-        progress = self.learner.progress
+        progress, schedule = self.learner.progress, self.learner.plan.config.optimizer.schedule
         self._checkpoint_s, self._shown = progress.seconds, (self.watch.seconds, progress.step)
-        done, schedule = self._done(), self.learner.plan.config.optimizer.schedule
+        self._undone = self._of_later()
         with self.source.ahead(progress.step) as take, _stop_asked() as stop:
+            done, stopped = self._done(asked=stop())
             while done < 1 and not self._gave_up():
                 self.learner.step(take(progress.step), factor(schedule, done))
-                before, done = done, self._done()
+                before, (done, stopped) = done, self._done(asked=stop())
                 self._show(done)
                 if self._is_due(before, done):
                     self._validate(done)
                     self._save()
                 elif progress.seconds - self._checkpoint_s >= CHECKPOINT_SECONDS:
                     self._save()
-                if self.fabric.broadcast(stop()):
+                if stopped:
                     self._save()
                     raise KeyboardInterrupt
+            if stop():  # in the last validation
+                raise KeyboardInterrupt
 
-    def _done(self) -> float:
-        """Share of the training that is done, the same on all devices."""
+    def _done(self, *, asked: bool) -> tuple[float, bool]:
+        """Share of the training that is done, and whether it is to stop: the same on all devices.
+
+        Raises:
+            TrainingError: The minutes were used up before anything was learned.
+        """
         progress, budget = self.learner.progress, self.learner.plan.config.budget
-        progress.seconds = float(self.fabric.broadcast(self.watch.seconds))
-        if budget.minutes is not None:
-            # From the first step on, in which kernels are chosen: loading and that must not use up the warm-up.
-            if progress.step <= 1:
-                progress.began = progress.seconds
-            left = 60 * budget.minutes - progress.began
-            return min((progress.seconds - progress.began) / left, 1.0) if left > 0 else 1.0
-        return min(progress.step / self.source.order.steps(budget.epochs or 1), 1.0)
+        progress.seconds, stopped = self._agreed(asked=asked)
+        if budget.minutes is None:
+            return min(progress.step / self.source.order.steps(budget.epochs or 1), 1.0), stopped
+        # From the first step on, in which kernels are chosen: loading and that must not use up the warm-up.
+        if progress.step <= 1:
+            progress.began = progress.seconds
+        left = 60 * budget.minutes - progress.began
+        if left <= 0:
+            raise TrainingError(
+                f"--minutes {budget.minutes:g}: {progress.began:.1f} seconds went by before anything was learned, for "
+                "looking at the data, decoding them, and the first step. Allow more, or give --epochs."
+            )
+        return min((progress.seconds - progress.began) / left, 1.0), stopped
+
+    def _agreed(self, *, asked: bool) -> tuple[float, bool]:
+        """The time as the first device has it, and whether any of them was asked to stop."""
+        seconds, fabric = self.watch.seconds, self.fabric
+        if fabric.world_size == 1:
+            return seconds, asked
+        mine = torch.tensor([seconds if fabric.is_global_zero else 0.0, asked], dtype=torch.float64)
+        both = fabric.all_reduce(mine.to(fabric.device), reduce_op="sum")
+        return float(both[0]), bool(both[1])
+
+    def _of_later(self) -> float:
+        """The score of the best weights, if they are of a validation that a kill has undone; NaN if not.
+
+        Best weights are written before the checkpoint. By the clock a run that continues may not get so far again.
+        """
+        best = self.run.kept()
+        return best["scores"][self.validation.goal] if best and best["step"] > self.learner.progress.step else math.nan
 
     def _is_due(self, before: float, done: float) -> bool:
         """Whether a validation lies between the shares before and after a step."""
@@ -143,20 +175,35 @@ class Loop:
     def _validate(self, done: float) -> None:
         progress, started = self.learner.progress, self.watch.clock()
         if self.fabric.is_global_zero:
-            self._scores = self.validation(self.learner.validated)
+            self._scores = self._scored()
         self._scores = self.fabric.broadcast(self._scores)
         value = self._scores[self.validation.goal]
-        if not math.isfinite(value):
+        if math.isnan(value):
             log.warning("step %d: %s has no value on this validation part", progress.step, self.validation.goal)
-        better = value > progress.best if self.validation.more else value < progress.best
-        better |= math.isnan(progress.best) and math.isfinite(value)
+        better = self._better(value, progress.best)
         progress.stale = 0 if better else progress.stale + 1
         if better or value == progress.best:  # of equals the later, which have learned more
             progress.best, progress.best_step = value, progress.step
-            best = {"net": self.learner.validated, "step": progress.step, "scores": dict(self._scores)}
-            self.run.save(self.fabric, self.run.best, best)
+            if not self._better(self._undone, value):
+                best = {"net": self.learner.validated, "step": progress.step, "scores": dict(self._scores)}
+                self.run.save(self.fabric, self.run.best, best)
         self._validation_s += self.watch.clock() - started
         self._record(done)
+
+    def _scored(self) -> Mapping[str, float]:
+        try:
+            return self.validation(self.learner.validated)
+        except NotFinite as err:
+            rate = self.learner.optimizer.param_groups[0]["lr"]
+            raise TrainingError(
+                f"step {self.learner.progress.step}: the network answers with values that are not finite (learning "
+                f"rate {rate:.3g}). {NOT_FINITE}"
+            ) from err
+
+    def _better(self, value: float, best: float) -> bool:
+        if math.isnan(best):
+            return not math.isnan(value)
+        return value > best if self.validation.more else value < best
 
     def _record(self, done: float) -> None:
         progress = self.learner.progress
@@ -170,7 +217,7 @@ class Loop:
         log.info(
             "%3.0f %%  step %d  loss %.4f  %s %.4f%s",
             100 * done, progress.step, progress.loss, self.validation.goal, self._scores[self.validation.goal],
-            "" if progress.stale else "  best so far",
+            "  best so far" if progress.best_step == progress.step else "",
         )  # fmt: skip
         progress.losses, progress.counted = 0.0, 0
 

@@ -6,9 +6,8 @@ import json
 import logging
 import math
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
 from itertools import islice
@@ -18,6 +17,7 @@ import msgspec
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import nn
 
 from pixelwright.data.augment.sheet import preview
@@ -31,7 +31,7 @@ from pixelwright.verbs.train import Trained, keras
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.decide import open_splits, plan_of
 from pixelwright.verbs.train.finish import Origin, finish
-from pixelwright.verbs.train.folder import BASELINE, PREVIEW, SUMMARY, Run, find_run
+from pixelwright.verbs.train.folder import BASELINE, LOG, PREVIEW, SUMMARY, Run, find_run
 from pixelwright.verbs.train.identity import identity_of
 from pixelwright.verbs.train.learner import Progress, precision_of
 from pixelwright.verbs.train.loop import Watch
@@ -41,6 +41,7 @@ from pixelwright.verbs.train.recipe import value_of
 from pixelwright.verbs.train.report import write_report
 from pixelwright.verbs.train.samples import threads_of
 from pixelwright.verbs.train.sound import can_be_used, sound
+from pixelwright.verbs.train.telling import level, written
 from pixelwright.verbs.train.variation import policy_of
 from pixelwright.verbs.train.work import Work
 
@@ -48,6 +49,7 @@ log = logging.getLogger(__name__)
 
 SHOWN = 6  # pictures of a preview
 MOST_LETTERS = 100  # of a bundle's name
+LONGEST_WAIT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
     identity = identity_of(plan.splits)
     with run.alone():
         run.begin(plan.config, plan.automatic)
-        with _written(run.path / "log.txt"):
+        with written(run.path / LOG):
             _tell(plan, run)
             _preview(plan, run)
             splits = sound(plan.splits, threads_of(plan.config))
@@ -96,7 +98,8 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
 
 def _end(plan: Plan, run: Run, how: How, progress: Progress) -> Trained:
     """The bundle of the best weights, and what is to be said of it."""
-    if not run.best.exists():
+    best = run.kept()
+    if best is None:
         raise TrainingError(f"{run.path}: {plan.config.goal} had no value in any validation, so no weights are best.")
     made = None
     if how.bundle:
@@ -104,8 +107,8 @@ def _end(plan: Plan, run: Run, how: How, progress: Progress) -> Trained:
     return Trained(
         run=run.path,
         goal=plan.config.goal,
-        score=progress.best,
-        step=progress.best_step,
+        score=best["scores"][plan.config.goal],
+        step=best["step"],
         steps=progress.step,
         seconds=progress.seconds,
         bundle=made.bundle.path if made else None,
@@ -176,13 +179,13 @@ def _launch(plan: Plan, run: Run, identity: str, how: How) -> Progress:
     fabric = Fabric(
         accelerator=device,
         devices=machine.devices,
-        # Processes are spawned, not made by running the command line anew: this may be called from anywhere.
-        strategy="auto" if alone else "ddp_spawn",
+        # Processes are spawned, not made by running the command line anew: this may be called from anywhere. All but
+        # the first wait while it validates, however long that takes.
+        strategy="auto" if alone else DDPStrategy(start_method="spawn", timeout=LONGEST_WAIT),
         plugins=[precision],
         loggers=[TensorBoardLogger(run.path, "", "")] if find_spec("tensorboard") else [],
     )
-    work = Work(plan, run, precision, identity, how.other_data)
-    # A bar cannot be drawn by another process; it says how far it is in lines.
+    work = Work(plan, run, precision, identity, how.other_data, level())
     return fabric.launch(partial(work, watch=how.watch if alone else Watch()))
 
 
@@ -232,17 +235,3 @@ def _tell(plan: Plan, run: Run) -> None:
     for remark in policy_of(plan.config, plan.splits.train)[1]:
         log.info("%s", remark)
     log.info("run: %s", run.path)
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[None]:
-    """What is said while it trains, also in a file."""
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    logger = logging.getLogger("pixelwright")
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        handler.close()

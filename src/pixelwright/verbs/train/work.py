@@ -16,7 +16,7 @@ from pixelwright.errors import TrainingError
 from pixelwright.ops.batch import decode_hw
 from pixelwright.verbs.train import balance
 from pixelwright.verbs.train.feed import Order
-from pixelwright.verbs.train.folder import Run
+from pixelwright.verbs.train.folder import LOG, Run
 from pixelwright.verbs.train.learner import Learner, Progress, memory_told
 from pixelwright.verbs.train.loop import Loop, Watch
 from pixelwright.verbs.train.plan import Plan
@@ -24,6 +24,7 @@ from pixelwright.verbs.train.rate import STEPS, find_rate
 from pixelwright.verbs.train.recipe import changed
 from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, free_bytes, lost_text, threads_of
 from pixelwright.verbs.train.source import Source
+from pixelwright.verbs.train.telling import lines, told_by
 from pixelwright.verbs.train.validate import Validation
 from pixelwright.verbs.train.variation import policy_of
 
@@ -42,6 +43,7 @@ class Work:
         precision: Fabric's plugin.
         identity: Of the data (`identity.identity_of`).
         other_data: Whether a run may go on with data that have changed.
+        level: From which on something is said, where processes are spawned.
     """
 
     plan: Plan
@@ -49,11 +51,16 @@ class Work:
     precision: Precision
     identity: str
     other_data: bool = False
+    level: int = logging.INFO
 
     def __call__(self, fabric: Fabric, watch: Watch) -> Progress:
         """All steps that remain; gives how far it came."""
         with memory_told(self.plan):
-            return self._work(fabric, watch)
+            if fabric.world_size == 1:
+                return self._work(fabric, watch)
+            watch.show = lines()
+            with told_by(fabric.global_rank, self.run.path / LOG, self.level):
+                return self._work(fabric, watch)
 
     def _work(self, fabric: Fabric, watch: Watch) -> Progress:
         plan, config = self.plan, self.plan.config
@@ -74,7 +81,9 @@ class Work:
         )
         open_rate = "optimizer.learning_rate" in plan.automatic  # one that is said is taken
         if config.optimizer.find_rate and open_rate and not self.run.last.exists():
+            scale = self.precision.state_dict()  # of float16: what the search made of it is not the training's
             plan = self._found(fabric, find_rate(Learner(fabric, plan, self.precision, loss), source))
+            self.precision.load_state_dict(scale)
         learner = Learner(fabric, plan, self.precision, loss)
         self._restore(fabric, learner, watch)
         validation = Validation(plan, budget_bytes=int(memory * VALIDATION_MEMORY), threads=threads)

@@ -18,7 +18,7 @@ from pixelwright.cli import main
 from pixelwright.io.images import write_image
 from pixelwright.model import load
 from pixelwright.structures.image import GRAY, Image
-from pixelwright.verbs.train import TrainConfig
+from pixelwright.verbs.train import TrainConfig, Trained
 from trainings import SMALL, checkpoint, run, same
 
 Configure = Callable[..., TrainConfig]
@@ -51,12 +51,17 @@ def test_a_run_that_is_killed_at_any_moment_is_continued_by_the_same_command(dat
 
 
 @pytest.mark.slow  # spawns processes, each of which imports PyTorch
-def test_two_processes_make_the_steps_of_one(configure: Configure, tmp_path: Path) -> None:
+def test_two_processes_make_the_steps_of_one(
+    configure: Configure, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "pixelwright")
     # Without batch normalization and variation, which look at what a process has, only the rounding differs.
     changes = {"model": "cnn", "network": {}, "augment__preset": "none", "optimizer__ema_decay": 0}
     changes |= {"optimizer__name": "sgd", "optimizer__learning_rate": 0.05, "machine__devices": 1}
     run(configure(**changes), tmp_path / "one")
     run(configure(**{**changes, "machine__devices": 2}), tmp_path / "two")
+    said = (tmp_path / "two" / "log.txt").read_text()
+    assert "step 5 " in said and said.count("step 10 ") == 1  # of the first of them alone
     one, two = checkpoint(tmp_path / "one"), checkpoint(tmp_path / "two")
     assert one["progress"]["step"] == two["progress"]["step"] == 10
     for name, value in one["net"].items():
@@ -127,6 +132,15 @@ def test_what_cannot_be_is_said_before_training(
         assert main([*chosen, *options, *asked]) == 2
         assert said in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_training_that_left_samples_out_is_done_with_failures(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = Trained(tmp_path / "run", "accuracy", 1.0, 10, 10, 5.0, lost=2)
+    monkeypatch.setattr("pixelwright.verbs.train.train", lambda *_, **__: done)
+    assert main(_command(data, tmp_path / "run")) == 1
+    assert "2 samples were left out because they cannot be used" in capsys.readouterr().err
 
 
 def test_an_unknown_task_is_said_with_the_nearest(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from pixelwright.verbs.train import TrainConfig
 from pixelwright.verbs.train.folder import Run
+from pixelwright.verbs.train.loop import Loop
 from pixelwright.verbs.train.rate import PRUDENCE, SPAN, STEPS, best_factor
-from trainings import checkpoint, run, same
+from trainings import checkpoint, die, run, same
 
 
 def test_a_tenth_of_the_rate_with_the_least_loss_is_taken() -> None:
@@ -20,7 +21,7 @@ def test_a_tenth_of_the_rate_with_the_least_loss_is_taken() -> None:
     assert found == pytest.approx(8 / PRUDENCE, rel=SPAN ** (2 / (STEPS - 1)) - 1)
 
 
-def test_trying_ends_when_the_loss_explodes_or_is_no_number() -> None:
+def test_trying_ends_when_the_loss_is_no_number() -> None:
     seen: list[int] = []
 
     def step(number: int, factor: float) -> float:
@@ -28,6 +29,17 @@ def test_trying_ends_when_the_loss_explodes_or_is_no_number() -> None:
         return math.nan if factor > 1 else 1.0
 
     best_factor(step)
+    assert len(seen) == STEPS // 2 + 1
+
+
+def test_trying_ends_when_the_loss_is_many_times_the_least() -> None:
+    seen: list[int] = []
+
+    def step(number: int, factor: float) -> float:
+        seen.append(number)
+        return 1000.0 if factor > 1 else 10 - math.log(factor)
+
+    assert best_factor(step) == pytest.approx(1 / PRUDENCE, rel=0.1)
     assert len(seen) == STEPS // 2 + 1
 
 
@@ -48,3 +60,16 @@ def test_a_run_keeps_the_rate_that_was_found_and_finds_it_again(
     assert "growing rates" in automatic["optimizer.learning_rate"]
     assert same(checkpoint(tmp_path / "one"), checkpoint(tmp_path / "other"))
     assert run(config, tmp_path / "one").steps == 5
+
+
+def test_a_run_that_dies_after_the_search_finds_the_same_rate(
+    configure: Callable[..., TrainConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configure(optimizer__find_rate=True, budget__epochs=1)
+    run(config, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "train", lambda _: die())
+        with pytest.raises(SystemError):
+            run(config, tmp_path / "parts")
+    run(config, tmp_path / "parts")
+    assert same(checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "parts"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pixelwright.errors import TrainingError, UsageError
+from pixelwright.errors import TrainingError, UnreadableImage, UsageError
 from pixelwright.verbs.train import TrainConfig
 from pixelwright.verbs.train.folder import Run
 from trainings import after_steps, checkpoint, die, press_ctrl_c, run, same, write_data, write_gray
@@ -63,6 +63,29 @@ def test_nothing_is_written_into_the_data(configure: Configure, tmp_path: Path) 
     with pytest.raises(UsageError, match="lies in the data"):
         run(configure(data__path=str(tmp_path / "data")), tmp_path / "data" / "run")
     assert {path.name for path in (tmp_path / "data").iterdir()} == {"a", "b"}
+
+
+def test_pictures_that_cannot_be_used_are_counted_and_cost_no_preview(
+    configure: Configure, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "pixelwright")
+    names = [f"{label}/{number}.png" for label in "ab" for number in range(12)]
+    write_gray(tmp_path / "data", names)
+    for number, name in enumerate(names[:12:5]):
+        (tmp_path / "data" / name).write_bytes(b"\x89PNG\r\n\x1a\n" + bytes([number]))
+    done = run(configure(data__path=str(tmp_path / "data"), budget__epochs=1), tmp_path / "run")
+    assert done.lost == 3
+    assert (tmp_path / "run" / "preview.png").exists()
+    assert "layout image-folder, 24 pictures, classes" in caplog.text
+
+
+def test_where_no_picture_can_be_read_it_says_of_how_many_and_why(configure: Configure, tmp_path: Path) -> None:
+    for name in (f"{label}/{number}.png" for label in "ab" for number in range(12)):
+        (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / name).write_bytes(b"\x89PNG\r\n\x1a\n" + name.encode())
+    with pytest.raises(UnreadableImage, match=r"none of 2\d pictures can be read, such as .*\.png") as caught:
+        run(configure(data__path=str(tmp_path / "data")), tmp_path / "run")
+    assert "64" not in str(caught.value)
 
 
 def test_a_finished_run_whose_data_have_changed_says_so(
