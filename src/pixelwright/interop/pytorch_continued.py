@@ -17,7 +17,7 @@ from pixelwright.bundle import ModelBundle
 from pixelwright.errors import DamagedModel
 from pixelwright.interop.pytorch_state import ROLE, State, read_state
 from pixelwright.models.architecture import Architecture
-from pixelwright.structures.spec import InputSpec
+from pixelwright.models.imported import levels
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def architecture(bundle: ModelBundle) -> Architecture | None:
         summary=f"{record.summary} Trained further from {bundle.spec.name}.",
         variants={"trained": config},
         build=_begun(record.build, state, bundle.file(ROLE)),
-        mean_std=_levels(bundle.spec.input),
+        mean_std=levels(bundle.spec.input),
     )
 
 
@@ -70,9 +70,3 @@ def _begun(build: Callable[[Any], nn.Module], state: State, path: Path) -> Calla
         return net
 
     return begun
-
-
-def _levels(spec: InputSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation of the bundle's input where full white is 1."""
-    means, stds = spec.mean or [0.0], spec.std or [1.0]
-    return tuple(mean / spec.white for mean in means), tuple(std / spec.white for std in stds)

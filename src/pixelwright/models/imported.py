@@ -87,7 +87,8 @@ class Transferred(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
-        self.body = GraphNetwork(open_backbone(read_bundle(config.bundle)))
+        backbone = open_backbone(read_bundle(config.bundle))
+        self.body, self.bgr = GraphNetwork(backbone), backbone.input.channels == "bgr"
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(self.body.feature_count(), config.classes)
         self.rates = {"body.": config.body_rate}
@@ -95,6 +96,7 @@ class Transferred(nn.Module):
             self.body.requires_grad_(requires_grad=False)
 
     def forward(self, images: Tensor) -> Tensor:
+        images = images.flip(1) if self.bgr else images  # we give them, and vary them, as red, green, blue
         return self.head(self.dropout(pooled(self.body(images))))
 
 
@@ -202,13 +204,15 @@ def architecture(bundle: ModelBundle, name: str) -> Architecture:
         build=Transferred,
         outputs=("logits",),
         reading=whole_picture,
-        mean_std=(_shares(spec.mean or [0.0], spec), _shares(spec.std or [1.0], spec)),
+        mean_std=levels(spec),
     )
 
 
-def _shares(values: Sequence[float], spec: InputSpec) -> tuple[float, ...]:
-    """A mean or deviation where full white is 1."""
-    return tuple(value / spec.white for value in values)
+def levels(spec: InputSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of an input where full white is 1; of colors red first."""
+    order = -1 if spec.channels == "bgr" else 1
+    mean, std = (spec.mean or [0.0])[::order], (spec.std or [1.0])[::order]
+    return tuple(level / spec.white for level in mean), tuple(level / spec.white for level in std)
 
 
 def _nodes(graph: Any, constants: dict[str, Any]) -> list[Node]:

@@ -104,7 +104,9 @@ class VisionTransformer(nn.Module):
         super().__init__()
         self.undecayed = tuple(f"blocks.{number}.scales" for number in range(config.depth))
         widths = [config.image_channels]
-        widths += [config.width >> (config.halvings - 1 - step) for step in range(config.halvings)]
+        # Large pictures are halved more often than the width can be; no layer has fewer channels than the picture.
+        halved = (config.width >> step for step in reversed(range(config.halvings)))
+        widths += [max(width, config.image_channels) for width in halved]
         stem: list[nn.Module] = []
         for inputs, outputs in pairwise(widths):
             stem += [nn.Conv2d(inputs, outputs, 3, 2, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]

@@ -70,6 +70,13 @@ def test_a_vision_transformer_never_has_more_than_14_tokens_a_side(size: int, si
     assert vit.VisionTransformer(config).patches(torch.zeros(1, 1, size, size)).shape[2:] == (side, side)
 
 
+def test_a_vision_transformer_of_large_pictures_keeps_all_of_their_channels() -> None:
+    config = vit.fit(vit.VARIANTS["xs"], Problem("classify", ("a", "b"), 3, (2048, 2048)))
+    net = vit.VisionTransformer(config)
+    channels = [layer.out_channels for layer in net.patches if isinstance(layer, torch.nn.Conv2d)]
+    assert channels == [3, 3, 3, 4, 8, 16, 32, 64, 64]
+
+
 def test_positions_tell_every_token_from_every_other() -> None:
     made = vit.positions(7, 9, 64, torch.zeros(1))[0]
     distances = torch.cdist(made, made) + torch.eye(63) * 9

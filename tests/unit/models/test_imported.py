@@ -206,6 +206,28 @@ def test_a_backbone_for_another_kind_of_picture_is_refused() -> None:
         record.fit(record.variants["features"], Problem("classify", ("a", "b"), 3, (28, 28)))
 
 
+def test_a_backbone_that_wants_blue_first_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nodes = [
+        node("Conv", "x, w", "c"),
+        node("GlobalAveragePool", "c", "g"),
+        node("Flatten", "g", "f"),
+        node("Gemm", "f, head"),
+    ]
+    constants = [constant("w", weights(4, 3, 3, 3)), constant("head", weights(4, 2))]
+    path = write(tmp_path / "m.onnx", nodes, constants, ["N", 3, 9, 11])
+    spec = InputSpec(channels="bgr", mean=[51.0, 102.0, 153.0], std=[255.0], white=255.0)
+    backbone = imported.read_backbone(path, "classify", spec)
+    monkeypatch.setattr(imported, "open_backbone", lambda bundle: backbone)
+    bundle = read_bundle(DIGITS)
+    record = imported.architecture(bundle, "other")
+    assert record.mean_std == ((0.6, 0.4, 0.2), (1.0,))
+    net = record.build(record.fit(record.variants["features"], Problem("classify", ("a", "b"), 3, (9, 11)))).eval()
+    images = torch.rand(2, 3, 9, 11)
+    with torch.no_grad():
+        expected = net.head(imported.pooled(net.body(images[:, [2, 1, 0]])))
+        torch.testing.assert_close(net(images), expected)
+
+
 def test_an_operator_that_cannot_be_trained_is_named(tmp_path: Path) -> None:
     nodes = [
         node("Conv", "x, w", "c"),

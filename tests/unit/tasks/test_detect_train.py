@@ -157,6 +157,13 @@ def test_nothing_is_learned_at_a_sliver_of_a_box() -> None:
     assert flags == {1: True, 2: False, 3: False, 4: False, 5: False, 6: False}
 
 
+def test_a_box_without_area_is_no_thing_to_learn() -> None:
+    example = encode(image(32, 32), things((8, 4, 9, 20), (0, 0, 32, 32)), BOXES, PLAIN)
+    example.target["boxes"][0, 2] = 8  # as rounding may leave it
+    made = cut(example, BOXES)
+    assert made.boxes_xyxy[0].tolist() == [[0, 0, 32, 32]]
+
+
 def test_a_small_picture_is_padded_by_its_edge_where_nothing_is() -> None:
     mask = np.ones((8, 10), bool)
     made = cut(encode(image(8, 10), of_masks(mask), MASKS, PLAIN), MASKS)
@@ -212,5 +219,5 @@ def test_masks_are_learned_by_polygons_that_mask_ap_chooses(tmp_path: Path) -> N
 
 
 def test_class_weights_that_a_detector_would_not_heed_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="brings its own loss"):
+    with pytest.raises(UsageError, match="--class-weights: detect has no classes to be balanced"):
         planned(tmp_path, "boxes", **{"loss.class_weights": "balanced"})

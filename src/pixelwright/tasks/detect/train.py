@@ -197,7 +197,8 @@ def _clipped(boxes: Boxes, window: Window) -> tuple[Boxes, npt.NDArray[np.float3
     shifted = boxes - np.array([left, top, left, top], np.float32)
     cut = np.clip(shifted, 0, np.array([width, height, width, height], np.float32))
     areas = [np.prod(np.maximum(one[:, 2:] - one[:, :2], 0), axis=1) for one in (cut, shifted)]
-    return cut, areas[0] / areas[1]
+    # Of a box without area nothing is seen.
+    return cut, np.divide(areas[0], areas[1], out=np.zeros_like(areas[0]), where=areas[1] > 0)
 
 
 def loss(outputs: Mapping[str, Tensor], batch: Batch, problem: Problem, options: LossOptions) -> Mapping[str, Tensor]:
