@@ -175,7 +175,9 @@ def _check_output(folder: Path) -> None:
     if (folder / JOB).is_dir():
         for aside in folder.rglob(".pixelwright-*.part"):
             aside.unlink(missing_ok=True)
-    elif folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    elif folder.exists() and not folder.is_dir():
+        raise JobError(f"{folder} is a file. Name a new folder.")
+    elif folder.exists() and any(folder.iterdir()):
         raise JobError(f"{folder} has something in it already. Name a new folder.")
 
 

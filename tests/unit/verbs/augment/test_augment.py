@@ -230,6 +230,8 @@ def test_another_request_and_other_files_are_refused(shapes: Path, tmp_path: Pat
     (tmp_path / "full/mine.txt").write_text("mine")
     with pytest.raises(JobError, match="something in it already"):
         augment_dataset(dataset, AugmentRequest(tmp_path / "full", MIRROR), workers=1)
+    with pytest.raises(JobError, match=r"mine\.txt is a file\. Name a new folder"):
+        augment_dataset(dataset, AugmentRequest(tmp_path / "full/mine.txt", MIRROR), workers=1)
     with pytest.raises(UsageError, match="lies in the data set itself"):
         augment_dataset(dataset, AugmentRequest(shapes / "more", MIRROR), workers=1)
 
