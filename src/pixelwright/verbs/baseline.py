@@ -73,8 +73,10 @@ def baseline(splits: Splits, *, source: str = "", seed: int = 0) -> Baseline | N
     if splits.train.kind != "classes" or not splits.train.exclusive or splits.train.sequence:
         return None
     started = time.monotonic()
-    learned = _some(splits.train.samples, MOST_TRAIN, seed)
-    judged = _some(splits.validation.samples, MOST_VALIDATION, seed)
+    learned = list(filter(_has_class, _some(splits.train.samples, MOST_TRAIN, seed)))
+    judged = list(filter(_has_class, _some(splits.validation.samples, MOST_VALIDATION, seed)))
+    if not learned or not judged:
+        return None
     known, asked = (features_of(part, source=source) for part in (learned, judged))
     ids, truth, groups = _ids(learned, known), _ids(judged, asked), _groups(learned, known)
     if len(set(ids.tolist())) < 2 or len(set(groups)) < 2 or len(truth) == 0:
@@ -95,6 +97,11 @@ def _some(samples: Sequence[Sample], most: int, seed: int) -> list[Sample]:
         return list(samples)
     picked = np.sort(np.random.default_rng(seed).choice(len(samples), most, replace=False))
     return [samples[place] for place in picked]
+
+
+def _has_class(sample: Sample) -> bool:
+    truth = sample.truth()
+    return isinstance(truth, Classes) and len(truth.ids) > 0
 
 
 def _ids(samples: Sequence[Sample], found: Features) -> npt.NDArray[np.intp]:

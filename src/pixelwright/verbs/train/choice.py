@@ -1,6 +1,7 @@
 """Choice: which network, and how large, for the time there is to train and the time there is to answer.
 
-Every candidate is put to work for a moment on this machine. Of those that answer in time, the largest is taken that
+Every candidate is put to work for a moment on this machine: to learn on the device that trains, to answer on its CPU,
+where bundles do. Of those that answer in time, the largest is taken that
 still sees the pictures often enough within the minutes: a large network that is stopped early is worse than a small
 one that is finished.
 """
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 PICTURES_SEEN = 300_000
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 100
 NETWORKS_SHARE = 0.85  # of the minutes; the rest goes to pictures, validation and the bundle
-MEASURED_BATCH = 8  # pictures: a larger batch takes in proportion
+MEASURED_BATCH = 8  # pictures, on a CPU: there a larger batch takes in proportion
 ROUNDS, LONG_S = 3, 0.5
 
 
@@ -82,17 +83,41 @@ class Limits:
         return late or (self.minutes is not None and found.epochs(self.minutes, self.pictures) < self.wanted_epochs)
 
 
-def survey(names: Sequence[str], problem: Problem, limits: Limits, *, precision: str) -> list[Candidate]:
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What candidates learn on.
+
+    Attributes:
+        device: `cpu` or `cuda`.
+        precision: `f32`, `bf16` or `f16`.
+        batch: Pictures in a step on one device; a GPU takes many in the time of a few.
+        devices: GPUs that share the pictures.
+    """
+
+    device: str = "cpu"
+    precision: str = "f32"
+    batch: int = MEASURED_BATCH
+    devices: int = 1
+
+
+def survey(names: Sequence[str], problem: Problem, limits: Limits, bench: Bench) -> list[Candidate]:
     """The networks of these architectures that can be had for a problem, measured; each is told as it comes."""
     found: list[Candidate] = []
     given_up = set[str]()
     for model, record, config in candidates(names, problem):
         if record.name in given_up:
             continue
-        found.append(measure(model, record.build(config), problem, precision=precision))
+        try:
+            found.append(measure(model, record.build(config), problem, bench))
+        except torch.OutOfMemoryError:
+            log.info("%s: does not fit into the memory of the GPU", model)
+            given_up.add(record.name)
+            continue
         log.info("%s", found[-1].told(limits.minutes, limits.pictures))
         if limits.hopeless(found[-1]):
             given_up.add(record.name)
+    if bench.device == "cuda":
+        torch.cuda.empty_cache()
     return found
 
 
@@ -100,8 +125,12 @@ def choose(found: Sequence[Candidate], limits: Limits) -> tuple[Candidate, str]:
     """The candidate to train, and why.
 
     Raises:
-        UsageError: None answers in time; the fastest is named.
+        UsageError: None answers in time, and the fastest is named; or none fits into memory.
     """
+    if not found:
+        raise UsageError(
+            "no network fits into the memory of the GPU. Take smaller pictures (--size) or batches (--batch)."
+        )
     quick = [one for one in found if limits.latency_ms is None or one.answer_ms <= limits.latency_ms]
     if not quick:
         best = min(found, key=lambda one: one.answer_ms)
@@ -143,30 +172,38 @@ def measure(
     model: str,
     net: nn.Module,
     problem: Problem,
+    bench: Bench = Bench(),
     *,
-    precision: str = "f32",
     clock: Callable[[], float] = time.perf_counter,
 ) -> Candidate:
-    """How fast a network learns and answers here, with as many threads as torch is set to."""
+    """How fast a network learns and answers here, with as many threads as torch is set to.
+
+    Raises:
+        torch.OutOfMemoryError: It does not fit into the memory of the GPU.
+    """
     shape = (*problem.size_hw,) if problem.sequence else (problem.channels, *problem.size_hw)
-    batch = torch.rand(MEASURED_BATCH, *shape)
+    batch, net = torch.rand(bench.batch, *shape, device=bench.device), net.to(bench.device)
     if not problem.sequence:
         batch, net = batch.contiguous(memory_format=torch.channels_last), net.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def step() -> None:
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+        quick = torch.float16 if bench.precision == "f16" else torch.bfloat16
+        with torch.autocast(bench.device, quick, enabled=bench.precision in ("bf16", "f16")):
             made = net(batch)
         made = (made,) if isinstance(made, torch.Tensor) else made
         torch.stack([one.float().mean() for one in made]).sum().backward()
+        if bench.device == "cuda":
+            torch.cuda.synchronize()  # what was asked for is done only now
 
     def answer() -> None:
         with torch.no_grad():
-            net(batch[:1])
+            net(single)
 
     step_s = _seconds(step, clock)
-    net.eval()
+    net, single = net.cpu().eval(), batch[:1].cpu()
     answer_s = _seconds(answer, clock)
-    return Candidate(model, sum(one.numel() for one in net.parameters()), step_s / MEASURED_BATCH, 1000 * answer_s)
+    picture_s = step_s / (bench.batch * bench.devices)
+    return Candidate(model, sum(one.numel() for one in net.parameters()), picture_s, 1000 * answer_s)
 
 
 def _seconds(work: Callable[[], None], clock: Callable[[], float]) -> float:

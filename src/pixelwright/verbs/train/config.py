@@ -35,7 +35,11 @@ class DataConfig(Spec, frozen=True):
 
 
 class InputConfig(Spec, frozen=True):
-    """What the network sees: rows and columns (of the picture, or of the crops it is trained on), 1 or 3 channels."""
+    """What the network sees: rows and columns (of the picture, or of the crops it is trained on), 1 or 3 channels.
+
+    `mean` is subtracted from each channel, and what is left divided by `std`: in units of the input contract's `white`,
+    which is 255 for pictures as most networks take them.
+    """
 
     size_hw: tuple[Side, Side] | None = None
     channels: Literal[1, 3] | None = None
@@ -114,7 +118,8 @@ class BudgetConfig(Spec, frozen=True):
 class MachineConfig(Spec, frozen=True):
     """On what: `auto`, `cpu` or `cuda`, how many devices (or processes), threads of a CPU, and in which arithmetic.
 
-    `memory_gb` is what decoded pictures may take; None for two fifths of what is free.
+    `memory_gb` is what decoded pictures to learn from may take; None for two fifths of what is free. Those to validate
+    with may take a quarter of that on top.
     """
 
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"

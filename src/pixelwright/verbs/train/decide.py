@@ -23,8 +23,8 @@ from pixelwright.models.optimizers import DECAYS, RATES
 from pixelwright.structures.spec import BundleSpec, InputSpec
 from pixelwright.structures.targets import Values
 from pixelwright.verbs.train.checks import check_bundle, check_labels, check_learning
-from pixelwright.verbs.train.choice import Limits, candidates, choose, survey
-from pixelwright.verbs.train.config import DataConfig, TrainConfig
+from pixelwright.verbs.train.choice import Bench, Limits, candidates, choose, survey
+from pixelwright.verbs.train.config import DataConfig, MachineConfig, TrainConfig
 from pixelwright.verbs.train.plan import Plan, network_of, spec_of
 from pixelwright.verbs.train.recipe import changed, counts, value_of, without_effect
 from pixelwright.verbs.train.samples import threads_of
@@ -89,11 +89,11 @@ def plan_of(config: TrainConfig, splits: Splits, name: str = "") -> Plan:
     _fill_machine(choices)
     if choices.config.budget.epochs is None:
         choices.fill("budget.minutes", DEFAULT_MINUTES, "neither --minutes nor --epochs were given")
+    _fill_batch(choices, problem, len(splits.train))
     _fill_model(choices, training, problem, len(splits.train))
     architecture, network = network_of(choices.config, problem)
     spec = spec_of(choices.config, problem, network, proposed, splits.train)
     check_bundle(choices.config, spec, splits.validation)
-    _fill_batch(choices, problem, len(splits.train))
     _fill_augment(choices, splits.train)
     _fill_validations(choices)
     goal = _fill_goal(choices, problem, spec, splits.validation)
@@ -168,8 +168,12 @@ def _fill_model(choices: _Choices, training: Training, problem: Problem, picture
         return
     machine = choices.config.machine
     torch.set_num_threads(threads_of(choices.config))
+    bench = Bench(precision=machine.precision)
+    if _on_gpu(machine):
+        size = (choices.config.batch.size or machine.devices) // machine.devices
+        bench = Bench("cuda", machine.precision, size, machine.devices)
     limits = Limits(budget.minutes, budget.latency_ms, pictures)
-    chosen, why = choose(survey(training.architectures, problem, limits, precision=machine.precision), limits)
+    chosen, why = choose(survey(training.architectures, problem, limits, bench), limits)
     choices.fill("model", chosen.model, why)
 
 
@@ -262,9 +266,13 @@ def _fill_goal(choices: _Choices, problem: Problem, spec: BundleSpec, dataset: D
     raise UnknownName("metric", goal, names)
 
 
+def _on_gpu(machine: MachineConfig) -> bool:
+    return machine.accelerator != "cpu" and torch.cuda.is_available()
+
+
 def _fill_machine(choices: _Choices) -> None:
     machine = choices.config.machine
-    on_gpu = machine.accelerator != "cpu" and torch.cuda.is_available()
+    on_gpu = _on_gpu(machine)
     if machine.accelerator == "cuda" and not on_gpu:
         raise UsageError("--device cuda: there is no GPU that PyTorch can use here. Leave the option out.")
     if on_gpu and machine.devices > torch.cuda.device_count():

@@ -24,7 +24,7 @@ from pixelwright.structures.spec import InputSpec
 ORDER, VARIATION = 0, 1  # streams of random numbers that must not be the same
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Order:
     """An endless stream of samples, cut into batches: epoch after epoch, without partial batches.
 
@@ -44,7 +44,7 @@ class Order:
         """Places of the samples in a step, counted from 0."""
         first = step * self.batch_size
         epochs = range(first // self.count, (first + self.batch_size - 1) // self.count + 1)
-        stream = np.concatenate([self._epoch(epoch) for epoch in epochs])
+        stream = np.concatenate([_epoch(self, epoch) for epoch in epochs])
         start = first - epochs[0] * self.count
         return stream[start : start + self.batch_size]
 
@@ -52,16 +52,13 @@ class Order:
         """How many steps so many epochs are, at least one."""
         return max(round(epochs * self.count / self.batch_size), 1)
 
-    def _epoch(self, epoch: int) -> npt.NDArray[np.int64]:
-        if self.chances is None:
-            return _shuffled(self.count, self.seed, epoch)
-        random = np.random.default_rng((self.seed, ORDER, epoch))
-        return random.choice(self.count, self.count, p=self.chances)
-
 
 @lru_cache(maxsize=2)  # every batch of an epoch asks again, and 50,000 places take a millisecond to shuffle
-def _shuffled(count: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    return np.random.default_rng((seed, ORDER, epoch)).permutation(count)
+def _epoch(order: Order, epoch: int) -> npt.NDArray[np.int64]:
+    random = np.random.default_rng((order.seed, ORDER, epoch))
+    if order.chances is None:
+        return random.permutation(order.count)
+    return random.choice(order.count, order.count, p=order.chances)
 
 
 @contextmanager

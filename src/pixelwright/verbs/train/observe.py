@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,18 @@ class Kept:
     """What was prepared before, as far as the memory lasts.
 
     Attributes:
-        budget_bytes: What it may still take.
+        budget_bytes: What it may still take; truth counts too, which may be larger than the picture.
         pairs: Prepared pictures with their truth, by their place.
     """
 
     budget_bytes: int
     pairs: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+
+    def add(self, place: int, pair: tuple[Any, Any]) -> None:
+        """Keep a pair, if it fits."""
+        if place not in self.pairs and (size := held_bytes(pair)) <= self.budget_bytes:
+            self.budget_bytes -= size
+            self.pairs[place] = pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,9 @@ class Part:
         samples = list(enumerate(self.dataset.samples))
         with ThreadPoolExecutor(max(self.threads, 1), thread_name_prefix="prepare") as pool:
             for start in range(0, len(samples), CHUNK):
-                pairs = pool.map(lambda one: self._pair(one[0], one[1], task, bundle), samples[start : start + CHUNK])
-                for _, group in groupby(pairs, key=lambda pair: key(pair[0])):
+                chunk = samples[start : start + CHUNK]
+                pairs = pool.map(lambda one: self._pair(one[0], one[1], task, bundle), chunk)
+                for _, group in groupby(self._keeping(chunk, pairs), key=lambda pair: key(pair[0])):
                     alike = list(group)
                     size = max(BATCH_VALUES // _values(alike[0][0]), 1)
                     yield from (alike[first : first + size] for first in range(0, len(alike), size))
@@ -99,12 +106,22 @@ class Part:
         trial: Trial | None = registry.get("training", self.spec.task).trial
         if trial is not None:
             image, true = trial(image, true, self.problem, place)
-        pair = task.prepare(Raster.of(image), bundle), true
-        if self.kept:
-            self.kept.budget_bytes -= getattr(pair[0], "tensor", image.pixels).nbytes
-            if self.kept.budget_bytes >= 0:
-                self.kept.pairs[place] = pair
-        return pair
+        return task.prepare(Raster.of(image), bundle), true
+
+    def _keeping(self, chunk: list[tuple[int, Sample]], pairs: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+        for (place, _), pair in zip(chunk, pairs, strict=True):
+            if self.kept is not None:
+                self.kept.add(place, pair)
+            yield pair
+
+
+def held_bytes(value: Any) -> int:
+    """How much the arrays within a value take."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes
+    if is_dataclass(value):
+        return sum(held_bytes(getattr(value, one.name)) for one in fields(value))
+    return sum(map(held_bytes, value)) if isinstance(value, list | tuple) else 0
 
 
 def _values(prepared: Any) -> int:

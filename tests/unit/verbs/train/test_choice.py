@@ -8,7 +8,7 @@ import torch
 from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Problem
 from pixelwright.verbs.train import choice
-from pixelwright.verbs.train.choice import Candidate, Limits, candidates, choose, measure, survey
+from pixelwright.verbs.train.choice import Bench, Candidate, Limits, candidates, choose, measure, survey
 from pixelwright.verbs.train.networks import record_of
 
 SMALL = Candidate("a/s", 10_000, 0.001, 1.0)
@@ -56,6 +56,39 @@ def test_what_is_measured_is_per_picture_and_in_milliseconds() -> None:
     assert found.picture_s == pytest.approx(0.1) and found.answer_ms == pytest.approx(4.0)
 
 
+def test_devices_share_the_pictures_of_a_batch() -> None:
+    ticks = iter([*(0.0, 0.1, 1.0, 1.8, 2.0, 2.8, 3.0, 3.8), *(4.0, 4.1, 5.0, 5.004, 6.0, 6.004, 7.0, 7.004)])
+    seen: list[int] = []
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 2))
+    net.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+    problem = Problem("classify", ("a", "b"), 3, (4, 4))
+    found = measure("x", net, problem, Bench(batch=16, devices=2), clock=lambda: next(ticks))
+    assert found.picture_s == pytest.approx(0.8 / 32)
+    assert seen == [16] * 4 + [1] * 4
+
+
+def test_networks_that_do_not_fit_into_memory_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> Candidate:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(choice, "measure", full)
+    problem, limits = Problem("classify", ("a", "b"), 3, (8, 8)), Limits(1.0, None, 100)
+    found = survey(("residual", "efficient"), problem, limits, Bench())
+    with pytest.raises(UsageError, match="no network fits into the memory of the GPU"):
+        choose(found, limits)
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_measured_where_it_trains_and_the_answer_where_bundles_give_it() -> None:
+    where: list[str] = []
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 2))
+    net.register_forward_pre_hook(lambda _, given: where.append(given[0].device.type))
+    problem = Problem("classify", ("a", "b"), 3, (4, 4))
+    found = measure("x", net, problem, Bench("cuda", "bf16", 64))
+    assert found.picture_s > 0
+    assert set(where[: len(where) // 2]) == {"cuda"} and where[-1] == "cpu"
+
+
 def test_larger_networks_of_a_kind_that_is_too_slow_already_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
@@ -64,5 +97,5 @@ def test_larger_networks_of_a_kind_that_is_too_slow_already_are_not_tried(monkey
         return Candidate(model, 1, 1.0, 1000.0)
 
     monkeypatch.setattr(choice, "measure", slow)
-    survey(("residual", "efficient"), Problem("classify", ("a", "b"), 3, (8, 8)), Limits(1.0, None, 100), precision="")
+    survey(("residual", "efficient"), Problem("classify", ("a", "b"), 3, (8, 8)), Limits(1.0, None, 100), Bench())
     assert tried == ["residual/xs", "efficient/s"]

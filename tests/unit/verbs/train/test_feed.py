@@ -46,6 +46,16 @@ def test_samples_are_drawn_by_their_chances() -> None:
     assert np.mean(drawn == 1) == pytest.approx(0.5, abs=0.05)
 
 
+def test_an_epoch_is_drawn_once_for_all_its_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = Order(count=100, batch_size=10, seed=5, chances=np.full(100, 0.01))
+    drawn: list[object] = []
+    make = np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: drawn.append(seed) or make(seed))
+    for step in range(10):
+        order.batch(step)
+    assert len(drawn) == 1
+
+
 def test_the_next_batch_is_made_ahead_and_a_step_may_be_asked_for_again() -> None:
     made: list[int] = []
 

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 from pixelwright.runtimes.torch import TorchGraph
+from pixelwright.structures.image import Image
+from pixelwright.structures.targets import Annotations
 from pixelwright.verbs.train import TrainConfig, observe
 from pixelwright.verbs.train.decide import open_splits, plan_of
-from pixelwright.verbs.train.observe import Kept, Part
+from pixelwright.verbs.train.observe import Kept, Part, held_bytes
 from pixelwright.verbs.train.parity import ONNX, TORCH
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.probes import graph_input
@@ -71,10 +73,18 @@ def test_batches_hold_no_more_numbers_than_they_may(part: Part, monkeypatch: pyt
     assert [len(batch) for batch in part.batches()] == [1] * 16
 
 
+def test_truth_counts_as_what_is_kept() -> None:
+    clean = Image(np.zeros((16, 16, 3), np.uint8))
+    assert held_bytes((np.zeros((3, 4, 4), np.float32), clean)) == 3 * 4 * 4 * 4 + 16 * 16 * 3
+    things = Annotations(np.array([[0, 0, 2, 2]], np.float32), np.zeros(1, np.int32))
+    assert held_bytes(things) == 4 * 4 + 4
+
+
 def test_what_is_kept_is_not_read_again(part: Part) -> None:
-    kept = Kept(budget_bytes=10 * 8 * 8 * 4)  # ten pictures as float32
+    kept = Kept(budget_bytes=10 * held_bytes(next(part.batches())[0]))  # ten pictures
     once = [truth for batch in replace(part, kept=kept).batches() for _, truth in batch]
     assert sorted(kept.pairs) == list(range(10))
+    assert kept.budget_bytes == 0
 
     class Gone:
         def __getattr__(self, name: str) -> None:

@@ -59,6 +59,14 @@ def test_a_broken_sample_is_left_out_and_named() -> None:
     assert store.lost == [("01", "01: is broken.")]
 
 
+def test_a_fault_of_the_program_is_none_of_a_sample() -> None:
+    def encode(sample: Sample) -> Example:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        Store(_samples(4), encode, budget_bytes=1000, threads=2)
+
+
 def test_a_store_of_nothing_is_refused() -> None:
     with pytest.raises(TrainingError, match=r"none of the 1 samples can be used\. 00: is broken\."):
         Store(_samples(1), Encoder("00"), budget_bytes=1000, threads=1)
