@@ -23,6 +23,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from pixelwright.models.architecture import Architecture, Problem, whole_picture
+from pixelwright.models.layers import normalized
 
 SMALL_PX = 64  # up to here the stem halves nothing
 
@@ -59,11 +60,9 @@ class Config:
 
 
 def convolution(inputs: int, outputs: int, size: int, stride: int = 1, *, depthwise: bool = False) -> nn.Sequential:
-    """A convolution with batch normalization that keeps the size but for its stride."""
+    """A normalized convolution, of all channels together or of each alone."""
     groups = inputs if depthwise else 1
-    layer = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, groups=groups, bias=False)
-    nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
-    return nn.Sequential(layer, nn.BatchNorm2d(outputs))
+    return normalized(inputs, outputs, size, stride=stride, groups=groups, for_relu=True)
 
 
 class Bottleneck(nn.Module):

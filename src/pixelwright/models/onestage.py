@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Architecture, Problem, Reading
+from pixelwright.models.layers import normalized
 from pixelwright.models.onestage_loss import STRIDES, loss
 from pixelwright.structures.spec import Suppression
 
@@ -54,12 +55,6 @@ class Config:
     neck: int = 64
 
 
-def _convolution(before: int, after: int, kernel: int, *, stride: int = 1, groups: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(before, after, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(after)
-    )
-
-
 class Separable(nn.Sequential):
     """A 3x3 convolution as a depthwise and a pointwise one (MobileNet, https://arxiv.org/abs/1704.04861)."""
 
@@ -87,7 +82,7 @@ class Neck(nn.Module):
 
     def __init__(self, widths: tuple[int, int, int], channels: int) -> None:
         super().__init__()
-        self.sides = nn.ModuleList(_convolution(width, channels, 1) for width in widths)
+        self.sides = nn.ModuleList(normalized(width, channels, 1) for width in widths)
         self.finer = nn.ModuleList(Block(channels) for _ in range(2))
         self.down = nn.ModuleList(Separable(channels, channels, stride=2) for _ in range(2))
         self.coarser = nn.ModuleList(Block(channels) for _ in range(2))
@@ -131,7 +126,7 @@ class OneStage(nn.Module):
         # Normalizing the largest of all maps would take as long as computing it.
         self.stem = nn.Sequential(nn.Conv2d(config.channels, first, 3, 2, 1), nn.SiLU())
         self.stages = nn.ModuleList(
-            nn.Sequential(_convolution(before, after, 3, stride=2), nn.SiLU(), *(Block(after) for _ in range(count)))
+            nn.Sequential(normalized(before, after, stride=2), nn.SiLU(), *(Block(after) for _ in range(count)))
             for before, after, count in zip(config.widths, rest, config.blocks, strict=False)
         )
         self.neck = Neck((rest[1], rest[2], rest[3]), config.neck)

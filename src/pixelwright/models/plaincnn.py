@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Architecture, Problem, whole_picture
+from pixelwright.models.layers import pair
 
 
 @dataclass(frozen=True)
@@ -33,25 +34,13 @@ class Config:
             raise ValueError(f"classes: expected 2 or more, got {self.classes!r}")
 
 
-def stage(inputs: int, outputs: int) -> nn.Sequential:
-    """Two normalized 3x3 convolutions."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )
-
-
 class PlainCnn(nn.Module):
     """Maps images `(N, C, H, W)`, 0..1, to logits `(N, classes)`."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         widths = (config.image_channels, *config.channels)
-        self.stages = nn.ModuleList(stage(*pair) for pair in pairwise(widths))
+        self.stages = nn.ModuleList(pair(before, after) for before, after in pairwise(widths))
         self.pool = nn.MaxPool2d(2)
         self.classify = nn.Linear(widths[-1], config.classes)
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from pixelwright.models.architecture import Architecture, Problem, whole_picture
+from pixelwright.models.layers import normalized
 
 SMALL_PX = 64  # up to here nothing is halved before the first block
 
@@ -40,26 +41,21 @@ class Config:
             raise ValueError(f"channels, blocks: expected one of each a stage, got {self.channels}, {self.blocks}")
 
 
-def normalized(inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Sequential:
-    """A convolution that keeps the size but for its stride, with batch normalization."""
-    convolution = nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False)
-    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
-
-
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions whose result is added to the input: (N, C, H, W) to (N, C', H/stride, W/stride)."""
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.first = normalized(inputs, outputs, 3, stride)
-        self.second = normalized(outputs, outputs, 3)
+        self.first = normalized(inputs, outputs, stride=stride, for_relu=True)
+        self.second = normalized(outputs, outputs, for_relu=True)
         nn.init.zeros_(self.second[1].weight)  # pyright: ignore[reportArgumentType]
         self.shortcut: nn.Module = nn.Identity()
         if stride > 1:
-            self.shortcut = nn.Sequential(nn.AvgPool2d(2, ceil_mode=True), normalized(inputs, outputs, 1))
+            self.shortcut = nn.Sequential(
+                nn.AvgPool2d(2, ceil_mode=True), normalized(inputs, outputs, 1, for_relu=True)
+            )
         elif inputs != outputs:
-            self.shortcut = normalized(inputs, outputs, 1)
+            self.shortcut = normalized(inputs, outputs, 1, for_relu=True)
 
     def forward(self, features: Tensor) -> Tensor:
         changed = self.second(torch.relu(self.first(features)))
@@ -72,10 +68,10 @@ class Residual(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         width = config.channels[0]
-        first = normalized(config.image_channels, width, 3, 1 if config.small_stem else 2)
+        first = normalized(config.image_channels, width, stride=1 if config.small_stem else 2, for_relu=True)
         stem = [first, nn.ReLU()]
         if not config.small_stem:
-            stem += [normalized(width, width, 3, 2), nn.ReLU()]
+            stem += [normalized(width, width, stride=2, for_relu=True), nn.ReLU()]
         self.stem = nn.Sequential(*stem)
         layers = []
         for stage, (channels, blocks) in enumerate(zip(config.channels, config.blocks, strict=True)):

@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Architecture, Problem, Reading
+from pixelwright.models.layers import normalized
 from pixelwright.models.starconvex_loss import OBJECTS, RAYS, STRIDE, loss
 
 PRIOR = 0.1  # of a place being the middle of a thing, at first
@@ -48,16 +49,12 @@ class Config:
     head: int = 48
 
 
-def _convolution(before: int, after: int, *, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after))
-
-
 class Block(nn.Module):
     """Two 3x3 convolutions, added to what came in."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(_convolution(channels, channels), nn.SiLU(), _convolution(channels, channels))
+        self.body = nn.Sequential(normalized(channels, channels), nn.SiLU(), normalized(channels, channels))
 
     def forward(self, features: Tensor) -> Tensor:
         return functional.silu(features + self.body(features))
@@ -69,7 +66,7 @@ class Up(nn.Module):
     def __init__(self, coarse: int, fine: int) -> None:
         super().__init__()
         self.side = nn.Conv2d(coarse, fine, 1)
-        self.body = nn.Sequential(_convolution(fine, fine), nn.SiLU())
+        self.body = nn.Sequential(normalized(fine, fine), nn.SiLU())
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         return self.body(fine + functional.interpolate(self.side(coarse), size=fine.shape[2:]))
@@ -86,7 +83,7 @@ class StarConvex(nn.Module):
         # Normalizing the largest of all maps would take as long as computing it.
         self.stem = nn.Sequential(nn.Conv2d(config.channels, first, 3, STRIDE, 1), nn.SiLU())
         self.down = nn.ModuleList(
-            nn.Sequential(_convolution(before, after, stride=2), nn.SiLU(), Block(after))
+            nn.Sequential(normalized(before, after, stride=2), nn.SiLU(), Block(after))
             for before, after in zip(config.widths, rest, strict=False)
         )
         self.up = nn.ModuleList(

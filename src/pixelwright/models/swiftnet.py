@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Architecture, Problem, Reading
+from pixelwright.models.layers import normalized
 
 MULTIPLE_PX = 16
 
@@ -43,13 +44,6 @@ class Config:
     def __post_init__(self) -> None:
         if min(*self.channels, *self.blocks, *self.dilations, self.classes, self.image_channels) < 1:
             raise ValueError(f"expected positive integers, got {self!r}")
-
-
-def normalized(inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """A convolution that keeps the size (but for its stride), normalized."""
-    padding = dilation * (kernel // 2)
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
 
 
 class ResidualBlock(nn.Module):

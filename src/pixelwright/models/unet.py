@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Architecture, Problem, Reading
+from pixelwright.models.layers import pair
 from pixelwright.structures.spec import Tiling
 
 
@@ -49,18 +50,6 @@ class Config:
     def multiple_px(self) -> int:
         """Height and width of the input must be multiples of this: the coarsest cell."""
         return self.packed * 2 ** (len(self.channels) - 1)
-
-
-def pair(inputs: int, outputs: int) -> nn.Sequential:
-    """Two normalized 3x3 convolutions."""
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
-        nn.ReLU(),
-    )
 
 
 class UNet(nn.Module):

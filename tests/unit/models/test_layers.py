@@ -1,0 +1,55 @@
+"""Layers that architectures share: what they compute, and the names by which checkpoints find their weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from pixelwright import registry  # noqa: E402
+from pixelwright.models.layers import normalized, pair  # noqa: E402
+
+# SHA-256, in short, of names and shapes in the state dictionary of the first variant as it stands in its module.
+# Bundles and checkpoints hold weights by these: another value here means that nobody's can be loaded any more.
+STATES = {
+    "efficient": "0e76cb1d59ed3fa4",
+    "onestage": "4c6d8c947d74d8a4",
+    "plaincnn": "a40736f18ba136dd",
+    "residual": "25b9276a131d29fb",
+    "starconvex": "76d3e71fbf454c5b",
+    "swiftnet": "a919a57223047d9e",
+    "unet": "a3569078d55a10c5",
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_weights_that_are_stored_still_find_their_places(name: str) -> None:
+    record = registry.get("architecture", name)
+    state = record.build(next(iter(record.variants.values()))).state_dict()
+    said = json.dumps([[key, list(value.shape)] for key, value in state.items()])
+    assert hashlib.sha256(said.encode()).hexdigest()[:16] == STATES[name]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "options"), [(1, {}), (3, {"stride": 2}), (3, {"dilation": 4}), (5, {"groups": 4, "for_relu": True})]
+)
+def test_a_normalized_convolution_keeps_the_size_but_for_its_stride(kernel: int, options: dict[str, int]) -> None:
+    made = normalized(4, 8, kernel, **options)(torch.rand(2, 4, 17, 23))  # type: ignore[arg-type]
+    stride = options.get("stride", 1)
+    assert made.shape == (2, 8, math.ceil(17 / stride), math.ceil(23 / stride))
+    torch.testing.assert_close(made.mean(dim=(0, 2, 3)), torch.zeros(8), rtol=0, atol=1e-5)
+
+
+def test_weights_for_relu_begin_with_the_variance_of_their_source() -> None:
+    torch.manual_seed(0)
+    weight = normalized(64, 256, for_relu=True).state_dict()["0.weight"]
+    assert float(weight.var()) == pytest.approx(2 / (256 * 9), rel=0.02)
+
+
+def test_a_pair_is_never_negative_and_as_large_as_its_input() -> None:
+    made = pair(3, 6)(torch.randn(2, 3, 9, 11))
+    assert made.shape == (2, 6, 9, 11) and float(made.min()) == 0
