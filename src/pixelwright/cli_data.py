@@ -109,7 +109,8 @@ def _print_diagnosis(diagnosis: Diagnosis) -> None:
         if rest > 0:
             print(f"  and {rest:,} more")
         print(f"  {finding.rule.advice}")
-    counts = ", ".join(f"{diagnosis.count(one):,} {one}s" for one in ("error", "warning", "note"))
+    counted = [(diagnosis.count(one), one) for one in ("error", "warning", "note")]
+    counts = ", ".join(f"{count:,} {one}{'s' * (count != 1)}" for count, one in counted)
     print(f"\n{counts}; {diagnosis.read:,} of {diagnosis.samples:,} read in {diagnosis.seconds:.1f} s")
 
 

@@ -143,7 +143,7 @@ def test_a_folder_around_it_changes_nothing(name: str, folder: Path, tmp_path: P
 
 @every_layout
 def test_an_empty_folder_is_none_of_them(name: str, tmp_path: Path) -> None:
-    assert registry.get("layout", name).recognize(Tree.of(tmp_path)) is None
+    assert registry.get("layout", name).recognize(Tree.of(tmp_path), Hints()) is None
     with pytest.raises(DataError):
         open_dataset(tmp_path, layout=name)
 

@@ -37,6 +37,22 @@ class Hints:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """Files that seem to be of a layout and are not read as such: a mistake in them is likely, and would go unseen.
+
+    Attributes:
+        where: File, and row within, or folder.
+        what: Why not, as in a `Fault`.
+        grave: Whether they look like the layout's own, so that the data would be misunderstood without them. Others
+            may well be about something else.
+    """
+
+    where: str
+    what: str
+    grave: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """The registry's row.
 
@@ -45,8 +61,8 @@ class Layout:
         summary: One line for the documentation.
         kinds: What it can hold.
         evidence: What it is known by.
-        recognize: The files of a folder or archive to why they are of this layout ("data.yaml with names and
-            paths"), or None. Quick: it looks at names and the heads of files.
+        recognize: `(tree, hints)`: why the files of a folder or archive are of this layout ("data.yaml with names and
+            paths"), a doubt, or None. Quick: it looks at names and the heads of files.
         read: `(tree, hints)`: the data set; raises `DataError` where nothing of it can be used.
     """
 
@@ -54,5 +70,5 @@ class Layout:
     summary: str
     kinds: frozenset[Kind]
     evidence: Evidence
-    recognize: Callable[[Tree], str | None]
+    recognize: Callable[[Tree, Hints], str | Doubt | None]
     read: Callable[[Tree, Hints], Dataset]

@@ -29,20 +29,25 @@ class Found:
         pairs: All pictures, also those without a mask, where any has one.
         folders: In which the masks are.
         things: Whether the numbers are those of things.
+        alike: Whether all masks that were looked into have the same numbers, as classes may and things hardly do.
         remark: How they were found.
+        doubt: A file in a folder for masks that is none, where no other is.
     """
 
     pairs: tuple[Pair, ...] = ()
     folders: tuple[str, ...] = ()
     things: bool = False
+    alike: bool = False
     remark: str = ""
+    doubt: str = ""
 
 
 def mask_pairs(tree: Tree) -> Found:
     """Pictures and their masks, wherever they lie; nothing where there are none."""
     if tree.chosen:
         return Found()
-    facing_folders = _sure(tree, facing(tree, PICTURES, MASKS, ENDINGS))
+    faced = facing(tree, PICTURES, MASKS, ENDINGS)
+    facing_folders = _sure(tree, faced)
     found = [pair for one, other in facing_folders for pair in pairs(tree, one, other)]
     remark = f"masks from {', '.join(sorted({other for _, other in facing_folders}))}"
     folders = tuple(sorted({other for _, other in facing_folders}))
@@ -50,8 +55,9 @@ def mask_pairs(tree: Tree) -> Found:
         found, remark, folders = *_side_by_side(tree), tuple(tree.folders)
     masks = [pair.other for pair in found if pair.other]
     if not masks or not any(_is_mask(tree.places[name]) for name in masks[:_TRIED]):
-        return Found()
-    return Found(tuple(found), folders, _are_things(tree, found), remark)
+        others = (pair.other for one, other in faced for pair in pairs(tree, one, other))
+        return Found(doubt=next(filter(None, others), ""))
+    return Found(tuple(found), folders, *_are_things(tree, found), remark)
 
 
 def _sure(tree: Tree, found: list[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -99,16 +105,22 @@ def _is_mask(place: Place) -> bool:
     )
 
 
-def _are_things(tree: Tree, found: list[Pair]) -> bool:
-    """Whether nearly every number of a few masks is in one piece, and there are several: things, not classes."""
+def _are_things(tree: Tree, found: list[Pair]) -> tuple[bool, bool]:
+    """Whether nearly every number of a few masks is in one piece, and there are several: things, not classes.
+
+    And whether these masks have the same numbers.
+    """
     masks = [pair.other for pair in found if pair.other]
     whole = pieces = several = 0
+    counts: set[int] = set()
     for name in masks[:: -(-len(masks) // _TRIED)]:
         numbers, in_one_piece = _pieces(tree.places[name])
         whole += in_one_piece
         pieces += numbers
         several += numbers > 1
-    return several * 2 > min(len(masks), _TRIED) and pieces > 0 and whole >= _WHOLE * pieces
+        counts.add(numbers)
+    things = several * 2 > min(len(masks), _TRIED) and pieces > 0 and whole >= _WHOLE * pieces
+    return things, len(counts) == 1
 
 
 def _pieces(place: Place) -> tuple[int, int]:

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from pixelwright import registry
-from pixelwright.data.dataset import Dataset, Fault, Sample
+from pixelwright.data.dataset import Dataset, Fault, Kind, Sample
 from pixelwright.data.groups import with_groups
-from pixelwright.data.layout import Evidence, Hints, Layout
+from pixelwright.data.layout import Doubt, Evidence, Hints, Layout
 from pixelwright.data.pairing import PICTURES
 from pixelwright.data.pictures import Known
 from pixelwright.data.stated import LABEL_FILES, split_of
@@ -54,61 +54,91 @@ def open_dataset(path: str | os.PathLike[str], *, layout: str | None = None, hin
     layout = layout or _BY_ENDING.get(Path(tree.chosen).suffix.lower())
     if layout is not None:
         chosen = registry.get("layout", layout)
-        tree = next((inner for inner in _inward(tree) if chosen.recognize(inner)), tree)
+        tree = next((inner for inner in _inward(tree) if isinstance(chosen.recognize(inner, hints), str)), tree)
         return replace(_read(chosen, tree, hints), root=root)
     known = [registry.get("layout", name) for name in registry.names("layout")]
     fitting = [one for one in known if not hints.kinds or one.kinds & hints.kinds]
+    doubts: list[tuple[Layout, Doubt]] = []
     for strength in (_STRONGEST_FIRST[:2], _STRONGEST_FIRST[2:]):
         for inner in _inward(tree):
-            if found := _recognize(inner, fitting, strength):
-                return replace(_read(found, inner, hints), root=root)
-    for inner in _inward(tree):
-        if other := _recognize(inner, known, _STRONGEST_FIRST[:2]):
-            wanted, held = (", ".join(sorted(kinds)) for kinds in (hints.kinds, other.kinds))
-            raise DataError(f"{root}: holds {held} (layout {other.name}); expected {wanted}. Take it for another task.")
-    raise DataError(_nothing(tree, fitting, hints))
+            found, doubted = _recognize(inner, fitting, strength, hints)
+            doubts = doubted or doubts
+            if found:
+                if found.evidence == "pictures" and not doubts:  # of what is wrapped around them
+                    _, doubts = _recognize(tree, fitting, _STRONGEST_FIRST[:2], hints)
+                faults = _doubted(root, found, doubts)
+                dataset = _read(found, inner, hints)
+                return replace(dataset, root=root, faults=(*dataset.faults, *faults))
+    raise DataError(_nothing(tree, known, doubts or _recognize(tree, fitting, _STRONGEST_FIRST, hints)[1], hints))
 
 
-def _recognize(tree: Tree, layouts: Iterable[Layout], strength: tuple[Evidence, ...]) -> Layout | None:
-    """The layout that fits best.
+def _recognize(
+    tree: Tree, layouts: Iterable[Layout], strength: tuple[Evidence, ...], hints: Hints
+) -> tuple[Layout | None, list[tuple[Layout, Doubt]]]:
+    """The layout that fits best, and those that nearly do and are as strong or stronger.
 
     Raises:
         DataError: Several fit equally well.
     """
+    doubts: list[tuple[Layout, Doubt]] = []
     for evidence in strength:
-        of_it = [one for one in layouts if one.evidence == evidence]
-        found = [(one, why) for one in of_it if (why := one.recognize(tree))]
+        answers = [(one, one.recognize(tree, hints)) for one in layouts if one.evidence == evidence]
+        doubts += ((one, answer) for one, answer in answers if isinstance(answer, Doubt))
+        found = [(one, answer) for one, answer in answers if isinstance(answer, str)]
         if len(found) > 1:
             said = " and ".join(f"{one.name} ({why})" for one, why in found)
             raise DataError(f"{tree.root}: fits {said}. Choose one with --layout.")
         if found:
-            return found[0][0]
-    return None
+            return found[0][0], doubts
+    return None, doubts
+
+
+def _doubted(root: Path, found: Layout, doubts: Iterable[tuple[Layout, Doubt]]) -> list[Fault]:
+    """What is to be said of files that are not read, where others are.
+
+    Raises:
+        DataError: They would have outranked these, and nobody would know that something else is learned.
+    """
+    for one, doubt in doubts:
+        if doubt.grave and one.evidence == "description" != found.evidence:
+            instead = f"Correct it, or pass it over with --layout {found.name} ({found.summary})"
+            raise DataError(f"{root}: {doubt.where}: {doubt.what.rstrip('.')}. {instead}.")
+    return [Fault(doubt.where, doubt.what, kind="doubt" if doubt.grave else "other") for _, doubt in doubts]
 
 
 def _read(layout: Layout, tree: Tree, hints: Hints) -> Dataset:
     if hints.kinds and not layout.kinds & hints.kinds:
-        wanted, held = (", ".join(sorted(kinds)) for kinds in (hints.kinds, layout.kinds))
-        raise DataError(f"{tree.root}: the layout {layout.name} holds {held}; expected {wanted}.")
+        raise DataError(_other_kind(tree.root, layout.kinds, layout, hints))
     dataset = layout.read(tree, hints)
     if not dataset.samples:
         why = f" {dataset.faults[0].where}: {dataset.faults[0].what}" if dataset.faults else ""
         raise DataError(f"{tree.root}: nothing in it can be used.{why}")
-    empty = [
-        Fault(top, "is a split without a sample that can be used", kind="split") for top in _empty_splits(tree, dataset)
-    ]
-    dataset = replace(dataset, faults=(*dataset.faults, *empty)) if empty else dataset
+    if not hints.allow(dataset.kind):
+        raise DataError(_other_kind(tree.root, (dataset.kind,), layout, hints))
+    faults = (*dataset.faults, *_empty_splits(tree, dataset), *_alike(dataset))
+    dataset = replace(dataset, faults=faults)
     return with_groups(_grouped(dataset, hints.group) if hints.group else dataset, tree)
 
 
-def _empty_splits(tree: Tree, dataset: Dataset) -> list[str]:
+def _empty_splits(tree: Tree, dataset: Dataset) -> Iterator[Fault]:
     """Folders called after splits of which the data set has no sample."""
     there = {sample.split for sample in dataset.samples}
     try:
         folders = sorted(path.name for path in tree.root.iterdir() if path.is_dir())
     except OSError:  # an archive, or a folder in one; these have no empty folders
-        return []
-    return [name for name in folders if (split := split_of(name)) is not None and split not in there]
+        return
+    for name in folders:
+        if (split := split_of(name)) is not None and split not in there:
+            yield Fault(name, "is a split without a sample that can be used", kind="split")
+
+
+def _alike(dataset: Dataset) -> Iterator[Fault]:
+    """Labels that people read as the same."""
+    first: dict[str, str] = {}
+    for label in dataset.labels:
+        other = first.setdefault(" ".join(label.casefold().split()), label)
+        if other != label:
+            yield Fault("labels", f"{other!r} and {label!r} are taken for two; write them alike", kind="alike")
 
 
 def _grouped(dataset: Dataset, pattern: str) -> Dataset:
@@ -181,9 +211,20 @@ def _matters(name: str) -> bool:
     return not name.lower().endswith((".md", ".txt", ".rst", ".pdf", ".html")) and "license" not in name.lower()
 
 
-def _nothing(tree: Tree, layouts: Iterable[Layout], hints: Hints) -> str:
+def _nothing(tree: Tree, known: Sequence[Layout], doubts: Sequence[tuple[Layout, Doubt]], hints: Hints) -> str:
+    """Why there is no data set: what nearly is one, what is one of another kind, or what was looked for."""
+    if doubts:
+        return f"{tree.root}: " + "; ".join(f"{doubt.where}: {doubt.what.rstrip('.')}" for _, doubt in doubts) + "."
+    for inner in _inward(tree):
+        other, _ = _recognize(inner, known, _STRONGEST_FIRST[:2], Hints())
+        if other:
+            return _other_kind(tree.root, other.kinds, other, hints)
+    if tree.chosen:
+        endings = ", ".join(sorted({*_BY_ENDING, ".xml"}))
+        return f"{tree.root / tree.chosen}: describes no data. Name a folder, an archive, or a file of {endings}."
     what = f"of {', '.join(sorted(hints.kinds))} " if hints.kinds else ""
-    looked = "; ".join(f"{one.name} ({one.summary})" for one in layouts)
+    fitting = (one for one in known if not hints.kinds or one.kinds & hints.kinds)
+    looked = "; ".join(f"{one.name} ({one.summary})" for one in fitting)
     pictures = f"{len(tree.pictures):,} pictures among {len(tree.places):,} files"
     folders = sorted({name.rpartition("/")[0] or "." for name in tree.pictures})
     where = f", in {_shortened(folders, 4)}" if folders else ""
@@ -192,16 +233,20 @@ def _nothing(tree: Tree, layouts: Iterable[Layout], hints: Hints) -> str:
     return f"{tree.root}: no data set {what}found in it: {pictures}{where}. Looked for {looked}.{unpack}"
 
 
+def _other_kind(root: Path, held: Iterable[Kind], layout: Layout, hints: Hints) -> str:
+    has, wanted = (", ".join(sorted(kinds)) for kinds in (held, hints.kinds))
+    return f"{root}: holds {has} (layout {layout.name}); expected {wanted}. Take it for another task."
+
+
 def describe(dataset: Dataset) -> list[str]:
     """What was understood of a data set, line by line, to be shown.
 
     Classes are counted where label files state them; of some pictures the header is read, nothing is decoded.
     """
     kinds = {"classes": "classes" if dataset.exclusive else "several classes a picture"}
-    what = "sequences" if dataset.sequence else "pictures"
-    lines = [
-        f"{dataset.root}: layout {dataset.layout}, {len(dataset):,} {what}, {kinds.get(dataset.kind, dataset.kind)}"
-    ]
+    what = "sequence" if dataset.sequence else "picture"
+    kind = kinds.get(dataset.kind, dataset.kind)
+    lines = [f"{dataset.root}: layout {dataset.layout}, {_count(len(dataset), what)}, {kind}"]
     splits = Counter(sample.split or "no split" for sample in dataset.samples)
     lines.append("splits: " + ", ".join(f"{name} {count:,}" for name, count in splits.items()))
     if dataset.labels:
@@ -210,7 +255,7 @@ def describe(dataset: Dataset) -> list[str]:
     lines += dataset.remarks
     lost = sum(fault.lost for fault in dataset.faults)
     if dataset.faults:
-        lines.append(f"{len(dataset.faults)} faults, {lost} things left out:")
+        lines.append(f"{_count(len(dataset.faults), 'fault')}, {_count(lost, 'thing')} left out:")
         lines += (f"  {fault.where}: {fault.what}" for fault in dataset.faults[:_FAULTS_SHOWN])
     if len(dataset.faults) > _FAULTS_SHOWN:
         lines.append(f"  and {len(dataset.faults) - _FAULTS_SHOWN} more")
@@ -223,7 +268,7 @@ def _counted(dataset: Dataset, splits: list[str]) -> list[str]:
     for sample in dataset.samples:
         counts[sample.split or "no split"].update(_class_ids(sample))
     total = sum(counts.values(), Counter[int]())
-    head = f"{len(dataset.labels)} labels: "
+    head = f"{_count(len(dataset.labels), 'label')}: "
     if not total:
         return [head + _shortened(dataset.labels)]
     lines = [head + _with_counts(dataset.labels, total)]
@@ -262,6 +307,10 @@ def _sizes(dataset: Dataset) -> str:
     heights, widths = zip(*sizes, strict=True)
     one, other = (heights, widths) if dataset.sequence else (widths, heights)
     return f"{_span(one)} x {_span(other)} {axes}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _span(values: Sequence[int]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pixelwright.data.place import Place, to_text
 from pixelwright.data.tree import is_picture
-from pixelwright.errors import DataError
+from pixelwright.errors import DataError, ImageError
 
 PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "imagepath", "img")
 PATHS += ("img_path", "picture", "photo", "image_name", "image_id", "name", "id", "uri")
@@ -113,6 +114,16 @@ def _head(place: Place) -> str:
     if len(data) == _HEAD_BYTES:
         data = data[: data.rfind(b"\n") + 1] or data
     return to_text(data, str(place))
+
+
+def seems_of_pictures(place: Place) -> bool:
+    """Whether the first line of a file that cannot be read as a table has a heading for paths, or a picture."""
+    try:
+        first = place.head(_HEAD_BYTES).partition(b"\n")[0].decode("latin-1")
+    except ImageError:
+        return False
+    cells = [cell.strip(" \"'\r").casefold() for cell in re.split(f"[{_DELIMITERS}]", first)]
+    return bool(set(cells) & set(PATHS)) or any(map(is_picture, cells))
 
 
 def roles(table: Table, group: str) -> Roles | None:

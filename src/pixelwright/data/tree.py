@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from pixelwright.io import archive, zips
 from pixelwright.io.sources import image_suffixes
 
 MAX_DEPTH = 32  # of folders within each other
+_DRIVE = re.compile(r"[A-Za-z]:/")
 _PASSED_OVER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})  # what systems leave beside people's files
 
 
@@ -100,10 +102,7 @@ class Tree:
         Backslashes count as slashes, and accents may be composed or not. An absolute path counts where it leads into
         the tree.
         """
-        wanted = stated.strip().replace("\\", "/")
-        root = f"{self.root.absolute().as_posix()}/"
-        if wanted.startswith(root):
-            wanted = wanted[len(root) :]
+        wanted = self._relative(stated)
         if not wanted or wanted.startswith("/"):
             return None
         for folder in (*reversed(folders), ""):
@@ -114,6 +113,18 @@ class Tree:
             if composed is not None:
                 return composed
         return None
+
+    def missing(self, stated: str) -> str:
+        """Why the picture that a label file means is not found."""
+        wanted = self._relative(stated)
+        inside = not wanted.startswith(("/", "~")) and not _DRIVE.match(wanted)
+        if inside and not posixpath.normpath(wanted).startswith(".."):
+            return f"there is no picture {stated!r} in {self.root}"
+        return f"the path {stated!r} leads out of {self.root}, and is not followed"
+
+    def _relative(self, stated: str) -> str:
+        """A path with slashes, without that of the root if it begins so."""
+        return stated.strip().replace("\\", "/").removeprefix(f"{self.root.absolute().as_posix()}/")
 
     @cached_property
     def _composed(self) -> dict[str, str]:

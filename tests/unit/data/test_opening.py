@@ -133,7 +133,7 @@ def test_several_archives_are_named(tmp_path: Path) -> None:
 
 def test_a_single_class_is_refused_with_its_folder(tmp_path: Path) -> None:
     picture(tmp_path / "train" / "cat" / "a.png")
-    with pytest.raises(DataError, match=r"1 pictures among 1 files, in train/cat"):
+    with pytest.raises(DataError, match=r"cat: is the only folder of pictures: .* a classifier needs two"):
         open_dataset(tmp_path, hints=Hints(kinds=frozenset({"classes"})))
 
 
@@ -143,3 +143,98 @@ def test_an_empty_split_is_a_fault(tmp_path: Path) -> None:
     assert [(fault.where, fault.what) for fault in open_dataset(tmp_path).faults] == [
         ("test", "is a split without a sample that can be used")
     ]
+
+
+LATIN = "path,label\ncat/a.png,Bär\ndog/b.png,Wal\n"
+
+
+def two_folders(root: Path) -> Path:
+    for number, name in enumerate(("cat/a.png", "dog/b.png")):
+        picture(root / name, number)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "encoding", "said"),
+    [
+        ("labels.csv", LATIN, "latin-1", r"labels\.csv: expected UTF-8 text"),
+        (
+            "labels.csv",
+            "path,label\nimgs/a.png,x\nimgs/b.png,y\n",
+            "utf-8",
+            r"labels\.csv line 2: there is no picture 'imgs",
+        ),
+        ("labels.csv", "path,label\n../a.png,x\n../b.png,y\n", "utf-8", r"'\.\./a\.png' leads out of"),
+        ("data.yaml", "train: cat\nnames: [cat]\n", "utf-8", r"data\.yaml: no picture has a text file"),
+        ("cat/a.xml", "<html/>", "utf-8", r"cat/a\.xml: is called as a picture is"),
+    ],
+)
+def test_a_description_that_is_not_understood_is_never_passed_over(
+    tmp_path: Path, name: str, content: str, encoding: str, said: str
+) -> None:
+    text(two_folders(tmp_path) / name, content, encoding)
+    with pytest.raises(DataError, match=rf"{said}.*pass it over with --layout image-folder"):
+        open_dataset(tmp_path)
+    assert open_dataset(tmp_path, layout="image-folder").labels == ("cat", "dog")
+
+
+def test_labels_of_boxes_that_are_not_understood_do_not_make_good_pictures(tmp_path: Path) -> None:
+    for number in range(3):
+        picture(tmp_path / "images" / f"{number}.png", number)
+        text(tmp_path / "labels" / f"{number}.txt", f"Car 0.0 {number}\n")
+    with pytest.raises(DataError, match=r"labels/0\.txt line 1: expected a class number and 4 shares"):
+        open_dataset(tmp_path)
+
+
+def test_one_bad_line_in_the_first_file_costs_that_line(tmp_path: Path) -> None:
+    datasets.yolo(tmp_path)
+    text(tmp_path / "labels" / "train" / "0.txt", "hello world\n0 0.5 0.5 0.5 nan\n")
+    dataset = open_dataset(tmp_path)
+    assert (dataset.layout, len(dataset)) == ("yolo", 3)
+    assert [fault.where for fault in dataset.faults] == ["labels/train/0.txt line 1", "labels/train/0.txt line 2"]
+
+
+def test_a_table_about_something_else_is_said_and_stops_nothing(tmp_path: Path) -> None:
+    text(two_folders(tmp_path) / "sources.csv", "path,author\ncat/a.png,Anne\ndog/b.png,Bo\n")
+    dataset = open_dataset(tmp_path)
+    assert (dataset.layout, dataset.faults[0].where, dataset.faults[0].kind) == ("image-folder", "sources.csv", "other")
+    assert "none of which holds classes" in dataset.faults[0].what
+
+
+def test_a_doubt_is_a_fault_where_a_stronger_layout_fits(tmp_path: Path) -> None:
+    datasets.yolo(tmp_path)
+    text(tmp_path / "labels.csv", "path,label\nimgs/a.png,x\n")
+    dataset = open_dataset(tmp_path)
+    assert (dataset.layout, dataset.faults[0].kind) == ("yolo", "doubt")
+
+
+def test_a_reason_is_said_where_nothing_else_is_there(tmp_path: Path) -> None:
+    text(two_folders(tmp_path) / "ages.csv", "path,age,name\ncat/a.png,1.5,Anne\ndog/b.png,2.5,Bo\n")
+    with pytest.raises(DataError, match=r"ages\.csv: has the columns path, age, name, none of which holds"):
+        open_dataset(tmp_path, hints=Hints(kinds=frozenset({"values"})))
+
+
+def test_values_are_not_taken_for_classes(tmp_path: Path) -> None:
+    text(two_folders(tmp_path) / "ages.csv", "path,age\ncat/a.png,1.5\ndog/b.png,2.5\n")
+    with pytest.raises(DataError, match=r"holds values \(layout csv\); expected classes\. Take it for another task"):
+        open_dataset(tmp_path, hints=Hints(kinds=frozenset({"classes"})))
+
+
+def test_a_file_that_describes_no_data_is_refused_by_name(tmp_path: Path) -> None:
+    datasets.yolo(tmp_path)
+    with pytest.raises(DataError, match=r"train\.py: describes no data\. Name a folder, .* \.csv"):
+        open_dataset(text(tmp_path / "train.py", "print()"))
+
+
+def test_labels_that_differ_by_case_or_spaces_are_faults(tmp_path: Path) -> None:
+    text(two_folders(tmp_path) / "labels.csv", "path,label\ncat/a.png,Big  cat\ndog/b.png,big cat \n")
+    (fault,) = open_dataset(tmp_path).faults
+    assert (fault.kind, fault.what) == ("alike", "'Big  cat' and 'big cat' are taken for two; write them alike")
+
+
+def test_one_is_said_as_one(tmp_path: Path) -> None:
+    text(tmp_path / "a.csv", "path,age\na.png,1.5\nb.png,2\n")
+    picture(tmp_path / "a.png")
+    lines = describe(open_dataset(tmp_path))
+    assert "1 label: age" in lines
+    assert "1 fault, 1 thing left out:" in lines

@@ -20,7 +20,7 @@ from pixelwright.errors import DataError
 _NOTHING = Known(None)
 
 
-def recognize(tree: Tree) -> str | None:
+def recognize(tree: Tree, hints: Hints) -> str | None:
     """Whether there are pictures at all."""
     return f"{len(tree.pictures):,} pictures" if tree.pictures and not tree.chosen else None
 

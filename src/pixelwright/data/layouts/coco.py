@@ -154,7 +154,7 @@ class CocoTruth:
         return [*self.lost, *self.things().faults(size_hw)]
 
 
-def recognize(tree: Tree) -> str | None:
+def recognize(tree: Tree, hints: Hints) -> str | None:
     """Whether a JSON file begins as COCO's do."""
     names = _files(tree)
     return f"annotations in COCO's JSON, {names[0]}" if names else None
@@ -267,7 +267,7 @@ def _samples(tree: Tree, name: str, file: File, categories: Categories, faults: 
         found = tree.find(picture.file_name, *folders)
         several = () if split else parted(tree, picture.file_name, folders)
         if found is None or picture.id in seen or found in several:
-            what = "its id is there twice" if picture.id in seen else f"there is no picture {picture.file_name!r}"
+            what = "its id is there twice" if picture.id in seen else tree.missing(picture.file_name)
             if found in several:
                 what = f"may be any of {', '.join(several)}; state the folder in its file_name"
             faults.append(Fault(f"{name} image {picture.id}", what, lost=1))

@@ -27,7 +27,7 @@ from pixelwright.structures.targets import Classes
 _IMAGES = re.compile(r"(?:(.*)/)?([^/]*?)images([-._]idx\d[-._]u?byte(?:\.gz)?)", re.IGNORECASE)
 
 
-def recognize(tree: Tree) -> str | None:
+def recognize(tree: Tree, hints: Hints) -> str | None:
     """Whether there are IDX files of pictures and classes."""
     pairs = _pairs(tree)
     return f"IDX files of pictures and classes, {pairs[0][0]} and {len(pairs) - 1} more" if pairs else None

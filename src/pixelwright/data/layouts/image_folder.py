@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pixelwright.data.dataset import Dataset, Fault, Sample, SplitName
-from pixelwright.data.layout import Hints, Layout
+from pixelwright.data.layout import Doubt, Hints, Layout
 from pixelwright.data.pairing import BETTER, ENDINGS, MASKS, PICTURES, WORSE, facing, pairs
 from pixelwright.data.pictures import FilePicture, Known
-from pixelwright.data.stated import split_of
+from pixelwright.data.stated import split_of, split_within
 from pixelwright.data.tree import Tree
 from pixelwright.errors import DataError
 from pixelwright.structures.targets import Classes
@@ -26,11 +26,15 @@ from pixelwright.structures.targets import Classes
 _JOINTS = "_- "
 
 
-def recognize(tree: Tree) -> str | None:
+def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
     """Whether pictures lie in folders named after at least two classes, and not in those of pictures and masks."""
     if tree.chosen:
         return None
-    classes = {label.casefold() for _, label, _ in _rows(tree)}
+    rows = list(_rows(tree))
+    classes = {label.casefold() for _, label, _ in rows}
+    if len(classes) == 1 and len(rows) == len(tree.pictures) and not _means_something(*classes):
+        what = "is the only folder of pictures: as a class it is one alone, and a classifier needs two or more"
+        return Doubt(rows[0][1], what)
     if len(classes) < 2 or all(map(_is_of_split, classes)) or classes & PICTURES:
         return None
     if not classes <= WORSE | BETTER | MASKS:
@@ -39,6 +43,11 @@ def recognize(tree: Tree) -> str | None:
     parted = [*facing(tree, WORSE, BETTER), *facing(tree, PICTURES, MASKS, ENDINGS)]
     alike = any(pair.other for one, other in parted for pair in pairs(tree, one, other))
     return None if alike else f"folders of pictures named after {', '.join(sorted(classes))}"
+
+
+def _means_something(label: str) -> bool:
+    """Whether a folder is called after what lies in it rather than after a class."""
+    return label in PICTURES | WORSE | BETTER | MASKS or split_within(label) is not None or _is_of_split(label)
 
 
 def _is_of_split(label: str) -> bool:

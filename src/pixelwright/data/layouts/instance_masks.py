@@ -90,10 +90,10 @@ def _boxes(ids: Ids) -> npt.NDArray[np.float32]:
     return np.concatenate([low, high], axis=1).astype(np.float32)
 
 
-def recognize(tree: Tree) -> str | None:
+def recognize(tree: Tree, hints: Hints) -> str | None:
     """Whether there are masks for pictures that number things."""
     found = mask_pairs(tree)
-    if not found.things:
+    if not found.things or (found.alike and hints.kinds == {"map"}):
         return None
     return f"a mask with a number for each thing for {len(found.pairs):,} pictures"
 

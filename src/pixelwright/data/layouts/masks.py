@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 
 from pixelwright.data.dataset import Dataset, Fault, Sample
-from pixelwright.data.index_png import Ids, coded, read_stored
-from pixelwright.data.layout import Hints, Layout
+from pixelwright.data.index_png import Ids, coded, read_ids, read_stored
+from pixelwright.data.layout import Doubt, Hints, Layout
 from pixelwright.data.mask_pairs import mask_pairs
 from pixelwright.data.pairing import Pair
 from pixelwright.data.pictures import FilePicture
@@ -99,10 +99,13 @@ class MaskTruth:
             raise DataError(f"{self.mask}: {err}") from err
 
 
-def recognize(tree: Tree) -> str | None:
+def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
     """Whether there are masks for pictures, whose numbers are those of classes rather than of things."""
     found = mask_pairs(tree)
-    if not found.pairs or found.things:
+    if found.doubt:
+        what = "is in a folder for masks, but is a JPEG or has as many colors as a photograph; save masks as PNG"
+        return Doubt(found.doubt, what)
+    if not found.pairs or (found.things and not (found.alike and hints.kinds == {"map"})):
         return None
     return f"a mask for each of {len(found.pairs):,} pictures, {found.pairs[0].other} for {found.pairs[0].picture}"
 
@@ -165,7 +168,8 @@ def _legend(tree: Tree, masks: Sequence[str], folders: Sequence[str], hints: Hin
         return Legend(labels, _void(labels, hints), colors=columns), f"{len(labels)} classes by color from {name}"
     beside = None if hints.labels else labels_beside(tree, *folders)
     labels = hints.labels or (beside[0] if beside else ())
-    present, all_seen = _present(tree, masks)
+    by_mask = _present(tree, masks)
+    present, all_seen = set().union(*by_mask.values()), len(by_mask) == len(masks)
     white = present == {0, _VOC_VOID} or (present == {_VOC_VOID} and len(labels) == 2)
     if white:
         return Legend(labels or ("background", "foreground"), hints.void_id, white=True), "0 and 255 are two classes"
@@ -173,9 +177,7 @@ def _legend(tree: Tree, masks: Sequence[str], folders: Sequence[str], hints: Hin
     if void_id is None and _VOC_VOID in present and max(present - {_VOC_VOID}, default=0) < _VOC_VOID - 1:
         void_id = _VOC_VOID if len(labels) <= _VOC_VOID else None
     if labels:
-        unknown = sorted(one for one in present if one >= len(labels) and one != void_id)
-        if unknown:
-            raise DataError(f"{tree.root}: masks have the number {unknown[0]}, but there are {len(labels)} labels.")
+        _check(tree, by_mask, len(labels), void_id)
         return Legend(labels, void_id), f"{len(labels)} classes {'from ' + beside[1] if beside else 'as given'}"
     highest = max(present - {void_id}, default=0)
     seen = "in all masks" if all_seen else f"in {_LOOKED_AT:,} of {len(masks):,} masks"
@@ -191,18 +193,31 @@ def _void(labels: Sequence[str], hints: Hints) -> int | None:
     return next((place for place, label in enumerate(labels) if label.casefold() in VOID_NAMES), None)
 
 
-def _present(tree: Tree, masks: Sequence[str]) -> tuple[set[int], bool]:
-    """The numbers in the masks, or in some of them evenly spread, and whether these are all."""
-    step = -(-len(masks) // _LOOKED_AT)
+def _check(tree: Tree, by_mask: Mapping[str, set[int]], count: int, void_id: int | None) -> None:
+    """Whether most masks have no other numbers than those of classes; the rest are said when they are asked for.
+
+    Raises:
+        DataError: They have.
+    """
+    others = {name: {one for one in numbers if one >= count} - {void_id} for name, numbers in by_mask.items()}
+    wrong = {name: min(numbers) for name, numbers in others.items() if numbers}
+    if len(wrong) * 2 > len(by_mask):
+        name, number = next(iter(wrong.items()))
+        what = f"has the number {number}, but there are {count} labels, from 0 up"
+        raise DataError(f"{tree.root}: {name}: {what}; {len(wrong)} of {len(by_mask)} masks have such.")
+
+
+def _present(tree: Tree, masks: Sequence[str]) -> dict[str, set[int]]:
+    """The numbers in each mask, or in some of them evenly spread."""
+    some = masks[:: -(-len(masks) // _LOOKED_AT)]
     with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-        found = threads.map(_numbers, (tree.places[name] for name in masks[::step]))
-        return set().union(*found), step == 1
+        return dict(zip(some, threads.map(_numbers, (tree.places[name] for name in some)), strict=True))
 
 
 def _numbers(place: Place) -> set[int]:
     try:
-        stored = read_stored(place)
-    except ImageError:  # it is said when the mask is asked for
+        stored = read_ids(place)
+    except ImageError:  # unreadable or in colors: it is said when the mask is asked for
         return set()
     counts = np.bincount(stored.ravel()) if stored.dtype == np.uint8 else np.unique(stored)
     return set(np.flatnonzero(counts).tolist() if stored.dtype == np.uint8 else counts.tolist())

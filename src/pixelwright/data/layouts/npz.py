@@ -22,8 +22,8 @@ import numpy.typing as npt
 
 from pixelwright.data.arrays import Header, NpzArray, npz_names
 from pixelwright.data.columns import truths_of
-from pixelwright.data.dataset import Dataset, Sample, SplitName
-from pixelwright.data.layout import Hints, Layout
+from pixelwright.data.dataset import Dataset, Fault, Sample, SplitName
+from pixelwright.data.layout import Doubt, Hints, Layout
 from pixelwright.data.pictures import ArrayPicture, Known
 from pixelwright.data.stated import labels_beside, split_within
 from pixelwright.data.tree import Tree
@@ -50,12 +50,14 @@ class _Part:
         return self.arrays["pictures"].name
 
 
-def recognize(tree: Tree) -> str | None:
+def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
     """Whether a `.npz` has pictures and their truth."""
-    try:
-        parts = [part for name in tree.with_suffix(".npz") for part in _parts(tree, name)]
-    except ImageError:
-        return None
+    parts: list[_Part] = []
+    for name in tree.with_suffix(".npz"):
+        try:
+            parts += _parts(tree, name)
+        except ImageError as err:
+            return Doubt(name, Fault.of(name, err).what)
     return f"arrays of pictures and their truth, {parts[0].name} among them" if parts else None
 
 

@@ -58,7 +58,7 @@ class BetterPicture:
         return image
 
 
-def recognize(tree: Tree) -> str | None:
+def recognize(tree: Tree, hints: Hints) -> str | None:
     """Whether there are folders of worse and better pictures."""
     folders = [] if tree.chosen else facing(tree, WORSE, BETTER)
     if not any(pair.other for one, other in folders for pair in pairs(tree, one, other)):

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pixelwright.data.dataset import Dataset, Fault, Sample, SplitName
-from pixelwright.data.layout import Hints, Layout
+from pixelwright.data.layout import Doubt, Hints, Layout
 from pixelwright.data.pictures import FilePicture, Known
 from pixelwright.data.place import Place
 from pixelwright.data.stated import labels_beside, numbered_labels, split_of_path, split_within
@@ -46,15 +46,17 @@ class _Entry:
     split: SplitName
 
 
-def recognize(tree: Tree) -> str | None:
+def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
     """Whether there are tars with pictures and their classes."""
+    doubt = None
     for entry, _ in zip(_entries(tree, []), range(_TRIED), strict=False):
         try:
             _stated(entry.truth)
-        except PixelwrightError:
-            return None
+        except PixelwrightError as err:
+            doubt = doubt or Doubt(entry.id, str(err), grave=False)  # a tar of anything else
+            continue
         return f"tars of pictures, each followed by its class, such as {entry.truth}"
-    return None
+    return doubt
 
 
 def read(tree: Tree, hints: Hints) -> Dataset:

@@ -20,16 +20,16 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import compress
 
 from pixelwright.data.dataset import Dataset, Fault, Kind, Sample, SplitName
-from pixelwright.data.layout import Hints, Layout
+from pixelwright.data.layout import Doubt, Hints, Layout
 from pixelwright.data.pictures import FilePicture, Known
 from pixelwright.data.stated import folders_for, labels_beside, parted, split_of, split_within
-from pixelwright.data.table_reading import Roles, Table, number_of, read_table, roles
+from pixelwright.data.table_reading import Roles, Table, number_of, read_table, roles, seems_of_pictures
 from pixelwright.data.things import Box, Thing, Things
-from pixelwright.data.tree import Tree, stem
+from pixelwright.data.tree import Tree, is_picture, stem
 from pixelwright.errors import DataError, PixelwrightError
 from pixelwright.structures.targets import Classes, Values
 
@@ -52,19 +52,30 @@ class _Row:
     group: str
 
 
-def recognize(tree: Tree) -> str | None:
+def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
     """Whether there is a table that names pictures and says what is true of them."""
+    doubts: list[Doubt] = []
     for name in _names(tree):
         try:
             table = read_table(tree.places[name], name, only_head=True)
-        except PixelwrightError:
+        except PixelwrightError as err:
+            if seems_of_pictures(tree.places[name]):
+                doubts.append(Doubt(name, Fault.of(name, err).what))
             continue
-        found = _roles(table, "")
+        found = roles(table, hints.group)
         if found is None or not table.rows:
             continue
-        if _says(table, found) and any(_find(tree, name, row[found.path]) for row in table.rows[:20]):
+        stated = table.column(found.path)
+        there = any(_find(tree, name, one) for one in stated)
+        if there and _says(table, found):
             return f"the table {name} with the columns {', '.join(table.columns[:6])}"
-    return None
+        if there:
+            what = f"has the columns {', '.join(table.columns[:6])}, none of which holds classes, values or boxes"
+            doubts.append(Doubt(name, f"{what}; one of classes is called `label`", grave=False))
+        elif _says(table, found) and tree.pictures and sum(map(is_picture, stated)) * 2 > len(stated):
+            what = f"{tree.missing(stated[0])}, nor are others that its rows name"
+            doubts.append(Doubt(f"{name} line {table.lines[0]}", what))
+    return min(doubts, key=lambda one: not one.grave, default=None)
 
 
 def read(tree: Tree, hints: Hints) -> Dataset:
@@ -79,7 +90,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
     names = []
     for name in _names(tree):
         table = read_table(tree.places[name], name)
-        found = _roles(table, hints.group)
+        found = roles(table, hints.group)
         if found is None:
             continue
         if not _says(table, found):
@@ -122,7 +133,7 @@ def _rows(tree: Tree, table: Table, found: Roles, faults: list[Fault]) -> Iterat
         picture = _find(tree, table.name, cells[found.path], split)
         several = () if split else parted(tree, cells[found.path], tree.tops)
         if picture is None or picture in several:
-            what = f"there is no picture {cells[found.path]!r} in {tree.root}"
+            what = tree.missing(cells[found.path])
             if several:
                 what = f"{cells[found.path]!r} may be any of {', '.join(several)}; state its folder, or the split"
             faults.append(Fault(where, what, lost=1))
@@ -168,17 +179,13 @@ def _find(tree: Tree, table: str, stated: str, split: SplitName = "") -> str | N
 
 
 def _says(table: Table, found: Roles) -> bool:
-    """Whether a table says something of its pictures."""
-    return found.label is not None or found.box is not None or bool(found.others)
-
-
-def _roles(table: Table, group: str) -> Roles | None:
-    """Which column is what; of those without a role only those of numbers, as far as anything is in them, remain."""
-    found = roles(table, group)
-    return found and replace(found, others=tuple(one for one in found.others if _is_of_numbers(table.column(one))))
+    """Whether a table says something of its pictures: classes, boxes, or nothing but numbers."""
+    numbers = bool(found.others) and all(_is_of_numbers(table.column(place)) for place in found.others)
+    return found.label is not None or found.box is not None or numbers
 
 
 def _is_of_numbers(cells: Iterable[str]) -> bool:
+    """Whether most cells are numbers, of those in which anything is."""
     known = [number_of(cell) is not None for cell in cells if cell.casefold() not in _MISSING]
     return sum(known) * 2 > len(known)
 

@@ -22,7 +22,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from pixelwright.data.dataset import Dataset, Fault, Sample, SplitName
-from pixelwright.data.layout import Hints, Layout
+from pixelwright.data.layout import Doubt, Hints, Layout
 from pixelwright.data.pictures import FilePicture
 from pixelwright.data.stated import split_of, split_of_path
 from pixelwright.data.things import Box, Thing, Things
@@ -31,7 +31,7 @@ from pixelwright.errors import DataError, PixelwrightError
 
 _FOLDERS = {"annotations": ("JPEGImages", "images", "Images", "imgs"), "labels": ("images",), "xmls": ("images",)}
 _MAX_BYTES = 2**24  # of one file; a thousand things take 0.5 MB
-_TRIED = 3  # files looked into to recognize the layout
+_TRIED = 20  # files looked into to recognize the layout
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class _Page:
     rows: list[tuple[str, Box, bool]] = field(default_factory=list)  # class, corners as stated, difficult
 
 
-def recognize(tree: Tree) -> str | None:
+def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
     """Whether there are XML files with `<annotation>`."""
     pages = tree.with_suffix(".xml")
     for name in pages[:_TRIED]:
@@ -53,7 +53,11 @@ def recognize(tree: Tree) -> str | None:
                 return f"{len(pages):,} XML files with annotations"
         except PixelwrightError:
             continue
-    return None
+    named = {stem(name.rpartition("/")[2]) for name in tree.pictures}
+    own = next((name for name in pages if stem(name.rpartition("/")[2]) in named), None)
+    if own is None:
+        return None
+    return Doubt(own, f"is called as a picture is, and neither it nor others of {len(pages):,} begin with <annotation>")
 
 
 def read(tree: Tree, hints: Hints) -> Dataset:

@@ -20,62 +20,42 @@ Sources: https://docs.ultralytics.com/datasets/detect, .../segment and .../pose 
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pixelwright.data import plain_yaml
 from pixelwright.data.dataset import Dataset, Fault, Kind, Sample, SplitName
-from pixelwright.data.layout import Hints, Layout
+from pixelwright.data.layout import Doubt, Hints, Layout
 from pixelwright.data.pictures import FilePicture
 from pixelwright.data.stated import LABEL_FILES, labels_beside, numbered_labels, split_of_path
 from pixelwright.data.things import Thing, Things, shape_fault
 from pixelwright.data.tree import Tree, stem
+from pixelwright.data.yolo_plan import MAX_BYTES, Plan, describing, read_plan, yamls
 from pixelwright.errors import DataError, PixelwrightError
 
 _LABEL_FOLDERS = ("labels", "boxes", "polygons")  # the first is what everybody means
-_PARTS: dict[str, SplitName] = {"train": "train", "val": "validation", "test": "test"}
-_MAX_BYTES = 2**24  # of one text file
 _HIGHEST = 1e6  # number of a class
 _FARTHEST = 100.0  # in widths and heights of the picture
-_MOST_POINTS = 1000  # of one thing; a face in great detail has 478
 _TRIED = 20
-_LISTED = 2**20  # of a list of pictures, in lines
+_LINE = "expected a class number and 4 shares of the picture or more"
+
+Row = tuple[list[float], int]  # its numbers, and its line
 
 
-@dataclass(slots=True)
-class _Plan:
-    """What `data.yaml` says.
-
-    Attributes:
-        name: Of the file; empty where there is none.
-        names: Class numbers to names.
-        points: How many keypoints, and how many numbers each has.
-        mirrored: For each keypoint the one that takes its place in a mirrored picture.
-        skips: Whether a picture without a text file is left out.
-        pictures: Each picture that it names and the split.
-    """
-
-    name: str = ""
-    names: dict[int, str] = field(default_factory=dict)
-    points: tuple[int, int] = (0, 0)
-    mirrored: tuple[int, ...] = ()
-    skips: bool = False
-    pictures: dict[str, SplitName] = field(default_factory=dict)
-
-
-def recognize(tree: Tree) -> str | None:
-    """Whether there are text files of boxes for pictures."""
-    pairs = [(picture, text) for picture, text in _texts(tree, tree.pictures, _LABEL_FOLDERS) if text]
-    for _, text in pairs[:_TRIED]:
-        try:
-            rows = [row for row, _ in _rows(tree.places[text].text(_MAX_BYTES))]
-        except PixelwrightError:
-            return None
-        if rows:
-            sound = all(row is not None and len(row) >= 5 for row in rows)
-            return f"{len(pairs):,} text files of boxes or polygons, such as {text}" if sound else None
+def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
+    """Whether there are text files of boxes for pictures, or a `data.yaml` that speaks of such."""
+    if tree.chosen and tree.chosen not in yamls(tree):
+        return None
+    by_folder = _texts(tree)
+    described, texts = describing(tree), list(next(iter(by_folder.values()), {}).values())
+    sound, faults = 0, list[Fault]()
+    for text in texts[:_TRIED]:
+        sound += len(_table(tree, text, faults))
+    if sound > len(faults) or (described and texts and (sound or not faults)):  # all may be backgrounds
+        return f"{len(texts):,} text files of boxes or polygons, such as {texts[0]}"
+    if faults and (described or any(f"/{folder}/" in f"/{texts[0]}" for folder in _LABEL_FOLDERS)):
+        return Doubt(faults[0].where, faults[0].what)
+    if described and tree.pictures and not texts:
+        return Doubt(described, "no picture has a text file: expected images/a.jpg with labels/a.txt, or side by side")
     return None
 
 
@@ -86,169 +66,106 @@ def read(tree: Tree, hints: Hints) -> Dataset:
         DataError: There are no text files of boxes, or `data.yaml` cannot be understood.
     """
     faults: list[Fault] = []
-    folder, kind = _folder(tree, hints)
-    plans = [plan for name in _yamls(tree) if (plan := _plan(tree, name, faults)) is not None]
-    texts = dict(_texts(tree, tree.pictures, (folder,)))
-    stated = [plan for plan in plans if plan.pictures]
-    found: dict[str, SplitName] = {name: split_of_path(name) for name in _in_images(tree, texts)}
-    wanted = stated[0].pictures if stated else found
-    tables = {name: _table(tree, text, faults) for name in wanted if (text := texts.get(name))}
+    folder, texts = _chosen(tree, hints)
+    found: dict[str, list[Fault]] = {text: [] for text in texts.values()}
+    tables = {name: _table(tree, text, found[text]) for name, text in texts.items()}
     used = sorted({int(row[0]) for rows in tables.values() for row, _ in rows})
-    plan = _fitting(plans, used)
+    plan = _fitting([plan for name in yamls(tree) if (plan := read_plan(tree, name, faults)) is not None], used)
+    wanted = plan.pictures or {name: split_of_path(name) for name in _in_images(tree, texts)}
     labels, places = _labels(tree, plan, used, hints)
-    if plan.points[0] and hints.allow("keypoints"):
-        kind = "keypoints"
-    elif kind == "boxes" and not plan.points[0]:
-        longer = any(len(row) > 5 for rows in tables.values() for row, _ in rows)
-        kind = "instances" if longer and hints.allow("instances") else "boxes"
+    kind = _kind(plan, tables, folder, hints)
     samples = []
     for name, split in wanted.items():
         if name not in tables and plan.skips:
             continue
         picture, where = FilePicture(tree.places[name]), texts.get(name) or name
+        faults += found.get(where, ())
         things = _things(where, tables.get(name, []), places, kind, plan.points, faults)
         points = plan.points[0] if kind == "keypoints" else 0
         truth = Things(picture, where, tuple(things), in_shares=True, masks=kind == "instances", keypoints=points)
         faults += truth.faults()
         samples.append(Sample(name, picture, truth, split))
-    lonely = _lonely(tree, texts)
-    if lonely:
-        faults.append(Fault(lonely[0], "belongs to no picture", len(lonely)))
-    samples.sort(key=lambda sample: sample.id)
-    keypoints = tuple(f"point {number}" for number in range(plan.points[0])) if kind == "keypoints" else ()
-    remarks = _remarks(plan, wanted, tables, folder)
+    faults += _left_over(tree, texts, wanted, plan)
     return Dataset(
         tree.root,
         "yolo",
         kind,
         labels,
-        tuple(samples),
-        keypoints=keypoints,
+        tuple(sorted(samples, key=lambda sample: sample.id)),
+        keypoints=tuple(f"point {number}" for number in range(plan.points[0])) if kind == "keypoints" else (),
         mirrored=plan.mirrored if kind == "keypoints" else (),
         faults=tuple(faults),
-        remarks=remarks,
+        remarks=_remarks(plan, wanted, tables, folder),
     )
 
 
-def _remarks(plan: _Plan, wanted: dict[str, SplitName], tables: dict[str, Any], folder: str) -> tuple[str, ...]:
-    without = len(wanted) - len(tables)
+def _remarks(plan: Plan, wanted: Mapping[str, SplitName], tables: Mapping[str, Any], folder: str) -> tuple[str, ...]:
+    without = sum(name not in tables for name in wanted)
     empty = "are left out, as it says" if plan.skips else "are taken to have nothing in them"
     lines = [f"names of the classes from {plan.name}" if plan.name else "no data.yaml", f"text files from {folder}/"]
     return (*lines, f"{without} pictures without a text file {empty}") if without else tuple(lines)
 
 
-def _folder(tree: Tree, hints: Hints) -> tuple[str, Kind]:
-    """The folder of text files, where `boxes` and `polygons` lie side by side the one that is wanted."""
-    there = [one for one in _LABEL_FOLDERS if any(text for _, text in _texts(tree, tree.pictures, (one,)))]
-    if not there:
-        raise DataError(f"{tree.root}: no text files of boxes. Expected images/a.jpg with labels/a.txt, or the like.")
-    if len(there) > 1 and hints.kinds == {"instances"} and "polygons" in there:
-        return "polygons", "instances"
-    return there[0], "boxes"
+def _texts(tree: Tree) -> dict[str, dict[str, str]]:
+    """For each folder of text files that is there the pictures that have one in it, and which.
 
-
-def _texts(tree: Tree, pictures: Any, folders: tuple[str, ...]) -> Iterator[tuple[str, str | None]]:
-    """Each picture with its text file: `images` in the path gives way to one of the folders, or it lies beside it."""
-    for name in pictures:
+    `images` in the path of a picture gives way to the folder's name. One beside its picture counts with the first.
+    """
+    found: dict[str, dict[str, str]] = {folder: {} for folder in _LABEL_FOLDERS}
+    for name in tree.pictures:
         parts = stem(name).split("/")
         last = max((place for place, part in enumerate(parts[:-1]) if part.casefold() == "images"), default=None)
         if last is None:
-            options = [f"{stem(name)}.txt"]
+            options = {_LABEL_FOLDERS[0]: f"{stem(name)}.txt"}
         else:
-            options = ["/".join((*parts[:last], folder, *parts[last + 1 :])) + ".txt" for folder in folders]
-        yield name, next((one for one in options if one in tree.places), None)
+            options = {one: "/".join((*parts[:last], one, *parts[last + 1 :])) + ".txt" for one in _LABEL_FOLDERS}
+        for folder, text in options.items():
+            if text in tree.places:
+                found[folder][name] = text
+    return {folder: texts for folder, texts in found.items() if texts}
 
 
-def _in_images(tree: Tree, texts: dict[str, str | None]) -> list[str]:
+def _chosen(tree: Tree, hints: Hints) -> tuple[str, dict[str, str]]:
+    """The folder of text files, where `boxes` and `polygons` lie side by side the one that is wanted, and the files."""
+    by_folder = _texts(tree)
+    if not by_folder:
+        raise DataError(f"{tree.root}: no text files of boxes. Expected images/a.jpg with labels/a.txt, or the like.")
+    folder = "polygons" if hints.kinds == {"instances"} and "polygons" in by_folder else next(iter(by_folder))
+    return folder, by_folder[folder]
+
+
+def _kind(plan: Plan, tables: Mapping[str, list[Row]], folder: str, hints: Hints) -> Kind:
+    if plan.points[0]:
+        return "keypoints" if hints.allow("keypoints") else "boxes"
+    longer = any(len(row) > 5 for rows in tables.values() for row, _ in rows)
+    return "instances" if longer and hints.allow("instances") else "boxes"
+
+
+def _in_images(tree: Tree, texts: Mapping[str, str]) -> list[str]:
     """Pictures that may have text files: those in folders where any has one."""
-    folders = {name.rpartition("/")[0] for name, text in texts.items() if text}
+    folders = {name.rpartition("/")[0] for name in texts}
     return [name for name in tree.pictures if name.rpartition("/")[0] in folders]
 
 
-def _lonely(tree: Tree, texts: dict[str, str | None]) -> list[str]:
-    """Text files in the folders of those that belong to pictures, which do not."""
-    own = {text for text in texts.values() if text}
+def _left_over(tree: Tree, texts: Mapping[str, str], wanted: Mapping[str, SplitName], plan: Plan) -> Iterator[Fault]:
+    """Pictures with text files that are in no part, and text files among the others that belong to no picture."""
+    own = set(texts.values())
     folders = {text.rpartition("/")[0] for text in own}
-    others = (name for name in tree.places if name.endswith(".txt") and name.rpartition("/")[0] in folders)
-    return [name for name in others if name not in own and name.rpartition("/")[2] not in LABEL_FILES]
+    others = [name for name in tree.places if name.endswith(".txt") and name.rpartition("/")[0] in folders]
+    lonely = [name for name in others if name not in own and name.rpartition("/")[2] not in LABEL_FILES]
+    if lonely:
+        yield Fault(lonely[0], "belongs to no picture", len(lonely))
+    aside = [name for name in texts if name not in wanted]
+    if aside:
+        yield Fault(aside[0], f"has a text file, and is in no part that {plan.name} names", len(aside))
 
 
-def _yamls(tree: Tree) -> list[str]:
-    return sorted(tree.with_suffix(".yaml", ".yml"), key=lambda name: (name.count("/"), name))
+def _fitting(plans: list[Plan], used: list[int]) -> Plan:
+    """The file that names most of the classes in use; of equal ones that which names pictures, then the first."""
+    return max(plans, key=lambda plan: (len(plan.names.keys() & set(used)), bool(plan.pictures)), default=Plan())
 
 
-def _plan(tree: Tree, name: str, faults: list[Fault]) -> _Plan | None:
-    """What a file says; None where it has no names."""
-    text = tree.places[name].text(_MAX_BYTES)
-    if "names:" not in text:
-        return None
-    found = plain_yaml.parse(text, name)
-    names = found.get("names")
-    if isinstance(names, list):
-        names = dict(enumerate(names))
-    if not isinstance(names, dict) or not all(isinstance(one, int) and one >= 0 for one in names):
-        raise DataError(f"{name}: names: expected a list, or numbers from 0 up with names, got {names!r:.80}.")
-    points = _points_of(name, found)
-    skips = found.get("skip_if_label_file_missing") is True
-    numbered = {one: str(label) for one, label in names.items()}
-    plan = _Plan(name, numbered, points, _mirrored(name, found, points[0], faults), skips)
-    base = str(found.get("path") or "")
-    for part, split in _PARTS.items():
-        stated = found.get(part) or []
-        for one in stated if isinstance(stated, list) else [stated]:
-            pictures = _stated(tree, name, base, str(one))
-            if not pictures:
-                faults.append(Fault(name, f"{part}: there are no pictures in {one!r}"))
-            plan.pictures |= {picture: split for picture in pictures if picture not in plan.pictures}
-    return plan
-
-
-def _points_of(name: str, found: dict[Any, Any]) -> tuple[int, int]:
-    """How many keypoints a thing has, and of how many numbers; 0 and 0 where it has none."""
-    shape = found.get("kpt_shape")
-    if shape is None:
-        return 0, 0
-    sound = isinstance(shape, list) and len(shape) == 2 and all(type(one) is int for one in shape)
-    if not sound or not 1 <= shape[0] <= _MOST_POINTS or shape[1] not in (2, 3):
-        raise DataError(f"{name}: kpt_shape: expected [1..{_MOST_POINTS:,} keypoints, 2 or 3], got {shape!r:.80}.")
-    return shape[0], shape[1]
-
-
-def _mirrored(name: str, found: dict[Any, Any], points: int, faults: list[Fault]) -> tuple[int, ...]:
-    """Which keypoint takes the place of each in a mirrored picture; nothing where that is not said."""
-    stated = found.get("flip_idx")
-    if not stated or not points:
-        return ()
-    whole = isinstance(stated, list) and all(type(one) is int for one in stated)
-    if not whole or sorted(stated) != list(range(points)):
-        what = f"flip_idx: expected each of 0..{points - 1} once, got {stated!r:.80}; it is not used"
-        faults.append(Fault(name, what))
-        return ()
-    return tuple(stated)
-
-
-def _stated(tree: Tree, name: str, base: str, stated: str) -> list[str]:
-    """The pictures of a folder, or of a list, that `data.yaml` names relative to its `path` or to itself."""
-    folder = name.rpartition("/")[0]
-    for root in dict.fromkeys((posixpath.join(folder, base), folder, "")):
-        wanted = posixpath.normpath(posixpath.join(root, stated.replace("\\", "/")))
-        inside = wanted.lstrip("./")
-        if inside.endswith(".txt") and inside in tree.places:
-            lines = tree.places[inside].text().split("\n")[:_LISTED]
-            found = (tree.find(line.strip(), inside.rpartition("/")[0]) for line in lines if line.strip())
-            return [one for one in found if one is not None]
-        pictures = [one for one in tree.pictures if one.startswith(f"{inside}/")] if inside else []
-        if pictures:
-            return pictures
-    return []
-
-
-def _fitting(plans: list[_Plan], used: list[int]) -> _Plan:
-    """The first file that names all classes in use, else the one that names most."""
-    return max(plans, key=lambda plan: len(set(used) & plan.names.keys()), default=_Plan())
-
-
-def _labels(tree: Tree, plan: _Plan, used: list[int], hints: Hints) -> tuple[tuple[str, ...], dict[int, int]]:
+def _labels(tree: Tree, plan: Plan, used: list[int], hints: Hints) -> tuple[tuple[str, ...], dict[int, int]]:
     """The labels, and each class number's place in them."""
     if plan.names and not hints.labels:
         numbers = sorted(plan.names)
@@ -259,18 +176,17 @@ def _labels(tree: Tree, plan: _Plan, used: list[int], hints: Hints) -> tuple[tup
     return numbered_labels(count, given, str(tree.root)), {one: one for one in range(count)}
 
 
-def _table(tree: Tree, name: str, faults: list[Fault]) -> list[tuple[list[float], int]]:
+def _table(tree: Tree, name: str, faults: list[Fault]) -> list[Row]:
     """The rows of a text file with their line numbers."""
     try:
-        text = tree.places[name].text(_MAX_BYTES)
+        text = tree.places[name].text(MAX_BYTES)
     except PixelwrightError as err:
         faults.append(Fault.of(name, err))
         return []
     found = []
     for row, line in _rows(text):
         if row is None or len(row) < 5 or row[0] != int(row[0]) or row[0] < 0:
-            what = "expected a class number and 4 shares of the picture or more"
-            faults.append(Fault(f"{name} line {line}", what, lost=1))
+            faults.append(Fault(f"{name} line {line}", _LINE, lost=1))
         else:
             found.append((row, line))
     return found

@@ -86,7 +86,7 @@ def test_sixteen_bits_hold_more_classes(tmp_path: Path) -> None:
 
 
 def test_a_number_without_a_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"masks have the number 2, but there are 2 labels"):
+    with pytest.raises(DataError, match=r"masks/0\.png: has the number 2, but there are 2 labels"):
         opened(tmp_path, numbers(0, 1, 2), labels="road\ntree\n")
 
 
