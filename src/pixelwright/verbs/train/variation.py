@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import msgspec
 
 from pixelwright import registry
-from pixelwright.data.augment.policy import TURNS, Policy, keypoint_swaps, without_forbidden
+from pixelwright.data.augment.policy import TURNS, Policy, suited
 from pixelwright.data.dataset import Dataset
 from pixelwright.errors import DataError, UsageError
 from pixelwright.structures.degradation import Degradation
@@ -29,8 +29,7 @@ def policy_of(config: TrainConfig, dataset: Dataset) -> tuple[Policy, tuple[str,
     known = [one.name for one in fields(Policy)]
     if unknown := changes.keys() - set(known):
         raise UsageError(f"augment.changes: there is no {', '.join(sorted(unknown))}; there are: {', '.join(known)}.")
-    start = replace(Policy.named(config.augment.preset), keypoint_swaps=keypoint_swaps(dataset.keypoints))
-    policy, remarks = without_forbidden(start, dataset.kind, dataset.labels)
+    policy, remarks = suited(Policy.named(config.augment.preset), dataset)
     if policy.turns and not registry.get("training", config.task).flips:
         policy = replace(policy, **dict.fromkeys(TURNS, 0.0))
         remarks = (*remarks, f"nothing is mirrored or turned: {config.task} is about directions")
