@@ -17,7 +17,7 @@ from pixelwright.metrics.definitions import definition_of
 from pixelwright.metrics.intervals import Difference
 from pixelwright.model import Model
 from pixelwright.verbs.evaluate.known import remarks_on
-from pixelwright.verbs.evaluate.scored import EvaluateOptions, Seen, observe, scoring_of, selected
+from pixelwright.verbs.evaluate.scored import EvaluateOptions, Seen, goals_first, observe, scoring_of, selected
 from pixelwright.verbs.tally import Progress
 
 RIGHT_SHARES = ("accuracy", "exact_match")  # the share of pictures whose outcome is right
@@ -163,8 +163,7 @@ def _differences(
     found = intervals.compare(statistic, len(one), groups=groups, rounds=rounds, seed=seed)
     if not any(groups):
         found = [_exactly(difference, one, other) for difference in found]
-    goals = evaluation.goals_for([difference.metric for difference in found])
-    return sorted(found, key=lambda one: goals.index(one.metric) if one.metric in goals else len(goals))
+    return goals_first(evaluation, found)
 
 
 def in_words(one: Difference, names: tuple[str, str]) -> str:

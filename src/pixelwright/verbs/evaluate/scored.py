@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from pixelwright.data.dataset import Dataset, Sample, fingerprint
 from pixelwright.errors import DataError, ImageError, UsageError
 from pixelwright.io.icc import to_srgb
 from pixelwright.metrics import intervals
+from pixelwright.metrics.intervals import Difference
 from pixelwright.metrics.score import Score, Statistic
 from pixelwright.model import Model, Opened
 from pixelwright.ops import color, resample
@@ -28,6 +29,7 @@ from pixelwright.verbs.tally import Progress
 BRIGHTNESS_HW = (64, 64)  # a JPEG is decoded no larger to see how bright it is
 
 Change = Callable[[Image, int], Image]
+Row = TypeVar("Row", Score, Difference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +192,6 @@ def evaluate(
     rounds = options.rounds or intervals.rounds_for(len(seen))
     groups = [one.group for one in seen]
     scores = intervals.measure(statistic, len(seen), groups=groups, rounds=rounds, seed=options.seed)
-    goals = evaluation.goals_for([score.metric for score in scores])
-    scores.sort(key=lambda score: goals.index(score.metric) if score.metric in goals else len(goals))  # stable
     failed = {name for name, _ in failures}
     mark = fingerprint(dataset.only(one for one in dataset.samples if one.id not in failed))
     return Evaluated(
@@ -199,7 +199,7 @@ def evaluate(
         dataset=dataset,
         split=split,
         fingerprint=mark,
-        scores=tuple(scores),
+        scores=tuple(goals_first(evaluation, scores)),
         seen=tuple(seen),
         failures=tuple((name, str(error)) for name, error in failures),
         remarks=tuple(
@@ -211,6 +211,12 @@ def evaluate(
         scoring=scoring,
         _statistic=statistic,
     )
+
+
+def goals_first(evaluation: Evaluation, rows: Sequence[Row]) -> list[Row]:
+    """Scores or differences with those of the task's goals at the front, the default first of all."""
+    goals = evaluation.goals_for([row.metric for row in rows])
+    return sorted(rows, key=lambda row: goals.index(row.metric) if row.metric in goals else len(goals))
 
 
 def scoring_of(model: Model, dataset: Dataset, options: EvaluateOptions) -> Scoring:
