@@ -14,10 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from artifacts import answer, open_session, write_onnx, write_scores
+from artifacts import answer, open_session, write_scores
 from loop import LoopConfig, arguments, load_ema, train
 from mnist import HELD_OUT, read_mnist
+from pixelwright.interop.pytorch import export_onnx
 from pixelwright.models import plaincnn
+from pixelwright.structures.spec import TensorSpec
 
 MINUTES = 12
 CONFIG = plaincnn.VARIANTS["digits"]
@@ -142,9 +144,9 @@ def main() -> None:
     images, labels = read_digits(options.data, "train20k")
     if options.export:
         net = load_ema(plaincnn.build(CONFIG), options.run)
-        examples = [images[-1:], 1 - images[-HELD_OUT : -HELD_OUT + 7]]
-        axes = {0: "batch"}
-        write_onnx(net, options.run / "model.onnx", examples, output="logits", axes=axes, output_axes=axes)
+        examples = [{"image": shown.numpy()} for shown in (images[-1:], 1 - images[-HELD_OUT : -HELD_OUT + 7])]
+        entry = TensorSpec("image", "float32", ["batch", *images.shape[1:]])
+        export_onnx(net, options.run / "model.onnx", [entry], ["logits"], examples)
     if options.evaluate:
         evaluate(options.data, options.run)
     if options.export or options.evaluate:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -68,17 +67,3 @@ def read_state(path: Path) -> State:
         return State(said[ARCHITECTURE], dict(json.loads(said[CONFIG])), weights)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as err:
         raise DamagedModel(f"{path}: holds no weights that can be trained further: {err!r}.") from err
-
-
-def fill(net: nn.Module, state: State, what: str) -> None:
-    """The weights put into a network of the same architecture and configuration.
-
-    Raises:
-        DamagedModel: Names or shapes differ.
-    """
-    try:
-        with torch.no_grad():
-            net.load_state_dict(state.weights)
-    except RuntimeError as err:
-        said = " ".join(str(err).split())[:400]
-        raise DamagedModel(f"{what}: its weights do not fit {state.architecture}: {said}.") from err

@@ -27,27 +27,30 @@ Floats = npt.NDArray[np.float32]
 
 @torch.no_grad()
 def round_weights(net: nn.Module, rounding: Rounding) -> None:
-    """Rounds, in place, all parameters with two or more axes; biases and normalization stay as they are.
+    """Rounds, in place, all parameters with two or more axes; biases, normalization and other scales stay as they are.
 
     Args:
-        net: In float32.
+        net: In float32. What it names `undecayed` are scales, whatever axes they have.
         rounding: `f16` to 11 significant bits; tensors with values beyond 65504 are left alone. `int8` to 127 steps
-            on each side of zero, a scale for each entry of the first axis (each output channel, as convolutions and
-            dense layers store them).
+            on each side of zero, a scale for each output channel: convolutions and dense layers have these as their
+            first axis, transposed convolutions as their second.
     """
-    for parameter in net.parameters():
-        if parameter.dtype != torch.float32 or parameter.ndim < 2 or parameter.numel() < LEAST_VALUES:
+    scales = frozenset(getattr(net, "undecayed", ()))
+    turned = {id(part.weight) for part in net.modules() if getattr(part, "transposed", False)}
+    for name, parameter in net.named_parameters():
+        small = parameter.ndim < 2 or parameter.numel() < LEAST_VALUES
+        if small or name in scales or parameter.dtype != torch.float32:
             continue
-        parameter.copy_(_half(parameter) if rounding == "f16" else _steps(parameter))
+        parameter.copy_(_half(parameter) if rounding == "f16" else _steps(parameter, 1 if id(parameter) in turned else 0))
 
 
 def _half(values: Tensor) -> Tensor:
     return values.half().float() if values.abs().max() <= MOST_HALF else values
 
 
-def _steps(values: Tensor) -> Tensor:
+def _steps(values: Tensor, axis: int) -> Tensor:
     array = values.detach().cpu().contiguous().numpy()
-    numbers, scale = _quantized(array, 0)
+    numbers, scale = _quantized(array, axis)
     return torch.from_numpy(numbers.astype(np.float32) * scale)
 
 

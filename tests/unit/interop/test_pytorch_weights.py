@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 from torch import nn  # noqa: E402
 
 from pixelwright.interop.pytorch_weights import pack, round_weights  # noqa: E402
+from pixelwright.models import vit  # noqa: E402
 from pixelwright.runtimes.onnx import RUNTIME  # noqa: E402
 
 
@@ -68,6 +70,26 @@ def test_eight_bits_are_127_steps_of_a_scale_for_each_output() -> None:
     assert layer.weight[0, :4].tolist() == [127.0, -64.0, 0.0, 1.0]
     # A scale of 0.001, kept to 16 bits: -127 and 51 steps.
     np.testing.assert_allclose(layer.weight[1, :2].tolist(), [-0.127, 0.051], rtol=2**-16)
+
+
+def test_eight_bits_of_a_transposed_convolution_have_a_scale_for_each_output_too() -> None:
+    layer = nn.ConvTranspose2d(16, 2, 2, bias=False)
+    layer.weight.data[:, 0] = torch.linspace(-127, 127, 64).view(16, 2, 2)
+    layer.weight.data[:, 1] = torch.linspace(-0.127, 0.127, 64).view(16, 2, 2)
+    before = layer.weight.detach().clone()
+    round_weights(layer, "int8")
+    apart = (layer.weight.detach() - before).abs().amax(dim=(0, 2, 3))
+    assert 0 < apart[1] <= 0.0005001 and 0.4 < apart[0] <= 0.5001
+
+
+@pytest.mark.parametrize("rounding", ["f16", "int8"])
+def test_scales_of_layers_stay_as_they_are(rounding: Literal["f16", "int8"]) -> None:
+    net = vit.VisionTransformer(vit.VARIANTS["xs"])
+    scales = net.state_dict()["blocks.0.scales"]
+    scales += torch.rand_like(scales)
+    before = scales.clone()
+    round_weights(net, rounding)
+    assert torch.equal(net.state_dict()["blocks.0.scales"], before)
 
 
 @pytest.mark.parametrize(("rounding", "kind"), [("f16", "FLOAT16"), ("int8", "INT8")])

@@ -51,5 +51,6 @@ def test_weights_for_relu_begin_with_the_variance_of_their_source() -> None:
 
 
 def test_a_pair_is_never_negative_and_as_large_as_its_input() -> None:
-    made = pair(3, 6)(torch.randn(2, 3, 9, 11))
+    with torch.no_grad():
+        made = pair(3, 6)(torch.randn(2, 3, 9, 11))
     assert made.shape == (2, 6, 9, 11) and float(made.min()) == 0

@@ -21,7 +21,7 @@ from pixelwright.data.dataset import fingerprint  # noqa: E402
 from pixelwright.data.opening import open_dataset  # noqa: E402
 from pixelwright.errors import DamagedModel, ParityError, UsageError  # noqa: E402
 from pixelwright.interop import pytorch_continued as continued  # noqa: E402
-from pixelwright.interop.pytorch_state import fill, read_state  # noqa: E402
+from pixelwright.interop.pytorch_state import read_state  # noqa: E402
 from pixelwright.runtimes.onnx import RUNTIME  # noqa: E402
 from pixelwright.runtimes.probe import read_probe  # noqa: E402
 from pixelwright.runtimes.torch import TorchGraph  # noqa: E402
@@ -140,7 +140,7 @@ def test_weights_to_train_further_are_those_of_the_network(plan: Plan, finished:
     config = msgspec.convert(state.config, type(plan.network))
     assert config == plan.network
     net = record.build(config)
-    fill(net, state, "weights")
+    net.load_state_dict(state.weights)
     original = network(plan).state_dict()
     assert all(torch.equal(value, original[name]) for name, value in net.state_dict().items())
 
