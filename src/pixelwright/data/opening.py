@@ -10,16 +10,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from pixelwright import registry
-from pixelwright.data.dataset import Dataset, Fault, Kind, Sample
+from pixelwright.data.dataset import Dataset, Fault, Kind
 from pixelwright.data.groups import with_groups
 from pixelwright.data.layout import Doubt, Evidence, Hints, Layout
 from pixelwright.data.pairing import PICTURES
-from pixelwright.data.pictures import Known
+from pixelwright.data.pictures import class_ids_of
 from pixelwright.data.stated import LABEL_FILES, split_of
 from pixelwright.data.tree import Tree
 from pixelwright.errors import DataError, PixelwrightError, UsageError
 from pixelwright.io import archive, zips
-from pixelwright.structures.targets import Classes
 
 _STRONGEST_FIRST: tuple[Evidence, ...] = ("description", "arrangement", "pictures")
 _DEEPEST = 4  # folders or archives within which a data set is looked for while there is nothing else
@@ -266,7 +265,7 @@ def _counted(dataset: Dataset, splits: list[str]) -> list[str]:
     """The labels with how often each is there, where that is known without reading masks; of each split too."""
     counts: dict[str, Counter[int]] = {split: Counter() for split in splits}
     for sample in dataset.samples:
-        counts[sample.split or "no split"].update(_class_ids(sample))
+        counts[sample.split or "no split"].update(class_ids_of(sample.truth) or ())
     total = sum(counts.values(), Counter[int]())
     head = f"{_count(len(dataset.labels), 'label')}: "
     if not total:
@@ -275,13 +274,6 @@ def _counted(dataset: Dataset, splits: list[str]) -> list[str]:
     if len(splits) > 1:
         lines += (f"  {split}: {_with_counts(dataset.labels, counts[split])}" for split in splits)
     return lines
-
-
-def _class_ids(sample: Sample) -> Iterable[int]:
-    if isinstance(sample.truth, Known):
-        target = sample.truth()
-        return target.ids if isinstance(target, Classes) else ()
-    return getattr(sample.truth, "class_ids", ())  # of things; masks would have to be read
 
 
 def _with_counts(labels: Sequence[str], counts: Counter[int]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pixelwright.data.dataset import Truth
 from pixelwright.data.place import Place
 from pixelwright.errors import ShapeError, UnreadableImage
 from pixelwright.structures.image import GRAY, SRGB, Color, Image, Source
 from pixelwright.structures.raster import Raster
-from pixelwright.structures.targets import Target
+from pixelwright.structures.targets import Classes, Target
 
 STEPS = Color(channels=("value",), transfer="unknown", primaries="unknown")  # of sequences
 
@@ -124,3 +126,10 @@ class Known:
     def __call__(self) -> Target | None:
         """What is true of the sample."""
         return self.target
+
+
+def class_ids_of(truth: Truth) -> Sequence[int] | None:
+    """The classes that a label file states, of things one for each; None where a mask would have to be read."""
+    if isinstance(truth, Known):
+        return truth.target.ids if isinstance(truth.target, Classes) else ()
+    return getattr(truth, "class_ids", None)

@@ -18,8 +18,8 @@ from typing import Literal
 
 from pixelwright.data.dataset import Dataset, Fault, Sample
 from pixelwright.data.digests import digests_of
-from pixelwright.errors import DataError, PixelwrightError, UsageError
-from pixelwright.structures.targets import Classes
+from pixelwright.data.pictures import class_ids_of
+from pixelwright.errors import DataError, UsageError
 
 Part = Literal["train", "calibration", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "calibration", "validation", "test")
@@ -195,13 +195,7 @@ def _class_of(dataset: Dataset, members: Sequence[Sample]) -> int:
     """The most frequent class of a group, by which groups are lined up; -1 where samples have not exactly one."""
     if dataset.kind != "classes" or not dataset.exclusive:
         return -1
-    counts: Counter[int] = Counter()
-    for sample in members:
-        try:
-            target = sample.truth()
-        except PixelwrightError:  # it is lost when it is read, and counted there
-            continue
-        counts.update(target.ids[:1] if isinstance(target, Classes) else ())
+    counts = Counter(class_id for sample in members for class_id in (class_ids_of(sample.truth) or ())[:1])
     return min(counts, key=lambda one: (-counts[one], one), default=-1)
 
 
@@ -220,31 +214,25 @@ def _check(
             groups = len({keys[sample.id] for sample in parts["train"]})
             found = f"{len(parts['train'])} pictures in {groups} groups (equal ones are one) cannot be split"
             raise DataError(f"{dataset.root}: {found}: {part} would be empty. Add pictures, or name a finer group.")
-    if dataset.kind == "classes" and dataset.exclusive:
-        present = _classes_in(parts["train"])
-        if len(present) == 1:
-            only = dataset.labels[next(iter(present))]
-            raise DataError(
-                f"{dataset.root}: all pictures to train on are of the class {only!r}; expected two classes."
-            )
+    present = _classes_in(parts["train"])
+    if dataset.kind == "classes" and dataset.exclusive and len(present) == 1:
+        only = dataset.labels[next(iter(present))]
+        raise DataError(f"{dataset.root}: all pictures to train on are of the class {only!r}; expected two classes.")
+    stated = all(class_ids_of(sample.truth) is not None for sample in parts["train"])
+    if dataset.kind in ("boxes", "instances", "keypoints") and stated and not present:
+        raise DataError(f"{dataset.root}: there is not one thing in the {len(parts['train'])} pictures to train on.")
 
 
 def _classes_in(samples: Iterable[Sample]) -> Counter[int]:
-    counts: Counter[int] = Counter()
-    for sample in samples:
-        try:
-            target = sample.truth()
-        except PixelwrightError:
-            continue
-        counts.update(target.ids if isinstance(target, Classes) else ())
-    return counts
+    """In how many samples each class is, as far as label files state it."""
+    return Counter(class_id for sample in samples for class_id in set(class_ids_of(sample.truth) or ()))
 
 
 def _class_faults(dataset: Dataset, parts: Mapping[Part, Sequence[Sample]]) -> list[Fault]:
     """Classes without a picture to learn from, or with a single one, or with none to be scored by."""
-    if dataset.kind != "classes":
-        return []
     counts = {part: _classes_in(samples) for part, samples in parts.items()}
+    if not any(counts.values()):  # values, or masks that would have to be read
+        return []
     faults = []
     for number, label in enumerate(dataset.labels):
         where = f"class {label}"

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datasets import picture, text
 from pixelwright.data.dataset import Dataset, Sample, SplitName
+from pixelwright.data.opening import open_dataset
 from pixelwright.data.pictures import Known
 from pixelwright.data.splits import PARTS, SplitOptions, Splits, split
 from pixelwright.errors import DataError, UsageError
@@ -242,3 +244,34 @@ def test_a_part_that_groups_make_too_large_is_told_of() -> None:
     assert [fault.what for fault in found.faults if fault.where == "validation"] == [
         "has 10 of 20 pictures, in 1 groups that stay together; its share is 15%"
     ]
+
+
+def of_things(root: Path, *classes: str) -> Dataset:
+    """Boxes, in each picture one of each of these classes (a letter each), as a label file states them."""
+    rows = ["file,class,x1,y1,x2,y2"]
+    for number, one in enumerate(classes):
+        picture(root / f"{number:02}.png", number)
+        rows += [f"{number:02}.png,{label},1,1,5,5" for label in one] or [f"{number:02}.png,,,,,"]
+    return open_dataset(text(root / "data.csv", "\n".join(rows)))
+
+
+def test_classes_of_things_that_cannot_be_learned_or_scored_are_faults(tmp_path: Path) -> None:
+    found = split(of_things(tmp_path, "b", *["a"] * 39))
+    assert [fault.where for fault in found.faults] == ["class b"]
+    assert found.faults[0].what in (
+        "has one picture only; it is learned from and never scored",
+        "has no picture to learn from, and 1 in other parts",
+    )
+
+
+def test_a_class_of_things_without_any_is_a_fault(tmp_path: Path) -> None:
+    dataset = of_things(tmp_path, *["a"] * 40)
+    found = split(dataclasses.replace(dataset, labels=("a", "never")))
+    assert [(fault.where, fault.what) for fault in found.faults] == [
+        ("class never", "has no picture to learn from, and 0 in other parts")
+    ]
+
+
+def test_no_thing_at_all_cannot_be_learned(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"not one thing in the \d+ pictures to train on"):
+        split(of_things(tmp_path, *[""] * 20))
