@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pixelwright.errors import UnknownName, UsageError
-from pixelwright.verbs.train import TrainConfig, resolve
+from pixelwright import registry
+from pixelwright.errors import DataError, PixelwrightError, UnknownName, UsageError
+from pixelwright.models.architecture import Problem
+from pixelwright.verbs.train import TrainConfig, read_config, resolve
+from pixelwright.verbs.train.checks import check_labels, check_learning
+from pixelwright.verbs.train.decide import open_splits
 from trainings import write_gray
 
 Configure = Callable[..., TrainConfig]
@@ -40,6 +45,41 @@ def test_the_goal_may_be_that_of_one_class_which_there_is(configure: Configure) 
     assert resolve(configure(goal="f1/1")).config.goal == "f1/1"
     with pytest.raises(UsageError, match="--goal f1/7: is not measured on these data"):
         resolve(configure(goal="f1/7"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"loss__label_smoothing": 0.3}, "--label-smoothing: regress has no classes"),
+        ({"loss__class_weights": [7.0]}, "--class-weights: regress has no classes"),
+        ({"batch__sampler": "balanced"}, "--sampler balanced: regress has no classes"),
+        ({"loss__name": "dice"}, "there is no loss for regress named 'dice'"),
+    ],
+)
+def test_what_a_task_would_ignore_is_refused(tmp_path: Path, changes: dict[str, object], said: str) -> None:
+    write_gray(tmp_path / "values", [f"{number}.png" for number in range(24)])
+    rows = [f"{number}.png,{number}" for number in range(24)]
+    (tmp_path / "values" / "labels.csv").write_text("path,age\n" + "\n".join(rows) + "\n")
+    named = {name.replace("__", "."): value for name, value in changes.items()}
+    wanted = {"model": "residual/xs", "budget.epochs": 1, "data.path": str(tmp_path / "values")}
+    resolve(read_config("regress", None, wanted))
+    with pytest.raises(PixelwrightError, match=said):
+        resolve(read_config("regress", None, {**wanted, **named}))
+
+
+def test_a_loss_of_a_detector_belongs_to_its_network(configure: Configure, several: Path) -> None:
+    dataset = open_splits("classify", configure(data__path=str(several)).data, 0).train
+    boxes = replace(dataset, kind="boxes", labels=())
+    with pytest.raises(DataError, match="in none of .* pictures to learn from there is anything; expected boxes"):
+        check_labels(boxes)
+    config = read_config("detect", None, {"loss.name": "dice"})
+    with pytest.raises(UsageError, match="--loss dice: the networks for detect bring their own"):
+        check_learning(config, registry.get("training", "detect"), Problem("detect", ("a",), 3, (32, 32)))
+
+
+def test_nothing_to_validate_with_is_refused(configure: Configure, several: Path) -> None:
+    with pytest.raises(UsageError, match="--validation 0: nothing is left to choose the weights by"):
+        resolve(configure(data__path=str(several), data__validation=0.0))
 
 
 def test_a_goal_that_is_no_metric_at_all_is_refused_with_the_nearest(configure: Configure) -> None:
