@@ -12,7 +12,7 @@ from PIL import Image as PillowImage
 from pixelwright import registry
 from pixelwright.contract import Example, LossOptions
 from pixelwright.data.dataset import Dataset, Kind, Sample
-from pixelwright.errors import ShapeError, TrainingError, UsageError
+from pixelwright.errors import DataError, ShapeError, TrainingError, UsageError
 from pixelwright.models.architecture import Problem
 from pixelwright.structures.image import Image
 from pixelwright.structures.masks import Masks
@@ -46,6 +46,15 @@ def of_masks(*masks: np.ndarray) -> Annotations:
 def dataset(kind: Kind, *truths: Annotations) -> Dataset:
     samples = tuple(Sample(str(place), None, lambda one=one: one) for place, one in enumerate(truths))  # type: ignore
     return Dataset(Path("data"), "voc", kind, ("a",), samples)
+
+
+def test_one_truth_that_cannot_be_read_ends_nothing() -> None:
+    def unreadable() -> Annotations:
+        raise DataError("1.xml: made for a picture of 36x48, which has 48x36.")
+
+    whole = dataset("boxes", things((0, 0, 32, 32)))
+    bad = Sample("1", None, unreadable)  # type: ignore
+    assert input_contract(whole.only((bad, *whole.samples)), [(480, 640)], 3) == input_contract(whole, [(480, 640)], 3)
 
 
 def test_the_task_is_registered() -> None:

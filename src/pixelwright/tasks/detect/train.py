@@ -7,6 +7,7 @@ in them (cells, grains) have one, and are learned from in random crops.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from pixelwright.contract import Example, LossOptions, Training, kept
 from pixelwright.data.dataset import Dataset
-from pixelwright.errors import DataError, ShapeError, TrainingError
+from pixelwright.errors import DataError, PixelwrightError, ShapeError, TrainingError
 from pixelwright.models.architecture import Problem
 from pixelwright.models.batch import Batch
 from pixelwright.ops.batch import Placement
@@ -65,8 +66,11 @@ def _frame(dataset: Dataset, sizes_hw: Sequence[tuple[int, int]]) -> tuple[int, 
 def _needed_scale(dataset: Dataset) -> float:
     """By what pictures may be scaled down, at the most 1."""
     step = max(1, len(dataset) // LOOKED_AT)
-    truths = [sample.truth() for sample in dataset.samples[::step]]
-    boxes = [one.boxes_xyxy for one in truths if isinstance(one, Annotations) and len(one)]
+    boxes: list[npt.NDArray[np.float32]] = []
+    for sample in dataset.samples[::step]:
+        with suppress(PixelwrightError):  # such are left out, and named, as soon as samples are read
+            truth = sample.truth()
+            boxes += [truth.boxes_xyxy] if isinstance(truth, Annotations) and len(truth) else []
     if not boxes:
         return 1.0
     sides = np.concatenate([(one[:, 2:] - one[:, :2]).min(axis=1) for one in boxes])

@@ -13,6 +13,7 @@ from pixelwright.errors import DataError, UsageError
 from pixelwright.structures.degradation import Degradation
 from pixelwright.structures.image import Image
 from pixelwright.verbs.train.config import TrainConfig
+from pixelwright.verbs.train.sound import can_be_used
 from pixelwright.verbs.train.wording import sentence
 
 
@@ -63,14 +64,14 @@ def degradation_of(config: TrainConfig, dataset: Dataset) -> Degradation | None:
 
 
 def scale_of(dataset: Dataset) -> int:
-    """How many times larger the better pictures of pairs are, by the first pair; 1 for other data.
+    """How many times larger the better pictures of pairs are, by the first pair that can be read; 1 for other data.
 
     Raises:
         DataError: By no whole number.
     """
     if dataset.kind != "pair":
         return 1
-    sample = dataset.samples[0]
+    sample = next(filter(can_be_used, dataset.samples), dataset.samples[0])  # others are left out, and named, later
     better = sample.truth()
     with sample.picture.open() as raster:
         height, width = raster.size_hw

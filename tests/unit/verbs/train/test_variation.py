@@ -69,6 +69,16 @@ def test_the_scale_of_pairs_is_that_of_the_first(tmp_path: Path, better_hw: tupl
     assert scale_of(pairs(tmp_path, (12, 16), better_hw)) == scale
 
 
+def test_a_first_pair_that_cannot_be_read_ends_nothing(tmp_path: Path) -> None:
+    data = pairs(tmp_path, (12, 16), (36, 48))
+    data = data.only((replace(data.samples[0], truth=broken), *data.samples))
+    assert scale_of(data) == 3
+
+
+def broken() -> None:
+    raise DataError("a.png: is truncated.")
+
+
 def test_pairs_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="12"):
         scale_of(pairs(tmp_path, (12, 16), (30, 40)))
