@@ -17,7 +17,9 @@ RECIPES = sorted((Path(__file__).resolve().parents[3] / "recipes").glob("*.toml"
 
 
 def test_there_are_recipes() -> None:
-    assert {"digits", "fashion", "signs", "roads", "nuclei"} <= {path.stem for path in RECIPES}
+    assert {"digits", "fashion", "signs", "roads", "nuclei", "cnn", "rnn", "lstm", "lstm-rows", "keras-mnist"} <= {
+        path.stem for path in RECIPES
+    }
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -37,3 +39,16 @@ def test_a_recipe_names_what_there_is(path: Path) -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_leaves_the_data_to_the_command_line(path: Path) -> None:
     assert "path" not in tomllib.loads(path.read_text(encoding="utf-8")).get("data", {})
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_the_keras_model_is_the_network_of_our_own_recipe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    from pixelwright.interop.keras import on_torch, source_of
+
+    on_torch()
+    model = source_of(f"keras:{RECIPES[0].parent / 'keras_mnist.py'}").build((28, 28, 1), 10)
+    assert model.count_params() == 93_322
+    assert not model.compiled
