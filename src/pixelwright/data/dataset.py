@@ -116,8 +116,13 @@ class Fault:
     @classmethod
     def of(cls, where: str, err: Exception) -> Fault:
         """An error that costs one sample, without the name of the file that its message begins with."""
-        folder, named, what = str(err).partition(f"{where}: ")
-        return cls(where, what if named and (not folder or folder.endswith("/")) else str(err), lost=1)
+        return cls(where, without_path(str(err), where), lost=1)
+
+
+def without_path(message: str, name: str) -> str:
+    """A message without the path of a file that it begins with, for a line that begins with the file's name."""
+    folder, named, what = message.partition(f"{name}: ")
+    return what if named and (not folder or folder.endswith(("/", "\\"))) else message
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -17,9 +18,6 @@ from pixelwright.io.digest import sha256_of
 _THREADS = 8  # hashing lets go of the interpreter, and waits for disks
 _WORTH_KEEPING_BYTES = 2**28  # below, hashing takes less than a second
 _PATIENCE_S = 5.0  # for another process that writes
-
-# Path to size, time and digest, for as long as the process runs.
-_known: dict[str, tuple[int, int, str]] = {}
 
 Stamped = tuple[str, int, int]  # path, size in bytes, time of the last change in nanoseconds
 
@@ -49,18 +47,16 @@ def digests_of(stored: Iterable[Stored]) -> list[str | None]:
     """
     wanted = list(stored)
     stamps = [_stamp(one) for one in wanted]
-    missing = [stamp for stamp in stamps if stamp and _known.get(stamp[0], ())[:2] != stamp[1:]]
-    kept = sum(size for _, size, _ in missing) > _WORTH_KEEPING_BYTES
-    if kept:
-        _load(missing)
-        missing = [stamp for stamp in missing if _known.get(stamp[0], ())[:2] != stamp[1:]]
+    files = list(dict.fromkeys(filter(None, stamps)))
+    kept = sum(size for _, size, _ in files) > _WORTH_KEEPING_BYTES
+    known = _load(files) if kept else {}
+    missing = [stamp for stamp in files if stamp not in known]
     with ThreadPoolExecutor(min(_THREADS, (os.cpu_count() or 1) + 2)) as threads:
-        for (path, size, mtime_ns), digest in zip(missing, threads.map(_of_file, missing), strict=True):
-            if digest is not None:
-                _known[path] = size, mtime_ns, digest
-    if kept:
-        _save(missing)
-    return [_of(one, stamp) for one, stamp in zip(wanted, stamps, strict=True)]
+        found = {stamp: digest for stamp, digest in zip(missing, threads.map(_of_file, missing), strict=True) if digest}
+    if kept and found:
+        _save(found)
+    known |= found
+    return [known.get(stamp) if stamp else _of(one) for one, stamp in zip(wanted, stamps, strict=True)]
 
 
 def _stamp(stored: Stored) -> Stamped | None:
@@ -74,9 +70,7 @@ def _stamp(stored: Stored) -> Stamped | None:
     return str(path.absolute()), status.st_size, status.st_mtime_ns
 
 
-def _of(stored: Stored, stamp: Stamped | None) -> str | None:
-    if stamp is not None:
-        return _known[stamp[0]][2] if stamp[0] in _known else None
+def _of(stored: Stored) -> str | None:
     try:
         return stored.digest()
     except (ImageError, OSError):
@@ -85,30 +79,34 @@ def _of(stored: Stored, stamp: Stamped | None) -> str | None:
 
 def _of_file(stamp: Stamped) -> str | None:
     try:
-        return sha256_of(Path(stamp[0]))
+        return _hashed(stamp)
     except OSError:
         return None
 
 
-def _load(stamps: Sequence[Stamped]) -> None:
-    """Take over what was kept of files that have not changed."""
+@lru_cache(maxsize=1 << 18)
+def _hashed(stamp: Stamped) -> str:
+    """The digest of a file, asked for several times while a training starts."""
+    return sha256_of(Path(stamp[0]))
+
+
+def _load(stamps: Iterable[Stamped]) -> dict[Stamped, str]:
+    """What was kept of files that have not changed."""
+    found: dict[Stamped, str] = {}
     with suppress(sqlite3.Error, OSError), closing(_opened()) as store:
-        for path, size, mtime_ns in stamps:
-            row = store.execute("SELECT size, mtime_ns, digest FROM digest WHERE path = ?", (_key(path),)).fetchone()
-            if row and row[:2] == (size, mtime_ns):
-                _known[path] = row
+        for stamp in stamps:
+            select = "SELECT digest FROM digest WHERE path = ? AND size = ? AND mtime_ns = ?"
+            row = store.execute(select, (_key(stamp[0]), *stamp[1:])).fetchone()
+            if row:
+                found[stamp] = row[0]
+    return found
 
 
-def _save(stamps: Sequence[Stamped]) -> None:
+def _save(found: Mapping[Stamped, str]) -> None:
     """Keep what was computed; a cache that cannot be written costs time and nothing else."""
+    rows = ((_key(path), size, mtime_ns, digest) for (path, size, mtime_ns), digest in found.items())
     with suppress(sqlite3.Error, OSError), closing(_opened()) as store, store:
-        store.executemany("INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?)", _rows(stamps))
-
-
-def _rows(stamps: Sequence[Stamped]) -> Iterator[tuple[bytes, int, int, str]]:
-    for path, size, mtime_ns in stamps:
-        if path in _known:
-            yield _key(path), size, mtime_ns, _known[path][2]
+        store.executemany("INSERT OR REPLACE INTO digest VALUES (?, ?, ?, ?)", rows)
 
 
 def _key(path: str) -> bytes:

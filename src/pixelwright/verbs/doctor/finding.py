@@ -230,6 +230,10 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "label-remark": Rule("labels", "note", "remarks on how labels were read", "See that they were meant so."),
         "background": Rule("labels", "note", "pictures without a thing", "Fine, if they are backgrounds on purpose."),
         "stored-turned": Rule("surprises", "note", "pictures stored turned", "They are turned upright here."),
+        "mixed": Rule(
+            "surprises", "note", "mixtures of pictures of several depths or channels",
+            "Make sure that it does not tell the classes apart.",
+        ),
         "ending": Rule("surprises", "note", "files of another format than their name says", "Rename them."),
         "pages": Rule("surprises", "note", "files with several pages or frames", "Only the first is used."),
         "alpha": Rule("surprises", "note", "pictures with alpha", "They are put onto white."),

@@ -71,6 +71,9 @@ class Census:
             "depth": list(_odd(self._depths)),
             "color": list(_odd(self._colors)),
             "size": list(_odd_sizes(self._sizes)),
+            "mixed": [
+                _mixture(kinds) for kinds in (self._depths, self._colors) if len(kinds) > 1 and not any(_odd(kinds))
+            ],
         }
 
     def balance(self) -> dict[str, list[Case]]:
@@ -117,6 +120,12 @@ def _odd(kinds: Mapping[str, Sequence[str]]) -> Iterator[Case]:
         if total >= ODD_LEAST and kind != usual and len(ids) <= max(1, ODD_SHARE * total):
             for one in ids:
                 yield Case((one,), f"{kind}, where others have {usual}")
+
+
+def _mixture(kinds: Mapping[str, Sequence[str]]) -> Case:
+    """How many samples are of each kind, where so many are of each that none is odd."""
+    counts = sorted(((len(ids), kind) for kind, ids in kinds.items()), reverse=True)
+    return Case((), ", ".join(f"{kind} {count:,}" for count, kind in counts))
 
 
 def _odd_sizes(sizes: Mapping[str, tuple[int, int]]) -> Iterator[Case]:

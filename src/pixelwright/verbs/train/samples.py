@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pixelwright.contract import Example
-from pixelwright.data.dataset import Sample
+from pixelwright.data.dataset import Sample, without_path
 from pixelwright.errors import PixelwrightError, TrainingError
 from pixelwright.model import usable_cores
 from pixelwright.verbs.train.config import TrainConfig
@@ -100,7 +100,7 @@ class Store:
 
 def lost_text(lost: Sequence[tuple[str, str]]) -> str:
     """The first of them in a sentence each."""
-    listed = [what if what.startswith(name) else f"{name}: {what}" for name, what in lost[:_LISTED]]
+    listed = [f"{name}: {without_path(what, name)}" for name, what in lost[:_LISTED]]
     more = f" ... and {len(lost) - _LISTED} more." if len(lost) > _LISTED else ""
     return " ".join(listed) + more
 

@@ -196,3 +196,37 @@ def test_a_mask_of_another_format_starts_no_program(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match=r"cannot identify|is not an image"):
         dataset.samples[0].truth()
+
+
+def test_one_mask_that_is_none_costs_its_picture_and_not_all(tmp_path: Path) -> None:
+    masks = [numbers(0, 1, 2), np.dstack([numbers(9, 200)] * 2 + [numbers(0, 1)]), numbers(0, 77), numbers(0, 1)]
+    dataset = opened(tmp_path, *masks, labels="sky\nroad\ncar\n")
+    assert (dataset.labels, len(dataset), dataset.faults) == (("sky", "road", "car"), 4, ())
+    for place, said in ((1, r"masks/1\.png: is in colors"), (2, r"masks/2\.png: ids: 77 has no label; there are 3")):
+        with pytest.raises(DataError, match=said):
+            dataset.samples[place].truth()
+    assert first(dataset).labels == dataset.labels
+
+
+def test_rings_in_every_picture_are_classes_for_who_wants_classes(tmp_path: Path) -> None:
+    ring = np.zeros((HEIGHT, WIDTH), np.uint8)
+    ring[1:7, 1:10], ring[2:6, 2:9], ring[3:5, 3:8] = 1, 2, 3
+    for number in range(4):
+        picture(tmp_path / "images" / f"{number}.png", number)
+        mask(tmp_path / "masks" / f"{number}.png", np.roll(ring, number % 2, axis=1))
+    assert open_dataset(tmp_path).layout == "instance-masks"
+    assert open_dataset(tmp_path, hints=Hints(kinds=frozenset({"map"}))).labels == ("0", "1", "2", "3")
+    ring[ring == 3] = 2  # another number of things in one of them: no classes
+    mask(tmp_path / "masks" / "0.png", ring)
+    with pytest.raises(DataError, match=r"holds instances"):
+        open_dataset(tmp_path, hints=Hints(kinds=frozenset({"map"})))
+
+
+def test_masks_that_were_saved_as_jpeg_are_told_of(tmp_path: Path) -> None:
+    for number in range(3):
+        picture(tmp_path / "images" / f"{number}.png", number)
+        picture(tmp_path / "masks" / f"{number}.jpg", number)
+    (fault,) = open_dataset(tmp_path).faults
+    assert (fault.where, fault.kind) == ("masks/0.jpg", "doubt")
+    with pytest.raises(DataError, match=r"masks/0\.jpg: is in a folder for masks, but is a JPEG"):
+        open_dataset(tmp_path, hints=Hints(kinds=frozenset({"map"})))

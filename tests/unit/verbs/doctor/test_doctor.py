@@ -420,3 +420,13 @@ def test_the_known_copies_across_splits_are_found(shared: Path) -> None:
     found = cases(examine(dataset, checks=("files", "duplicates")))
     assert len(found["copies-across-splits"]) == 8
     assert "near-across-splits" not in found
+
+
+def test_pictures_of_several_depths_and_channels_are_told_of(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        pixels = rng.integers(0, 256, (20, 20), np.uint8)
+        deep = PillowImage.fromarray(pixels.astype(np.uint16) * 257)
+        (deep if number % 3 == 0 else PillowImage.fromarray(pixels)).save(tmp_path / f"{number:02}.png")
+    (finding,) = examined(tmp_path, ("surprises",)).findings
+    assert (finding.name, finding.cases[0].detail) == ("mixed", "8 bits 8, 16 bits 4")
