@@ -189,7 +189,8 @@ class Run:
             self.path.mkdir(parents=True, exist_ok=True)
             file = (self.path / LOCK).open("ab")
         except OSError as err:
-            raise OutputError(f"{self.path}: cannot be written to: {err.strerror or err}.") from err
+            why = err.strerror or err
+            raise OutputError(f"{self.path}: cannot be written to: {why}. Name another folder (-o).") from err
         with file:
             if not take_lock(file):
                 raise TrainingError(
@@ -245,6 +246,8 @@ def _check_place(run: Run, data: Path) -> None:
         return
     if data.is_dir() and run.path.resolve().is_relative_to(data.resolve()):
         raise UsageError(f"{run.path}: lies in the data, {data}, and would become part of them. Name another (-o).")
+    if run.path.is_file():
+        raise UsageError(f"{run.path}: is a file. Name a folder (-o).")
     ours = {LOCK, "checkpoints"}  # what a kill may have left in the very beginning
     if run.path.is_dir() and (others := sorted({path.name for path in run.path.iterdir()} - ours)):
         raise UsageError(f"{run.path}: holds something else already, such as {others[0]}. Name a new folder (-o).")

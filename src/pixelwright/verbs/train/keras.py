@@ -25,7 +25,7 @@ from pixelwright.interop.keras import PREFIX, backend
 from pixelwright.interop.keras_fit import ANSWERS, ARRAYS, BEST, WEIGHTS, FitJob, Truth
 from pixelwright.interop.pytorch_keras import Config, trained
 from pixelwright.verbs.train.feed import normalized
-from pixelwright.verbs.train.folder import Run
+from pixelwright.verbs.train.folder import KERAS, Run
 from pixelwright.verbs.train.learner import Progress
 from pixelwright.verbs.train.loop import Shown, Watch
 from pixelwright.verbs.train.plan import Plan
@@ -37,7 +37,6 @@ __all__ = ["PREFIX", "fit"]
 
 log = logging.getLogger(__name__)
 
-FOLDER = "keras"
 COUNTED = ("epoch", "seconds", "best_epoch")  # of what an epoch came to
 TOLD = 20  # lines of Keras that a failure shows
 
@@ -55,7 +54,7 @@ def fit(plan: Plan, run: Run, watch: Watch) -> Progress:
         UsageError: The goal is no metric of the task.
         OutputError: The disk is full or not writable.
     """
-    folder, threads = run.path / FOLDER, threads_of(plan.config)
+    folder, threads = run.path / KERAS, threads_of(plan.config)
     job = _job(plan)
     count = _write_arrays(plan, folder, job.truth)
     steps = -(-count // job.batch_size)
@@ -80,7 +79,8 @@ def fit(plan: Plan, run: Run, watch: Watch) -> Progress:
     torch.save({"net": net.state_dict(), "step": step, "scores": dict(measured)}, run.best)
     (folder / ARRAYS).unlink()
     taken = int(run.rows()[-1]["step"])
-    return Progress(step=taken, seconds=watch.seconds, best=measured[plan.config.goal], best_step=step)
+    best, lost = measured[plan.config.goal], len(plan.splits.train) - count
+    return Progress(step=taken, seconds=watch.seconds, best=best, best_step=step, lost=lost)
 
 
 def _columns(scores: Mapping[str, float], truth: Truth) -> dict[str, float]:

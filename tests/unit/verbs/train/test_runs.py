@@ -58,6 +58,21 @@ def test_nothing_is_written_among_files_of_others(configure: Configure, tmp_path
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"precious.txt", "config.toml"}
 
 
+def test_a_file_is_no_place_for_a_run(configure: Configure, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("mine")
+    with pytest.raises(UsageError, match=r"run: is a file\. Name a folder"):
+        run(configure(), tmp_path / "run")
+
+
+def test_what_cannot_be_scored_is_said_again_at_the_end(
+    configure: Configure, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [*(f"{label}/{number}.png" for label in "ab" for number in range(12)), "c/0.png"]
+    write_gray(tmp_path / "data", names)
+    run(configure(data__path=str(tmp_path / "data"), budget__epochs=1), tmp_path / "run")
+    assert caplog.text.count("class c: has one picture only; it is learned from and never scored") == 2
+
+
 def test_nothing_is_written_into_the_data(configure: Configure, tmp_path: Path) -> None:
     write_gray(tmp_path / "data", [f"{label}/{number}.png" for label in "ab" for number in range(8)])
     with pytest.raises(UsageError, match="lies in the data"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from pixelwright.verbs.train import TrainConfig, loop, start
 from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learner import SKIPPED_IN_A_ROW, Learner
 from pixelwright.verbs.train.source import Source
-from trainings import Steps, checkpoint, run, same, write_data
+from trainings import Steps, after_steps, checkpoint, die, press_ctrl_c, run, same, write_data
 
 Configure = Callable[..., TrainConfig]
 
@@ -66,7 +65,7 @@ def test_a_run_stopped_by_ctrl_c_ends_as_if_it_had_not_been(
     config = configure(augment__preset="strong", batch__sampler="balanced")
     run(config, tmp_path / "whole")
     with monkeypatch.context() as patch:
-        _after_steps(patch, stopped_after, _press_ctrl_c)
+        after_steps(patch, stopped_after, press_ctrl_c)
         with pytest.raises(KeyboardInterrupt):
             run(config, tmp_path / "parts")
     assert checkpoint(tmp_path / "parts")["progress"]["step"] == stopped_after
@@ -80,12 +79,8 @@ def test_a_run_that_died_continues_from_its_last_checkpoint_to_the_same_end(
 ) -> None:
     config = configure()
     run(config, tmp_path / "whole")
-
-    def die() -> None:
-        raise SystemError("killed")
-
     with monkeypatch.context() as patch:
-        _after_steps(patch, 8, die)  # three steps after the validation of the first epoch
+        after_steps(patch, 8, die)  # three steps after the validation of the first epoch
         with pytest.raises(SystemError):
             run(config, tmp_path / "parts")
     assert checkpoint(tmp_path / "parts")["progress"]["step"] == 5
@@ -98,7 +93,7 @@ def test_minutes_that_a_stopped_run_has_used_count(
 ) -> None:
     config = configure(budget__epochs=None, budget__minutes=1)
     with monkeypatch.context() as patch:
-        _after_steps(patch, 3, _press_ctrl_c)
+        after_steps(patch, 3, press_ctrl_c)
         with pytest.raises(KeyboardInterrupt):
             run(config, tmp_path / "run")
     used = checkpoint(tmp_path / "run")["progress"]["seconds"]
@@ -120,7 +115,7 @@ def test_changed_data_are_refused_and_with_consent_taken(
 ) -> None:
     config = configure()
     with monkeypatch.context() as patch:
-        _after_steps(patch, 2, _press_ctrl_c)
+        after_steps(patch, 2, press_ctrl_c)
         with pytest.raises(KeyboardInterrupt):
             run(config, tmp_path / "run")
     write_data(tmp_path / "squares.npz", seed=1)
@@ -248,7 +243,7 @@ def test_a_full_disk_is_said_and_the_checkpoint_before_stays(
 ) -> None:
     run_folder = tmp_path / "run"
     with monkeypatch.context() as patch:
-        _after_steps(patch, 6, lambda: _fill_disk(patch))
+        after_steps(patch, 6, lambda: _fill_disk(patch))
         patch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
         with pytest.raises(OutputError, match="No space left"):
             run(configure(), run_folder)
@@ -260,24 +255,6 @@ def test_a_full_disk_is_said_and_the_checkpoint_before_stays(
 def _rows(run_folder: Path) -> list[dict[str, str]]:
     with (run_folder / "results.csv").open(newline="") as file:
         return [{name: value for name, value in row.items() if name != "minutes"} for row in csv.DictReader(file)]
-
-
-def _press_ctrl_c() -> None:
-    """What Python does when the signal comes; the signal itself would end a test worker whose handlers are others'."""
-    handler = signal.getsignal(signal.SIGINT)
-    assert callable(handler)
-    handler(signal.SIGINT, None)
-
-
-def _after_steps(patch: pytest.MonkeyPatch, count: int, happens: Callable[[], object]) -> None:
-    step = Learner.step
-
-    def stepped(self: Learner, *args: Any) -> None:
-        step(self, *args)
-        if self.progress.step == count:
-            happens()
-
-    patch.setattr(Learner, "step", stepped)
 
 
 def _spoil(patch: pytest.MonkeyPatch, steps: set[int]) -> None:
