@@ -135,7 +135,7 @@ def _seeded(model: Any, seed: int) -> Callable[[int, Any], None]:
         keras.utils.set_random_seed((seed + epoch) % 2**32)
         for number, variable in enumerate(model.non_trainable_variables):
             if variable.name == "seed_generator_state":  # of a layer, such as dropout
-                variable.assign([seed + number, epoch])
+                variable.assign([(seed + number) % 2**31, epoch])
 
     return begin
 
