@@ -27,7 +27,7 @@ def check_labels(dataset: Dataset) -> None:
         raise DataError(f"{dataset.root}: there is one class only{only}; expected two or more to tell apart.")
     if dataset.kind in ("boxes", "instances") and not dataset.labels:
         raise DataError(
-            f"{dataset.root}: there is nothing in any of {len(dataset)} pictures to learn from; expected {dataset.kind}."
+            f"{dataset.root}: nothing is in any of {len(dataset)} pictures to learn from; expected {dataset.kind}."
         )
 
 

@@ -47,7 +47,8 @@ def sentence(
     given: Any = content
     for part in filter(None, place.split(".")):
         given = given.get(part) if isinstance(given, Mapping) else None
-    return f"{called.get(place, place)} {given}: expected {_expected(what, _type_at(of, place), place)}."
+    kind = _type_at(of, place) if path == place else object  # what holds of a whole list says nothing of one in it
+    return f"{called.get(place, place)} {given}: expected {_expected(what, kind, place)}."
 
 
 def _expected(what: str, kind: Any, place: str) -> str:

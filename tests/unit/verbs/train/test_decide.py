@@ -70,7 +70,7 @@ def test_what_a_task_would_ignore_is_refused(tmp_path: Path, changes: dict[str, 
 def test_a_loss_of_a_detector_belongs_to_its_network(configure: Configure, several: Path) -> None:
     dataset = open_splits("classify", configure(data__path=str(several)).data, 0).train
     boxes = replace(dataset, kind="boxes", labels=())
-    with pytest.raises(DataError, match=r"there is nothing in any of \d+ pictures to learn from; expected boxes"):
+    with pytest.raises(DataError, match=r"nothing is in any of \d+ pictures to learn from; expected boxes"):
         check_labels(boxes)
     config = read_config("detect", None, {"loss.name": "dice"})
     with pytest.raises(UsageError, match="--loss dice: the networks for detect bring their own"):

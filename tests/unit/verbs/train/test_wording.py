@@ -20,6 +20,8 @@ from pixelwright.verbs.train import read_config
         ({"machine.precision": "f8"}, "machine.precision f8: expected f32, bf16 or f16."),
         ({"input.channels": 2}, "input.channels 2: expected 1 or 3."),
         ({"input.size_hw": [0, -3]}, "input.size_hw [0, -3]: expected a whole number, 1 or more."),
+        ({"loss.class_weights": [0.0, 1.0]}, "loss.class_weights [0.0, 1.0]: expected a number, more than 0."),
+        ({"loss.class_weights": "balancd"}, "loss.class_weights balancd: expected balanced."),
         ({"bundle.name": "My Model"}, "bundle.name My Model: expected lower-case letters, digits,"),
         ({"bundle.version": "1"}, "bundle.version 1: expected three numbers, as in 1.0.0."),
         ({"optimizer.momentm": 0.8}, "there is no value of [optimizer] named 'momentm'. Did you mean 'momentum'"),
