@@ -166,6 +166,7 @@ def two_folders(root: Path) -> Path:
         ),
         ("labels.csv", "path,label\n../a.png,x\n../b.png,y\n", "utf-8", r"'\.\./a\.png' leads out of"),
         ("data.yaml", "train: cat\nnames: [cat]\n", "utf-8", r"data\.yaml: no picture has a text file"),
+        ("labels.csv", "path,breed\ncat/a.png,x\ndog/b.png,y\n", "utf-8", r"columns path, breed, none of which"),
         ("cat/a.xml", "<html/>", "utf-8", r"cat/a\.xml: is called as a picture is"),
     ],
 )
@@ -195,7 +196,7 @@ def test_one_bad_line_in_the_first_file_costs_that_line(tmp_path: Path) -> None:
 
 
 def test_a_table_about_something_else_is_said_and_stops_nothing(tmp_path: Path) -> None:
-    text(two_folders(tmp_path) / "sources.csv", "path,author\ncat/a.png,Anne\ndog/b.png,Bo\n")
+    text(two_folders(tmp_path) / "sources.csv", "path,author,license\ncat/a.png,Anne,CC0\ndog/b.png,Bo,CC0\n")
     dataset = open_dataset(tmp_path)
     assert (dataset.layout, dataset.faults[0].where, dataset.faults[0].kind) == ("image-folder", "sources.csv", "other")
     assert "none of which holds classes" in dataset.faults[0].what

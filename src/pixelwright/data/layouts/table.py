@@ -71,7 +71,8 @@ def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
             return f"the table {name} with the columns {', '.join(table.columns[:6])}"
         if there:
             what = f"has the columns {', '.join(table.columns[:6])}, none of which holds classes, values or boxes"
-            doubts.append(Doubt(name, f"{what}; one of classes is called `label`", grave=False))
+            alone = len(found.others) == 1  # a single one is hardly there for anything else
+            doubts.append(Doubt(name, f"{what}; one of classes is called `label`", grave=alone))
         elif _says(table, found) and tree.pictures and sum(map(is_picture, stated)) * 2 > len(stated):
             what = f"{tree.missing(stated[0])}, nor are others that its rows name"
             doubts.append(Doubt(f"{name} line {table.lines[0]}", what))

@@ -34,7 +34,7 @@ def open_patient(path: Path, *, layout: str | None = None, hints: Hints | None =
     """The data set at a path; where none is recognized but pictures are there, these, without any truth.
 
     Raises:
-        DataError: There is no such path, or no picture in it.
+        DataError: There is no such path, no picture in it, or it is a file that describes no data.
     """
     try:
         return open_dataset(path, layout=layout, hints=hints)
@@ -42,7 +42,7 @@ def open_patient(path: Path, *, layout: str | None = None, hints: Hints | None =
         if layout is not None or not path.exists():
             raise
         tree = Tree.of(path)
-        if not tree.pictures:
+        if tree.chosen or not tree.pictures:  # the pictures beside a file are not what was asked for
             raise
         samples = tuple(Sample(name, FilePicture(tree.places[name]), Known(None)) for name in tree.pictures)
         why = Fault(path.name, str(err).removeprefix(f"{path}: "), kind="stop")

@@ -52,7 +52,7 @@ class Census:
                 self._note("turned" if placed else "stored-turned", sample, f"orientation {look.facts.orientation}")
 
     def _take_facts(self, sample: Sample, facts: Facts) -> None:
-        self._depths.setdefault(f"{facts.bits} bits", []).append(sample.id)
+        self._depths.setdefault(f"{facts.bits} bit{'s' * (facts.bits != 1)}", []).append(sample.id)
         self._colors.setdefault(facts.channels, []).append(sample.id)
         self._sizes[sample.id] = facts.size_hw
         if facts.pages > 1:

@@ -430,3 +430,10 @@ def test_pictures_of_several_depths_and_channels_are_told_of(tmp_path: Path) -> 
         (deep if number % 3 == 0 else PillowImage.fromarray(pixels)).save(tmp_path / f"{number:02}.png")
     (finding,) = examined(tmp_path, ("surprises",)).findings
     assert (finding.name, finding.cases[0].detail) == ("mixed", "8 bits 8, 16 bits 4")
+
+
+def test_a_file_that_describes_no_data_is_no_patient(sound: Path, tmp_path: Path) -> None:
+    shutil.copytree(sound / "val", tmp_path / "val")
+    (tmp_path / "notes.py").write_text("print()")
+    with pytest.raises(DataError, match=r"notes\.py: describes no data"):
+        open_patient(tmp_path / "notes.py")
