@@ -19,11 +19,12 @@ from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import nn
+from torch.multiprocessing.spawn import ProcessRaisedException
 
 from pixelwright.data.augment.sheet import preview
 from pixelwright.data.opening import describe
 from pixelwright.data.splits import PARTS
-from pixelwright.errors import PixelwrightError, TrainingError
+from pixelwright.errors import OutputError, PixelwrightError, TrainingError
 from pixelwright.io.images import write_image
 from pixelwright.metrics.score import Score
 from pixelwright.verbs.baseline import baseline
@@ -186,7 +187,19 @@ def _launch(plan: Plan, run: Run, identity: str, how: How) -> Progress:
         loggers=[TensorBoardLogger(run.path, "", "")] if find_spec("tensorboard") else [],
     )
     work = Work(plan, run, precision, identity, how.other_data, level())
-    return fabric.launch(partial(work, watch=how.watch if alone else Watch()))
+    try:
+        return fabric.launch(partial(work, watch=how.watch if alone else Watch()))
+    except ProcessRaisedException as err:
+        raise _raised_there(err) from err
+
+
+def _raised_there(err: ProcessRaisedException) -> Exception:
+    """The error of a process as if it had been raised here. Of it the traceback has come, as a text."""
+    ours = list(re.finditer(r"^pixelwright\.errors\.(\w+): ", str(err), re.MULTILINE))
+    if not ours:
+        return err
+    kind = OutputError if ours[-1][1] == "OutputError" else TrainingError
+    return kind(str(err)[ours[-1].end() :].strip())
 
 
 def write_preview(plan: Plan, path: Path) -> None:

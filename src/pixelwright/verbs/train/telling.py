@@ -58,7 +58,7 @@ def lines() -> Callable[[Shown], None]:
 
     def show(shown: Shown) -> None:
         nonlocal last
-        if shown.seconds - last >= LINES_SECONDS:
+        if shown.done < 1 and shown.seconds - last >= LINES_SECONDS:
             last = shown.seconds
             minutes, seconds = divmod(round(min(shown.left, 1e7)), 60)
             log.info(

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from pixelwright.cli import main
+from pixelwright.errors import TrainingError
 from pixelwright.io.images import write_image
 from pixelwright.model import load
 from pixelwright.structures.image import GRAY, Image
@@ -60,12 +61,19 @@ def test_two_processes_make_the_steps_of_one(
     changes |= {"optimizer__name": "sgd", "optimizer__learning_rate": 0.05, "machine__devices": 1}
     run(configure(**changes), tmp_path / "one")
     run(configure(**{**changes, "machine__devices": 2}), tmp_path / "two")
-    said = (tmp_path / "two" / "log.txt").read_text()
-    assert "step 5 " in said and said.count("step 10 ") == 1  # of the first of them alone
+    said = (tmp_path / "two" / "log.txt").read_text().splitlines()
+    assert len([line for line in said if " step " in line and " accuracy " in line]) == 2  # of the first of them alone
     one, two = checkpoint(tmp_path / "one"), checkpoint(tmp_path / "two")
     assert one["progress"]["step"] == two["progress"]["step"] == 10
     for name, value in one["net"].items():
         np.testing.assert_allclose(two["net"][name].numpy(), value.numpy(), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow  # spawns processes, each of which imports PyTorch
+def test_what_goes_wrong_in_a_process_is_said_as_in_one(configure: Configure, tmp_path: Path) -> None:
+    wild = {"optimizer__name": "sgd", "optimizer__learning_rate": 1e12, "budget__epochs": 8, "machine__devices": 2}
+    with pytest.raises(TrainingError, match=r"^step \d+: .* not finite .* Lower it \(--lr\)"):
+        run(configure(**wild), tmp_path / "run")
 
 
 @pytest.mark.slow  # exports a network
