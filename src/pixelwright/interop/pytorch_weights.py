@@ -41,7 +41,8 @@ def round_weights(net: nn.Module, rounding: Rounding) -> None:
         small = parameter.ndim < 2 or parameter.numel() < LEAST_VALUES
         if small or name in scales or parameter.dtype != torch.float32:
             continue
-        parameter.copy_(_half(parameter) if rounding == "f16" else _steps(parameter, 1 if id(parameter) in turned else 0))
+        axis = 1 if id(parameter) in turned else 0
+        parameter.copy_(_half(parameter) if rounding == "f16" else _steps(parameter, axis))
 
 
 def _half(values: Tensor) -> Tensor:
