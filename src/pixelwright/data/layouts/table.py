@@ -30,7 +30,7 @@ from pixelwright.data.stated import folders_for, labels_beside, parted, split_of
 from pixelwright.data.table_reading import Roles, Table, number_of, read_table, roles, seems_of_pictures
 from pixelwright.data.things import Box, Thing, Things
 from pixelwright.data.tree import Tree, is_picture, stem
-from pixelwright.errors import DataError, PixelwrightError
+from pixelwright.errors import DataError, PixelwrightError, UsageError
 from pixelwright.structures.targets import Classes, Values
 
 _ASIDE = re.compile(r"submission[^/]*$|class_dict\.csv$|^groups\.csv$")
@@ -84,6 +84,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
 
     Raises:
         DataError: No table can be used.
+        UsageError: There is no such column of groups.
     """
     faults: list[Fault] = []
     rows: list[_Row] = []
@@ -98,6 +99,9 @@ def read(tree: Tree, hints: Hints) -> Dataset:
             what = "has no column of classes, values or boxes; its pictures are left out"
             faults.append(Fault(name, what, len(table.rows)))
             continue
+        if hints.group and found.group is None and "(" not in hints.group:
+            what = f"is no column of {name}, which has {', '.join(table.columns)}"
+            raise UsageError(f"group {hints.group!r}: {what}; nor is it a pattern, which has parentheses.")
         added = list(_rows(tree, table, found, faults))
         if added and columns and table.columns != columns:
             raise DataError(

@@ -226,10 +226,13 @@ def test_a_group_that_is_no_column_is_a_pattern(tmp_path: Path) -> None:
     assert [sample.group for sample in dataset.samples] == ["p1", "p1", "p2"]
 
 
-@pytest.mark.parametrize("group", ["patient", "(", "p_"])
-def test_a_group_that_is_neither_is_refused(tmp_path: Path, group: str) -> None:
-    with pytest.raises(UsageError, match=r"is no column"):
-        opened(tmp_path, "path,label\na.png,cat\nb.png,dog\n", hints=Hints(group=group))
+@pytest.mark.parametrize(
+    ("group", "said"),
+    [("patiant", "of data.csv, which has path, label, patient"), ("p_", "of data.csv"), ("(", "and no")],
+)
+def test_a_group_that_is_neither_is_refused(tmp_path: Path, group: str, said: str) -> None:
+    with pytest.raises(UsageError, match=rf"is no column,? {said}"):
+        opened(tmp_path, "path,label,patient\na.png,cat,1\nb.png,dog,2\n", hints=Hints(group=group))
 
 
 def test_boxes_are_gathered_by_picture(tmp_path: Path) -> None:
