@@ -19,10 +19,12 @@ from typing import Literal
 from pixelwright.data.dataset import Dataset, Fault, Sample
 from pixelwright.data.digests import digests_of
 from pixelwright.data.pictures import class_ids_of
-from pixelwright.errors import DataError, UsageError
+from pixelwright.errors import DataError, ImageError, UnreadableImage, UsageError
 
 Part = Literal["train", "calibration", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "calibration", "validation", "test")
+
+_OPENED = 100  # pictures, where it looks as if none could be
 
 # A class gets its place in a part, if need be beyond its share, once it has this many groups.
 _GROUPS_FOR_A_PLACE: dict[Part, int] = {"test": 4, "validation": 2, "calibration": 5}
@@ -83,6 +85,7 @@ def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits:
 
     Raises:
         DataError: There is nothing to train on or to validate with, or only one class.
+        UnreadableImage: So it is since no picture can be read.
     """
     options = options or SplitOptions()
     stated: dict[Part, list[Sample]] = {part: [] for part in PARTS}
@@ -211,6 +214,7 @@ def _check(
 ) -> None:
     for part in ("test", "validation"):
         if part in shares and not parts[part]:
+            _check_any_is_read(dataset, parts["train"])
             groups = len({keys[sample.id] for sample in parts["train"]})
             found = f"{len(parts['train'])} pictures in {groups} groups (equal ones are one) cannot be split"
             raise DataError(f"{dataset.root}: {found}: {part} would be empty. Add pictures, or name a finer group.")
@@ -221,6 +225,24 @@ def _check(
     stated = all(class_ids_of(sample.truth) is not None for sample in parts["train"])
     if dataset.kind in ("boxes", "instances", "keypoints") and stated and not present:
         raise DataError(f"{dataset.root}: there is not one thing in the {len(parts['train'])} pictures to train on.")
+
+
+def _check_any_is_read(dataset: Dataset, samples: Sequence[Sample]) -> None:
+    """Whether one of some pictures can be opened: damaged files are often equal, and that is not what is wrong then.
+
+    Raises:
+        UnreadableImage: None can.
+    """
+    why = ""
+    for sample in samples[:_OPENED]:
+        try:
+            with sample.picture.open():
+                return
+        except ImageError as err:
+            why = why or str(err)
+    if why:
+        count = len(samples) if len(samples) <= _OPENED else f"the first {_OPENED}"
+        raise UnreadableImage(dataset.root, f"none of {count} pictures can be read, such as {why}")
 
 
 def _classes_in(samples: Iterable[Sample]) -> Counter[int]:

@@ -17,7 +17,7 @@ from pixelwright.data.dataset import Dataset, Sample, SplitName
 from pixelwright.data.opening import open_dataset
 from pixelwright.data.pictures import Known
 from pixelwright.data.splits import PARTS, SplitOptions, Splits, split
-from pixelwright.errors import DataError, UsageError
+from pixelwright.errors import DataError, UnreadableImage, UsageError
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster
 from pixelwright.structures.targets import Classes
@@ -275,3 +275,11 @@ def test_a_class_of_things_without_any_is_a_fault(tmp_path: Path) -> None:
 def test_no_thing_at_all_cannot_be_learned(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"not one thing in the \d+ pictures to train on"):
         split(of_things(tmp_path, *[""] * 20))
+
+
+def test_damaged_files_that_are_equal_are_said_to_be_damaged(tmp_path: Path) -> None:
+    dataset = of_things(tmp_path, *["a"] * 8)
+    for number in range(8):
+        (tmp_path / f"{number:02}.png").write_bytes(b"\x89PNG")
+    with pytest.raises(UnreadableImage, match=r"none of 8 pictures can be read, such as .*00\.png"):
+        split(dataset)

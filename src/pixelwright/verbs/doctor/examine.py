@@ -17,7 +17,7 @@ from pixelwright.data.opening import describe, open_dataset
 from pixelwright.data.pictures import FilePicture, Known
 from pixelwright.data.splits import SplitOptions, split
 from pixelwright.data.tree import Tree
-from pixelwright.errors import DataError, UsageError
+from pixelwright.errors import DataError, ImageError, UsageError
 from pixelwright.ops.appearance import THUMB_PX, TINT_PX
 from pixelwright.verbs.doctor.copies import Seen, find_copies
 from pixelwright.verbs.doctor.finding import CHECKS, Case, Check, Diagnosis, ranked
@@ -92,7 +92,7 @@ def _unlearnable(dataset: Dataset) -> tuple[Fault, ...]:
         return ()
     try:
         split(dataset, SplitOptions(by_content=False))  # equal pictures are found otherwise, without reading all again
-    except DataError as err:
+    except (DataError, ImageError) as err:
         return (Fault(dataset.root.name, str(err).removeprefix(f"{dataset.root}: "), kind="stop"),)
     return ()
 
