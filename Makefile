@@ -75,6 +75,7 @@ bench: $(TEST_ENV)/.installed
 	@# It needs files to convert: make bench MODELS="a.tflite b.tflite".
 	-$(TEST_ENV)/bin/python benchmarks/bench_tflite.py $(MODELS)
 	@# These need a data set: make bench MNIST=DIR KERAS_PYTHON=...
+	-$(TEST_ENV)/bin/python benchmarks/bench_zoo.py --data "$(MNIST)"
 	-$(TEST_ENV)/bin/python benchmarks/bench_train_step.py --data "$(MNIST)"
 	-$(TEST_ENV)/bin/python benchmarks/bench_keras_mnist.py --data "$(MNIST)" --peer "$(KERAS_PYTHON)"
 	@# It may need a network made first, which it says; the others are measured all the same.

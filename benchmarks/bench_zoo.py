@@ -1,6 +1,6 @@
 """How many pictures a second a model of the zoo answers: the command, start-up included, beside a plain loop.
 
-    python benchmarks/bench_zoo.py BUNDLE DATA [--images 500] [--rounds 3]
+    python benchmarks/bench_zoo.py --data DIR [--model digits] [--images 500] [--rounds 3]
 
 Both read the same picture files on all cores. Pictures of arrays (IDX, .npz) are written as PNG first. The loop decodes
 with Pillow, stretches, and runs the network in ONNX Runtime, a thread for each core; it makes nothing of the outputs:
@@ -26,20 +26,21 @@ from report import report, spread
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", type=Path)
-    parser.add_argument("data", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--model", default="digits", help="a name of the zoo, or a bundle's folder")
     parser.add_argument("--images", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    from pixelwright.bundle import read_bundle
+    from pixelwright import load
 
-    spec = read_bundle(options.bundle).spec
+    bundle = load(options.model).bundle
+    spec, network = bundle.spec, bundle.path / "model.onnx"
     rates: dict[str, list[float]] = {"ours": [], "loop": []}
     with tempfile.TemporaryDirectory() as place:
         files = picture_files(options.data, options.images, Path(place))
         for _ in range(options.rounds):
-            rates["ours"].append(len(files) / run_ours(spec.task, options.bundle, files, Path(place)))
-            rates["loop"].append(len(files) / run_loop(spec, options.bundle, files))
+            rates["ours"].append(len(files) / run_ours(spec.task, options.model, files, Path(place)))
+            rates["loop"].append(len(files) / run_loop(spec, network, files))
     report(
         "zoo",
         model=f"{spec.name} {spec.version}",
@@ -65,27 +66,28 @@ def picture_files(data: Path, most: int, folder: Path) -> list[Path]:
     return files
 
 
-def run_ours(task: str, bundle: Path, files: list[Path], folder: Path) -> float:
+def run_ours(task: str, model: str, files: list[Path], folder: Path) -> float:
     """Seconds of the command, as a user runs it."""
     listing = folder / "files.txt"
     listing.write_text("\n".join(map(str, files)))
-    command = [sys.executable, "-m", "pixelwright", task, "-", "--model", str(bundle), "--json"]
+    command = [sys.executable, "-m", "pixelwright", task, "-", "--model", model, "--json"]
     start = time.perf_counter()
     with listing.open() as stdin:
         done = subprocess.run(command, stdin=stdin, capture_output=True, check=True)
     seconds = time.perf_counter() - start
-    assert len(done.stdout.splitlines()) == len(files)
+    if len(done.stdout.splitlines()) != len(files):
+        sys.exit(f"{model}: {len(done.stdout.splitlines())} answers to {len(files)} pictures.")
     return seconds
 
 
-def run_loop(spec: Any, bundle: Path, files: list[Path]) -> float:
+def run_loop(spec: Any, network: Path, files: list[Path]) -> float:
     """Seconds of a loop over the files."""
     import onnxruntime
     from PIL import Image
 
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(bundle / "model.onnx", settings, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(network, settings, providers=["CPUExecutionProvider"])
     entry, taken = session.get_inputs()[0], spec.input
     mode = "L" if len(taken.mean) == 1 else "RGB"
     mean, std = np.array(taken.mean, np.float32), np.array(taken.std, np.float32)
