@@ -89,8 +89,8 @@ def run_loop(spec: Any, network: Path, files: list[Path]) -> float:
     settings.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(network, settings, providers=["CPUExecutionProvider"])
     entry, taken = session.get_inputs()[0], spec.input
-    mode = "L" if len(taken.mean) == 1 else "RGB"
-    mean, std = np.array(taken.mean, np.float32), np.array(taken.std, np.float32)
+    mode = "L" if taken.channels == "gray" else "RGB"
+    mean, std = np.array(taken.mean or [0], np.float32), np.array(taken.std or [1], np.float32)
 
     def answer(path: Path) -> None:
         with Image.open(path) as picture:
