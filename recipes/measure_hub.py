@@ -7,9 +7,10 @@ pictures of coco128 were among those that COCO detectors are trained on: a check
 
 import argparse
 import contextlib
+import hashlib
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import combinations
 from pathlib import Path
@@ -22,10 +23,10 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 import pixelwright as pw
-from package_measure import SEED, fingerprint
 from pixelwright.contract import PredictOptions
 from pixelwright.structures import spec as s
 
+SEED = 0
 RESAMPLES = 300  # of pictures or of persons, for the intervals
 AP_OPTIONS = PredictOptions(threshold=0.001, top_k=100)  # all that the curve needs: COCO counts 100 things a picture
 AP_METRICS = {"ap": 0, "ap50": 1}  # places in COCOeval.stats
@@ -33,6 +34,12 @@ FOLDS = 10
 
 Interval = tuple[float, float]
 Scores = dict[str, tuple[float, Interval]]
+
+
+def fingerprint(contents: Iterable[bytes]) -> str:
+    """The SHA-256 of the sorted SHA-256 digests of the files, one a line."""
+    digests = sorted(hashlib.sha256(content).hexdigest() for content in contents)
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def members(archive: Path, folder: str) -> Iterator[tuple[str, bytes]]:

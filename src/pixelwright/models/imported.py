@@ -216,13 +216,20 @@ def levels(spec: InputSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def _nodes(graph: Any, constants: dict[str, Any]) -> list[Node]:
-    """The graph's steps; what `Constant` nodes make is put among the constants."""
+    """The graph's steps; what follows from constants alone is put among them.
+
+    That is what `Constant` nodes make, and weights that are stored in fewer bits: a cast, and perhaps a scale.
+    """
     found = []
     for node in graph.node:
         attributes = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
         if node.op_type == "Constant":
             (value,) = attributes.values()
-            constants[node.output[0]] = numpy_helper.to_array(value) if isinstance(value, onnx.TensorProto) else value
+            read = numpy_helper.to_array if isinstance(value, onnx.TensorProto) else np.array
+            constants[node.output[0]] = read(value)
+        elif node.op_type in ("Cast", "Mul") and all(name in constants for name in node.input):
+            stored = [np.asarray(constants[name], np.float32) for name in node.input]
+            constants[node.output[0]] = stored[0] if node.op_type == "Cast" else stored[0] * stored[1]
         else:
             found.append(Node(node.op_type, tuple(node.input), node.output[0], attributes))
     return found

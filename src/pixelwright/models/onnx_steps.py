@@ -6,6 +6,7 @@ Source: https://onnx.ai/onnx/operators/, opset 13 to 21. Only what differs from 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
@@ -190,7 +191,9 @@ STEPS: Mapping[str, Step] = MappingProxyType(
         "Identity": lambda inputs, _: inputs[0],
         "LeakyRelu": lambda inputs, attributes: functional.leaky_relu(inputs[0], attributes.get("alpha", 0.01)),
         "MatMul": lambda inputs, _: inputs[0] @ inputs[1],
+        "Max": lambda inputs, _: reduce(torch.maximum, inputs),
         "MaxPool": _max_pool,
+        "Min": lambda inputs, _: reduce(torch.minimum, inputs),
         "Mul": lambda inputs, _: inputs[0] * inputs[1],
         "PRelu": lambda inputs, _: torch.where(inputs[0] > 0, inputs[0], inputs[0] * inputs[1]),
         "Pad": _pad,

@@ -72,6 +72,22 @@ CASES: dict[str, tuple[list[Any], list[Any]]] = {
     ),
     "clip": ([node("Clip", "h, lo, hi")], [constant("lo", np.float32(-0.2)), constant("hi", np.float32(0.3))]),
     "clip below": ([node("Clip", "h, lo")], [constant("lo", np.float32(0))]),
+    "held between": (
+        [node("Max", "h, lo", "m"), node("Min", "m, hi")],
+        [constant("lo", np.float32(-0.2)), constant("hi", np.float32(0.3))],
+    ),
+    "weights in half precision": (
+        [node("Cast", "w", "w32", to=TensorProto.FLOAT), node("Conv", "h, w32")],
+        [constant("w", weights(3, 4, 3, 3).astype(np.float16))],
+    ),
+    "weights in whole numbers": (
+        [
+            node("Cast", "w", "w32", to=TensorProto.FLOAT),
+            node("Mul", "w32, s", "scaled"),
+            node("Conv", "h, scaled"),
+        ],
+        [constant("w", RNG.integers(-127, 127, (3, 4, 3, 3), np.int8)), constant("s", np.float32(0.01))],
+    ),
     "leaky": ([node("LeakyRelu", "h", alpha=0.2)], []),
     "slope by channel": ([node("PRelu", "h, w")], [constant("w", weights(4, 1, 1))]),
     "hard swish": ([node("HardSwish", "h")], []),
@@ -174,12 +190,14 @@ def test_a_quantized_network_becomes_a_float_one_within_its_rounding(tmp_path: P
     assert expected.max() > 0.5  # and there is something to compare
 
 
-def test_the_zoo_network_of_digits_gives_the_features_that_onnx_runtime_sees() -> None:
-    bundle = read_bundle(DIGITS)
+@pytest.mark.parametrize("name", ["digits", "chest-xray", "clothing", "signs", "blood-cells"])
+def test_a_network_of_the_zoo_gives_the_features_that_onnx_runtime_sees(name: str) -> None:
+    bundle = read_bundle(DIGITS.parent / name)
     backbone = imported.open_backbone(bundle)
     model = onnx.load(bundle.file("model"))
     model.graph.output.append(helper.make_tensor_value_info(backbone.features, TensorProto.FLOAT, None))
-    images = RNG.random((4, 1, 28, 28), np.float32)
+    resize = bundle.spec.input.resize
+    images = RNG.random((4, 1 if bundle.spec.input.channels == "gray" else 3, *resize.size_hw), np.float32)  # type: ignore[union-attr]
     session = onnxruntime.InferenceSession(model.SerializeToString())
     (expected,) = session.run([backbone.features], {session.get_inputs()[0].name: images})
     with torch.no_grad():

@@ -111,7 +111,8 @@ def finish(plan: Plan, net: nn.Module, run: Path, origin: Origin = Origin()) -> 
         decided, remarks = work.decide(goal)
         compared, observed = work.compare(decided)
         scores = _scores(observed.statistics[ONNX], plan.splits.validation)
-        measured = [*work.measured(scores, plan.splits.validation, CHOSEN_BY), *work.measure_test(decided)]
+        # What was scored once comes first: the first row is the one that is shown of a model.
+        measured = [*work.measure_test(decided), *work.measured(scores, plan.splits.validation, CHOSEN_BY)]
         spec = msgspec.structs.replace(
             work.spec,
             license=said,
@@ -195,7 +196,7 @@ class _Work:
         return self.measured(_scores(observed.statistics[ONNX], dataset), dataset, TEST)
 
     def measured(self, scores: Sequence[Score], dataset: Dataset, split: str) -> list[Measured]:
-        """The scores of all classes together as the bundle states them; those of single classes are for reports."""
+        """The scores of all classes together as the bundle states them, the goal first; others are for reports."""
         data, today = _data(dataset, split), datetime.now(UTC).date().isoformat()
         return [
             Measured(
@@ -210,7 +211,7 @@ class _Work:
                 ci95=score.ci95 and (min(score.ci95[0], score.value), max(score.ci95[1], score.value)),
                 condition=_condition(self.plan.problem),
             )
-            for score in scores
+            for score in sorted(scores, key=lambda score: score.metric != self.plan.config.goal)
             if "/" not in score.metric and np.isfinite(score.value)
         ]
 

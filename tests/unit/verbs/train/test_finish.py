@@ -79,12 +79,12 @@ def test_every_score_stands_with_its_pictures_interval_and_definition(plan: Plan
     rows = [row for row in finished.bundle.spec.measured if row.metric == "accuracy"]
     validation, test = plan.splits.validation, plan.splits.test
     assert [(row.n, row.data.fingerprint) for row in rows] == [
-        (len(validation), fingerprint(validation)),
         (len(test), fingerprint(test)),
+        (len(validation), fingerprint(validation)),
     ]
     assert [row.data.split for row in rows] == [
-        "validation: it chose the weights",
         "test: looked at for this score alone",
+        "validation: it chose the weights",
     ]
     assert all(row.runtime == "onnxruntime" and row.ci95 and row.definition.startswith("accuracy: ") for row in rows)
     assert all("/" not in row.metric for row in finished.bundle.spec.measured)
