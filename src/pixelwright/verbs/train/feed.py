@@ -44,8 +44,11 @@ class Order:
         """Places of the samples in a step, counted from 0."""
         first = step * self.batch_size
         epochs = range(first // self.count, (first + self.batch_size - 1) // self.count + 1)
-        stream = np.concatenate([_epoch(self, epoch) for epoch in epochs])
         start = first - epochs[0] * self.count
+        streams = [_epoch(self, epoch) for epoch in epochs]
+        stream = (
+            streams[0] if len(streams) == 1 else np.concatenate(streams)
+        )  # a copy of a million places takes its time
         return stream[start : start + self.batch_size]
 
     def steps(self, epochs: float) -> int:
