@@ -46,9 +46,7 @@ class Order:
         epochs = range(first // self.count, (first + self.batch_size - 1) // self.count + 1)
         start = first - epochs[0] * self.count
         streams = [_epoch(self, epoch) for epoch in epochs]
-        stream = (
-            streams[0] if len(streams) == 1 else np.concatenate(streams)
-        )  # a copy of a million places takes its time
+        stream = streams[0] if len(streams) == 1 else np.concatenate(streams)  # copies take time
         return stream[start : start + self.batch_size]
 
     def steps(self, epochs: float) -> int:
