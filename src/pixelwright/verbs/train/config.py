@@ -37,8 +37,8 @@ class DataConfig(Spec, frozen=True):
 class InputConfig(Spec, frozen=True):
     """What the network sees: rows and columns (of the picture, or of the crops it is trained on), 1 or 3 channels.
 
-    `mean` is subtracted from each channel, and what is left divided by `std`: in units of the input contract's `white`,
-    which is 255 for pictures as most networks take them.
+    `mean` is subtracted from each channel, and what is left divided by `std`: on the scale of the input contract's
+    `white`, which is 1.0 for every network trained here.
     """
 
     size_hw: tuple[Side, Side] | None = None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from pixelwright import registry
 from pixelwright.errors import DataError, PixelwrightError, UnknownName, UsageError
@@ -14,6 +15,7 @@ from pixelwright.models.architecture import Problem
 from pixelwright.verbs.train import TrainConfig, read_config, resolve
 from pixelwright.verbs.train.checks import check_labels, check_learning
 from pixelwright.verbs.train.decide import open_splits
+from pixelwright.verbs.train.feed import normalized
 from trainings import write_gray
 
 Configure = Callable[..., TrainConfig]
@@ -85,3 +87,9 @@ def test_nothing_to_validate_with_is_refused(configure: Configure, several: Path
 def test_a_goal_that_is_no_metric_at_all_is_refused_with_the_nearest(configure: Configure) -> None:
     with pytest.raises(UnknownName, match="Did you mean 'accuracy'"):
         resolve(configure(goal="acuracy"))
+
+
+def test_mean_and_std_of_the_input_are_on_a_scale_where_white_is_1(configure: Configure) -> None:
+    plan = resolve(configure(input__mean=[0.25], input__std=[0.5]))
+    black_and_white = torch.tensor([[[[0.0, 1.0]]]])
+    assert normalized(black_and_white, plan.spec.input).flatten().tolist() == [-0.5, 1.5]
