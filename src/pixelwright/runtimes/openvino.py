@@ -61,11 +61,17 @@ class OpenVino:
             raise RuntimeFailure(f"device {device}: openvino runs on the CPU here. Use --runtime onnxruntime.")
         import openvino
         from openvino.frontend import FrontEndManager
+        from openvino.passes import ConstantFolding, Manager
 
         try:
             # The ONNX reader by name: `read_model` would try the file in every format it knows, and print of it.
             reader = FrontEndManager().load_by_framework("onnx")
             model = reader.convert(reader.load(path))
+            # Weights that are stored in fewer bits become real numbers here. Left to the plugin, version 2026.4 answers
+            # nonsense where 1x1 convolutions have 8-bit weights and there are several streams.
+            unpacking = Manager()
+            unpacking.register_pass(ConstantFolding())
+            unpacking.run_passes(model)
             compiled = openvino.Core().compile_model(model, "CPU", _options(precision, threads))
         except Exception as err:  # its errors have no common class but Exception
             raise RuntimeFailure(f"{path}: OpenVINO cannot open it: {one_line(err)}") from err

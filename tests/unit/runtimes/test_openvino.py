@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 import bundles
 import networks
 import tolerance
+from pixelwright.runtimes.onnx import OnnxRuntime
 from pixelwright.runtimes.openvino import RUNTIME
 
 pytest.importorskip("openvino")
@@ -60,3 +61,28 @@ def test_weights_stored_in_8_bits_are_multiplied_in_full(tmp_path: Path) -> None
     expected = rows.astype(np.float64) @ (steps.astype(np.float64) * scale)
     relative, absolute = tolerance.FLOAT32
     np.testing.assert_allclose(made, expected, rtol=relative, atol=absolute)
+
+
+def test_convolutions_with_weights_in_8_bits_answer_in_several_streams(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    nodes, constants = [], {}
+    for layer, (before, after) in enumerate(((3, 16), (16, 16), (16, 4))):
+        constants[f"steps{layer}"] = rng.integers(-127, 128, (after, before, 1, 1)).astype(np.int8)
+        constants[f"scale{layer}"] = rng.random((after, 1, 1, 1)).astype(np.float32) / 200
+        last = f"y{layer - 1}" if layer else "in"
+        nodes += [
+            helper.make_node("Cast", [f"steps{layer}"], [f"whole{layer}"], to=TensorProto.FLOAT),
+            helper.make_node("Mul", [f"whole{layer}", f"scale{layer}"], [f"w{layer}"]),
+            helper.make_node("Conv", [last, f"w{layer}"], [f"h{layer}"]),
+            helper.make_node("Relu", [f"h{layer}"], [f"y{layer}" if layer < 2 else "out"]),
+        ]
+    entry, exit_ = {"in": ["N", 3, 28, 28]}, {"out": ["N", 4, 28, 28]}
+    model = networks.save(tmp_path / "m.onnx", nodes, constants, entry, exit_)
+    monkeypatch.setattr("pixelwright.runtimes.openvino.os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    graph = RUNTIME.open(model, threads=1)
+    pictures = rng.normal(size=(4, 3, 28, 28)).astype(np.float32)
+    expected = OnnxRuntime().open(model, threads=1).run({"in": pictures})["out"]
+    relative, absolute = tolerance.FLOAT32
+    np.testing.assert_allclose(graph.run({"in": pictures})["out"], expected, rtol=relative, atol=absolute)
