@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pixelwright.data.dataset import SplitName
@@ -58,30 +58,6 @@ def split_within(name: str) -> SplitName | None:
         if plain:
             return SPLITS[plain[1]]
     return None
-
-
-def folders_for(split: SplitName, folders: Iterable[str]) -> list[str]:
-    """Those of `folders` in which pictures of a split may be: called after it last, and none called after another.
-
-    Of no split they remain as they are.
-    """
-    called = [(_called(folder), folder) for folder in folders]
-    if not split:
-        return [folder for _, folder in called]
-    neutral = [folder for found, folder in called if found is None]
-    return neutral + [folder for found, folder in called if found == split]
-
-
-def parted(tree: Tree, stated: str, folders: Iterable[str]) -> tuple[str, ...]:
-    """The pictures that one name means in folders called after splits, where they are several and it may mean any."""
-    plain = tree.find(stated)
-    found = {tree.find(stated, folder) for folder in folders if _called(folder)} if plain is None else set()
-    return tuple(sorted(filter(None, found))) if len(found - {None}) > 1 else ()
-
-
-def _called(folder: str) -> SplitName | None:
-    """The split that the last of a folder's names speaks of: `images/val`, `train_pictures`; None where it does not."""
-    return split_within(folder.rpartition("/")[2])
 
 
 def labels_beside(tree: Tree, *folders: str) -> tuple[tuple[str, ...], str] | None:

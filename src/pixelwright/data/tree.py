@@ -86,6 +86,16 @@ class Tree:
         return tuple(name for name in self.places if is_picture(name))
 
     @cached_property
+    def picture_folders(self) -> frozenset[str]:
+        """Every folder with a picture in it or below."""
+        found: set[str] = set()
+        for folder in {name.rpartition("/")[0] for name in self.pictures}:
+            while folder and folder not in found:
+                found.add(folder)
+                folder = folder.rpartition("/")[0]
+        return frozenset(found)
+
+    @cached_property
     def pictures_by_stem(self) -> dict[str, str]:
         """Names of pictures without their endings to the names; of several the first."""
         return {stem(name): name for name in reversed(self.pictures)}

@@ -27,6 +27,7 @@ from pixelwright.data.coco_json import (
     Category,
     File,
     Id,
+    Picture,
     decoded,
     mask_of,
     points_of,
@@ -34,8 +35,9 @@ from pixelwright.data.coco_json import (
 )
 from pixelwright.data.dataset import Dataset, Fault, Kind, Sample, SplitName
 from pixelwright.data.layout import Hints, Layout
+from pixelwright.data.lookup import Lookup, remarks_on_strays
 from pixelwright.data.pictures import FilePicture
-from pixelwright.data.stated import SPLITS, folders_for, parted, split_of_path, split_within
+from pixelwright.data.stated import SPLITS, split_of_path, split_within
 from pixelwright.data.things import Thing, Things, shape_fault
 from pixelwright.data.tree import Tree, stem
 from pixelwright.errors import DataError, PixelwrightError
@@ -154,6 +156,16 @@ class CocoTruth:
         return [*self.lost, *self.things().faults(size_hw)]
 
 
+@dataclass(slots=True)
+class _Listed:
+    """A picture that a file lists, and which one that is; None where it is not there."""
+
+    file: str
+    picture: Picture
+    lookup: Lookup
+    found: str | None
+
+
 def recognize(tree: Tree, hints: Hints) -> str | None:
     """Whether a JSON file begins as COCO's do."""
     names = _files(tree)
@@ -176,12 +188,18 @@ def read(tree: Tree, hints: Hints) -> Dataset:
     categories = _categories(files, hints)
     faults: list[Fault] = []
     samples: dict[str, Sample] = {}
+    listed = [one for name, file in files.items() for one in _listed(tree, name, file, faults)]
+    remarks = _settle(listed, faults)
     for name, file in files.items():
-        for sample in _samples(tree, name, file, categories, faults):
+        for sample in _samples(tree, name, file, [one for one in listed if one.file == name], categories, faults):
             if samples.setdefault(sample.id, sample) is not sample:
                 faults.append(Fault(name, f"a second time the picture {sample.id}; it is left out", lost=1))
         _check(name, file, faults)
-    remarks = (f"COCO files {', '.join(names)}", f"{len(categories.labels)} categories, in the order of their ids")
+    remarks = (
+        f"COCO files {', '.join(names)}",
+        f"{len(categories.labels)} categories, in the order of their ids",
+        *remarks,
+    )
     ordered = tuple(sample for _, sample in sorted(samples.items()))
     return Dataset(
         tree.root,
@@ -251,36 +269,56 @@ def _kind(files: dict[str, File], hints: Hints, keypoints: Sequence[str]) -> Kin
     return "boxes"
 
 
-def _samples(tree: Tree, name: str, file: File, categories: Categories, faults: list[Fault]) -> Iterable[Sample]:
-    """The pictures of one file."""
-    owned = _owned(name, file, faults)
+def _listed(tree: Tree, name: str, file: File, faults: list[Fault]) -> Iterable[_Listed]:
+    """The pictures that one file lists, each id once."""
     split: SplitName = split_within(stem(name.rpartition("/")[2])) or split_of_path(name.rpartition("/")[0])
-    folders = _folders(tree, name, split)
+    lookup = _lookup(tree, name, split)
     seen: set[Id] = set()
-    known: set[Id] = set()
     for number, raw in enumerate(file.images):
         try:
             picture = decoded(PICTURE, raw)
         except DataError as err:
             faults.append(Fault(f"{name} image {number}", str(err), lost=1))
             continue
-        found = tree.find(picture.file_name, *folders)
-        several = () if split else parted(tree, picture.file_name, folders)
-        if found is None or picture.id in seen or found in several:
-            what = "its id is there twice" if picture.id in seen else tree.missing(picture.file_name)
-            if found in several:
-                what = f"may be any of {', '.join(several)}; state the folder in its file_name"
-            faults.append(Fault(f"{name} image {picture.id}", what, lost=1))
-            known.add(picture.id)
+        if picture.id in seen:
+            faults.append(Fault(f"{name} image {picture.id}", "its id is there twice", lost=1))
             continue
         seen.add(picture.id)
+        yield _Listed(name, picture, lookup, lookup.find(picture.file_name))
+
+
+def _settle(listed: Iterable[_Listed], faults: list[Fault]) -> tuple[str, ...]:
+    """Find those that lie in folders called after another split, and say so."""
+    claimed: dict[str, SplitName] = {one.found: one.lookup.split for one in listed if one.found}
+    strays: dict[str, SplitName] = {}
+    for one in listed:
+        split, why = one.lookup.split, ""
+        if one.found is None:
+            one.found, why = one.lookup.elsewhere(one.picture.file_name, claimed)
+            if one.found is not None:
+                strays[one.found] = split
+        elif not split and one.found in (several := one.lookup.may_be(one.picture.file_name)):
+            one.found, why = None, f"may be any of {', '.join(several)}; state the folder in its file_name"
+        if why:
+            faults.append(Fault(f"{one.file} image {one.picture.id}", why, lost=1))
+    return remarks_on_strays(strays.items())
+
+
+def _samples(
+    tree: Tree, name: str, file: File, listed: list[_Listed], categories: Categories, faults: list[Fault]
+) -> Iterable[Sample]:
+    """The pictures of one file."""
+    owned = _owned(name, file, faults)
+    for one in listed:
+        own, picture = owned.pop(one.picture.id, ()), one.picture
+        if one.found is None:
+            continue
         size_hw = (picture.height, picture.width) if picture.height and picture.width else None
         empty = CocoTruth(
-            FilePicture(tree.places[found]), f"{name} image {picture.id}", (), (), (), size_hw, categories
+            FilePicture(tree.places[one.found]), f"{name} image {picture.id}", (), (), (), size_hw, categories
         )
-        yield Sample(found, empty.picture, _with(empty, owned.pop(picture.id, ()), faults), split)
-    left = sum(map(len, (rows for owner, rows in owned.items() if owner not in known)))
-    if left:
+        yield Sample(one.found, empty.picture, _with(empty, own, faults), one.lookup.split)
+    if left := sum(map(len, owned.values())):
         faults.append(Fault(name, "annotations belong to pictures that are not in the list", left))
 
 
@@ -328,15 +366,15 @@ def _check(name: str, file: File, faults: list[Fault]) -> None:
         raise DataError(f"{name}: {count}, such as {lost[0].where}: {lost[0].what}.")
 
 
-def _folders(tree: Tree, name: str, split: SplitName) -> list[str]:
-    """Where the pictures of a file may be, the likeliest last; none that is called after another split."""
+def _lookup(tree: Tree, name: str, split: SplitName) -> Lookup:
+    """Where the pictures of a file may be."""
     folder, _, last = name.rpartition("/")
     above = folder.rpartition("/")[0]
     prefixes = [f"{one}/" if one else "" for one in dict.fromkeys((above, folder))]
     part = stem(last).rpartition("_")[2]  # instances_train2017
     named = [one for one, found in SPLITS.items() if found == split] or ["train", "val"]
     inner = ["images", *named, part, *(f"images/{one}" for one in named), f"images/{part}"]
-    return [*folders_for(split, [*tree.tops, *(prefix + one for prefix in prefixes for one in inner)]), folder]
+    return Lookup.of(tree, split, [*tree.tops, *(prefix + one for prefix in prefixes for one in inner)], folder)
 
 
 LAYOUT = Layout(

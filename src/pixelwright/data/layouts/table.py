@@ -20,13 +20,14 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import compress
+from dataclasses import dataclass, replace
+from itertools import compress, groupby
 
 from pixelwright.data.dataset import Dataset, Fault, Kind, Sample, SplitName
 from pixelwright.data.layout import Doubt, Hints, Layout
+from pixelwright.data.lookup import Lookup, remarks_on_strays
 from pixelwright.data.pictures import FilePicture, Known
-from pixelwright.data.stated import folders_for, labels_beside, parted, split_of, split_within
+from pixelwright.data.stated import labels_beside, split_of, split_of_path, split_within
 from pixelwright.data.table_reading import Roles, Table, number_of, read_table, roles, seems_of_pictures
 from pixelwright.data.things import Box, Thing, Things
 from pixelwright.data.tree import Tree, is_picture, stem
@@ -42,10 +43,11 @@ _Understood = tuple[Kind, tuple[str, ...], bool, list[Sample], str]
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row whose picture is there."""
+    """A row with its picture; empty where that is yet to be found."""
 
     where: str
     picture: str
+    lookup: Lookup
     cells: list[str]
     roles: Roles
     split: SplitName
@@ -54,29 +56,50 @@ class _Row:
 
 def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
     """Whether there is a table that names pictures and says what is true of them."""
-    doubts: list[Doubt] = []
-    for name in _names(tree):
-        try:
-            table = read_table(tree.places[name], name, only_head=True)
-        except PixelwrightError as err:
-            if seems_of_pictures(tree.places[name]):
-                doubts.append(Doubt(name, Fault.of(name, err).what))
-            continue
-        found = roles(table, hints.group)
-        if found is None or not table.rows:
-            continue
-        stated = table.column(found.path)
-        there = any(_find(tree, name, one) for one in stated)
-        if there and _says(table, found):
-            return f"the table {name} with the columns {', '.join(table.columns[:6])}"
-        if there:
-            what = f"has the columns {', '.join(table.columns[:6])}, none of which holds classes, values or boxes"
-            alone = len(found.others) == 1  # a single one is hardly there for anything else
-            doubts.append(Doubt(name, f"{what}; one of classes is called `label`", grave=alone))
-        elif _says(table, found) and tree.pictures and sum(map(is_picture, stated)) * 2 > len(stated):
-            what = f"{tree.missing(stated[0])}, nor are others that its rows name"
-            doubts.append(Doubt(f"{name} line {table.lines[0]}", what))
-    return min(doubts, key=lambda one: not one.grave, default=None)
+    return _look(tree, hints)[1]
+
+
+def _look(tree: Tree, hints: Hints) -> tuple[list[str], str | Doubt | None]:
+    """The outermost tables of which one says what is true of pictures; why they are such, or a doubt, or None."""
+    named = [name for name in tree.with_suffix(".csv", ".tsv") if not _ASIDE.search(name.casefold())]
+    by_depth = [list(names) for _, names in groupby(sorted(named, key=_depth), _depth)]
+    left: list[Doubt] = []
+    for names in by_depth:
+        for name in names:
+            answer = _answer(tree, name, hints)
+            if isinstance(answer, str):
+                return names, answer
+            left += [answer] if answer else []
+        if any(doubt.grave for doubt in left):
+            break
+    return by_depth[0] if by_depth else [], min(left, key=lambda one: not one.grave, default=None)
+
+
+def _depth(name: str) -> int:
+    return name.count("/")
+
+
+def _answer(tree: Tree, name: str, hints: Hints) -> str | Doubt | None:
+    """Why a table is one of pictures and of what is true of them, or a doubt, or None."""
+    try:
+        table = read_table(tree.places[name], name, only_head=True)
+    except PixelwrightError as err:
+        return Doubt(name, Fault.of(name, err).what) if seems_of_pictures(tree.places[name]) else None
+    found = roles(table, hints.group)
+    if found is None or not table.rows:
+        return None
+    stated, lookup = table.column(found.path), _lookup(tree, name, "")
+    there = any(map(lookup.find, stated))
+    if there and _says(table, found):
+        return f"the table {name} with the columns {', '.join(table.columns[:6])}"
+    if there:
+        what = f"has the columns {', '.join(table.columns[:6])}, none of which holds classes, values or boxes"
+        alone = len(found.others) == 1  # a single one is hardly there for anything else
+        return Doubt(name, f"{what}; one of classes is called `label`", grave=alone)
+    if _says(table, found) and tree.pictures and sum(map(is_picture, stated)) * 2 > len(stated):
+        what = f"{tree.missing(stated[0])}, nor are others that its rows name"
+        return Doubt(f"{name} line {table.lines[0]}", what)
+    return None
 
 
 def read(tree: Tree, hints: Hints) -> Dataset:
@@ -90,7 +113,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
     rows: list[_Row] = []
     columns: tuple[str, ...] = ()
     names = []
-    for name in _names(tree):
+    for name in _look(tree, hints)[0]:
         table = read_table(tree.places[name], name)
         found = roles(table, hints.group)
         if found is None:
@@ -110,49 +133,68 @@ def read(tree: Tree, hints: Hints) -> Dataset:
         if added:
             columns, names = table.columns, [*names, name]
         rows += added
+    rows, strays = _settled(rows, faults)
     if not rows:
         why = f" {faults[0].where}: {faults[0].what}." if faults else ""
         raise DataError(f"{tree.root}: no table with a column `path` and pictures that are there.{why}")
     given = hints.labels or (beside[0] if (beside := labels_beside(tree)) else ())
     kind, labels, exclusive, samples, remark = _understand(tree, rows, columns, given, hints, faults)
     samples.sort(key=lambda sample: sample.id)
-    remarks = (f"tables {', '.join(names)} with the columns {', '.join(columns)}", remark)
+    remarks = (f"tables {', '.join(names)} with the columns {', '.join(columns)}", remark, *strays)
     return Dataset(tree.root, "csv", kind, labels, tuple(samples), exclusive, faults=tuple(faults), remarks=remarks)
-
-
-def _names(tree: Tree) -> list[str]:
-    """Tables at the root, or in its folders where there are none; not those that are to be filled in."""
-    found = [name for name in tree.with_suffix(".csv", ".tsv") if not _ASIDE.search(name.casefold())]
-    depth = min((name.count("/") for name in found), default=0)
-    return [name for name in found if name.count("/") == depth]
 
 
 def _rows(tree: Tree, table: Table, found: Roles, faults: list[Fault]) -> Iterator[_Row]:
     if table.bad:
         what = f"has another number of cells than the {len(table.columns)} headings"
         faults.append(Fault(f"{table.name} line {table.bad[0]}", what, len(table.bad)))
+    lookups: dict[SplitName, Lookup] = {}
     for line, cells, split in zip(table.lines, table.rows, _splits(table, found.split, faults), strict=True):
         if split is None:
             continue
-        where = f"{table.name} line {line}"
-        picture = _find(tree, table.name, cells[found.path], split)
-        several = () if split else parted(tree, cells[found.path], tree.tops)
-        if picture is None or picture in several:
-            what = tree.missing(cells[found.path])
-            if several:
-                what = f"{cells[found.path]!r} may be any of {', '.join(several)}; state its folder, or the split"
+        lookup = lookups.get(split) or lookups.setdefault(split, _lookup(tree, table.name, split))
+        where, stated = f"{table.name} line {line}", cells[found.path]
+        picture = lookup.find(stated) or ""
+        if not split and picture in (several := lookup.may_be(stated)):
+            what = f"{stated!r} may be any of {', '.join(several)}; state its folder, or the split"
             faults.append(Fault(where, what, lost=1))
             continue
-        yield _Row(where, picture, cells, found, split, cells[found.group] if found.group is not None else "")
+        yield _Row(where, picture, lookup, cells, found, split, cells[found.group] if found.group is not None else "")
+
+
+def _lookup(tree: Tree, table: str, split: SplitName) -> Lookup:
+    folder, _, last = table.rpartition("/")
+    prefix = f"{folder}/" if folder else ""
+    places = [*tree.tops, f"{prefix}images/{stem(last)}", f"{prefix}images", f"{prefix}{stem(last)}"]
+    return Lookup.of(tree, split, places, folder)
+
+
+def _settled(rows: list[_Row], faults: list[Fault]) -> tuple[list[_Row], tuple[str, ...]]:
+    """The rows whose pictures are there, and what is to be said of those that lie in folders of another split."""
+    claimed: dict[str, SplitName] = {row.picture: row.split for row in rows if row.picture}
+    settled: list[_Row] = []
+    strays: dict[str, SplitName] = {}
+    for row in rows:
+        if row.picture:
+            settled.append(row)
+            continue
+        picture, why = row.lookup.elsewhere(row.cells[row.roles.path], claimed)
+        if picture is None:
+            faults.append(Fault(row.where, why, lost=1))
+        else:
+            strays[picture] = row.split
+            settled.append(replace(row, picture=picture))
+    return settled, remarks_on_strays(strays.items())
 
 
 def _splits(table: Table, column: int | None, faults: list[Fault]) -> list[SplitName | None]:
-    """The split of each row, which the table's name says where no column does; None where it is one that is not known.
+    """The split of each row, which the table's name or folder says where no column does; None of one not known.
 
     Such a row is in some part, but nobody can say whether it may be learned from. A column without any split in it,
     such as one of the numbers of folds, is not used.
     """
-    by_name: SplitName = split_within(stem(table.name.rpartition("/")[2])) or ""
+    folder, _, last = table.name.rpartition("/")
+    by_name: SplitName = split_within(stem(last)) or split_of_path(folder)
     cells = [""] * len(table.rows) if column is None else table.column(column)
     found: list[SplitName | None] = [split_of(cell) if cell else by_name for cell in cells]
     unknown = Counter(cell for cell, split in zip(cells, found, strict=True) if split is None)
@@ -165,22 +207,6 @@ def _splits(table: Table, column: int | None, faults: list[Fault]) -> list[Split
         what = f"has the split {value!r}, expected train, validation, calibration or test; rows with it are left out"
         faults.append(Fault(where, what, lost=count))
     return found
-
-
-def _find(tree: Tree, table: str, stated: str, split: SplitName = "") -> str | None:
-    """The picture that a row means, which is in no folder called after another split."""
-    folder, _, last = table.rpartition("/")
-    prefix = f"{folder}/" if folder else ""
-    places = [*tree.tops, f"{prefix}images/{stem(last)}", f"{prefix}images", f"{prefix}{stem(last)}"]
-    folders = [*folders_for(split, places), folder]
-    found = tree.find(stated, *folders)
-    if found is not None or "." in stated.rpartition("/")[2][-6:]:
-        return found
-    for place in reversed(folders):
-        found = tree.pictures_by_stem.get(f"{place}/{stated}" if place else stated)
-        if found is not None:
-            return found
-    return None
 
 
 def _says(table: Table, found: Roles) -> bool:

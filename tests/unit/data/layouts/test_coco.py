@@ -299,3 +299,15 @@ def test_a_split_whose_pictures_are_not_there_takes_none_of_another(tmp_path: Pa
 def test_a_name_that_may_be_in_either_split_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"may be any of train/0\.png, val/0\.png; state the folder in its file_name"):
         shares_names(tmp_path, {"train": 1, "val": 2}, {"annotations.json": ""})
+
+
+def test_a_split_may_lie_in_a_folder_that_is_called_after_another_too(tmp_path: Path) -> None:
+    for split, number in (("train", 0), ("val", 1)):
+        picture(tmp_path / "train_val" / f"{number}.png", number)
+        images = [{"id": 10, "file_name": f"{number}.png", "width": WIDTH, "height": HEIGHT}]
+        text(tmp_path / f"annotations/instances_{split}.json", json.dumps(coco(images=images)))
+    dataset = open_dataset(tmp_path)
+    found = {sample.id: sample.split for sample in dataset.samples}
+    assert found == {"train_val/0.png": "train", "train_val/1.png": "validation"}
+    assert dataset.faults == ()
+    assert "1 of validation lie in train_val/" in dataset.remarks[-1]

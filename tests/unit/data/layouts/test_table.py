@@ -323,3 +323,51 @@ def test_a_row_that_may_mean_either_split_is_a_fault(tmp_path: Path) -> None:
     dataset = opened(tmp_path, "path,label\n0.png,cat\nc.png,dog\n", "train/0.png", "val/0.png", "c.png")
     assert classes(dataset) == {"c.png": ("dog",)}
     assert "any of train/0.png, val/0.png" in dataset.faults[0].what
+
+
+def splits(dataset: Dataset) -> dict[str, str]:
+    return {sample.id: sample.split for sample in dataset.samples}
+
+
+def test_a_split_without_a_folder_of_its_own_may_lie_in_that_of_another(tmp_path: Path) -> None:
+    for number in range(4):
+        picture(tmp_path / "train_images" / f"{number}.png", number)
+    text(tmp_path / "train.csv", "path,label\n0.png,cat\n1.png,dog\n")
+    text(tmp_path / "val.csv", "path,label\n2,cat\n3,dog\n")
+    dataset = open_dataset(tmp_path)
+    parts = ("train", "train", "validation", "validation")
+    assert splits(dataset) == {f"train_images/{number}.png": part for number, part in enumerate(parts)}
+    assert dataset.remarks[-1] == "2 of validation lie in train_images/: there is no folder called after validation"
+
+
+def test_a_column_of_splits_may_name_others_than_the_only_folder(tmp_path: Path) -> None:
+    dataset = opened(tmp_path, "path,label,split\n0.png,cat,train\n1.png,dog,val\n", "train/0.png", "train/1.png")
+    assert splits(dataset) == {"train/0.png": "train", "train/1.png": "validation"}
+    assert dataset.faults == ()
+
+
+@pytest.mark.parametrize("there", [("train/0.png",), ("train/0.png", "train/1.png", "val/2.png")])
+def test_a_picture_of_another_split_that_is_not_taken_is_said_to_be_there(tmp_path: Path, there: list[str]) -> None:
+    wanted = there[:2][-1].rpartition("/")[2]  # what train names itself, or what lies beside a folder of its own
+    table = f"path,label,split\n0.png,cat,train\n{wanted},dog,val\n"
+    dataset = opened(tmp_path, table, *there)
+    assert splits(dataset) == {"train/0.png": "train"}
+    assert f"train/{wanted} lies in a folder called after train, and is not taken for valid" in dataset.faults[0].what
+
+
+@pytest.mark.parametrize("name", ["_annotations.csv", "labels.csv"])
+def test_a_table_in_the_folder_of_a_split_is_of_that_split(tmp_path: Path, name: str) -> None:
+    for number, split in enumerate(("train", "test")):
+        picture(tmp_path / split / f"{number}.png", number)
+        text(tmp_path / split / name, f"filename,class\n{number}.png,{number}\n")
+    dataset = open_dataset(tmp_path)
+    assert splits(dataset) == {"test/1.png": "test", "train/0.png": "train"}
+    assert dataset.faults == ()
+
+
+def test_a_table_of_something_else_further_out_hides_none(tmp_path: Path) -> None:
+    for number, label in enumerate(("u", "v")):
+        picture(tmp_path / "train" / label / f"{number}.png", number)
+    text(tmp_path / "sources.csv", "path,author,license\ntrain/u/0.png,Anne,CC0\n")
+    text(tmp_path / "train" / "labels.csv", "path,label\nu/0.png,cat\nv/1.png,dog\n")
+    assert classes(open_dataset(tmp_path)) == {"train/u/0.png": ("cat",), "train/v/1.png": ("dog",)}
