@@ -3,6 +3,7 @@
 ```
 RUN/config.toml         everything that was decided, and what of it was chosen
 RUN/checkpoints/last.ckpt, best.ckpt    all that is needed to continue; the best weights
+RUN/data.txt            fingerprint of the data
 RUN/results.csv         a line for each validation
 RUN/log.txt             what was said
 RUN/events.*            for TensorBoard, where it is installed
@@ -39,6 +40,7 @@ from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.recipe import AT_THE_END, asked_of, differences, read_run, to_toml
 
 CONFIG = "config.toml"
+DATA = "data.txt"
 RESULTS = "results.csv"
 SUMMARY = "summary.json"
 BASELINE = "baseline.json"
@@ -85,17 +87,25 @@ class Run:
         """Whether nothing is left to do."""
         return (self.path / SUMMARY).exists()
 
-    def begin(self, config: TrainConfig, automatic: Mapping[str, str]) -> None:
-        """Make the folder, and say in it what will be trained.
+    def begin(self, config: TrainConfig, automatic: Mapping[str, str], data: str) -> None:
+        """Make the folder, and say in it what will be trained, and by which data.
 
-        What a run that came to nothing has left there goes: it may have been of other data, or varied otherwise.
+        What a run that came to nothing has left there goes, and so does what was made of other data to be looked at.
         """
-        if not self.learned:
-            for name in (PREVIEW, BASELINE, RESULTS):
-                (self.path / name).unlink(missing_ok=True)
-            self.best.unlink(missing_ok=True)
+        new = not self.learned
+        if new:
+            for path in (self.path / RESULTS, self.best):
+                path.unlink(missing_ok=True)
             shutil.rmtree(self.path / KERAS, ignore_errors=True)
+        if new or self.data() != data:
+            for name in (PREVIEW, BASELINE):
+                (self.path / name).unlink(missing_ok=True)
+            self.write(DATA, data.encode())
         self.keep(config, automatic)
+
+    def data(self) -> str:
+        """By which data it trains, as `begin` was told; empty before."""
+        return (self.path / DATA).read_text() if (self.path / DATA).exists() else ""
 
     def keep(self, config: TrainConfig, automatic: Mapping[str, str]) -> None:
         """Say in it what will be trained."""
@@ -151,13 +161,13 @@ class Run:
             # A file that was cut short is no zip archive any more, of which torch has a long story to tell.
             what = "is damaged" if not zipfile.is_zipfile(self.last) else f"cannot be continued from: {err}"
             raise TrainingError(
-                f"{self.last}: {what}. Delete it to begin anew, or name another folder (-o); the best weights so far "
-                f"are in {self.best}."
+                f"{self.last}: {what}. Name another folder (-o) to begin anew; the best weights so far are in "
+                f"{self.best}."
             ) from err
         return True
 
     def kept(self) -> dict[str, Any] | None:
-        """What is in `best`: the weights, `net`, and the `step` and `scores` that are theirs; None before the first."""
+        """What is in `best`: the weights, `net`, with their `step`, `scores` and `data`; None before the first."""
         return torch.load(self.best, map_location="cpu", weights_only=True) if self.best.exists() else None
 
     def rows(self) -> list[dict[str, str]]:
@@ -179,7 +189,7 @@ class Run:
 
     @contextmanager
     def alone(self) -> Generator[None]:
-        """Nobody else trains in this folder for the block.
+        """Nobody else trains in this folder for the block. It is made for it; if it stays empty it goes again.
 
         Raises:
             TrainingError: Somebody does.
@@ -196,7 +206,11 @@ class Run:
                 raise TrainingError(
                     f"{self.path}: another process is training here. Wait for it, or name another (-o)."
                 )
-            yield
+            try:
+                yield
+            finally:
+                if [path.name for path in self.path.iterdir()] == [LOCK]:  # it came to nothing: no trace of it stays
+                    shutil.rmtree(self.path)
 
     def summary(self) -> dict[str, Any]:
         """What was written at the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import math
@@ -76,11 +77,24 @@ def fit(plan: Plan, run: Run, watch: Watch) -> Progress:
     log.info("on PyTorch it differs from Keras by %.2g of the largest output", difference)
     step = json.loads((folder / BEST).read_text())["epoch"] * steps
     measured = Validation(plan, budget_bytes=0, threads=threads)(net)
-    torch.save({"net": net.state_dict(), "step": step, "scores": dict(measured)}, run.best)
+    best = io.BytesIO()
+    torch.save({"net": net.state_dict(), "step": step, "scores": dict(measured), "data": run.data()}, best)
+    run.write(str(run.best.relative_to(run.path)), best.getvalue())
     (folder / ARRAYS).unlink()
     taken = int(run.rows()[-1]["step"])
-    best, lost = measured[plan.config.goal], len(plan.splits.train) - count
-    return Progress(step=taken, seconds=watch.seconds, best=best, best_step=step, lost=lost)
+    lost = len(plan.splits.train) - count
+    return Progress(step=taken, seconds=watch.seconds, best=measured[plan.config.goal], best_step=step, lost=lost)
+
+
+def forget(run: Run) -> None:
+    """Have any epoch from now on be better than the best so far, which other data have chosen.
+
+    Raises:
+        OutputError: The disk is full or not writable.
+    """
+    record = run.path / KERAS / BEST
+    if record.exists():
+        run.write(f"{KERAS}/{BEST}", json.dumps({**json.loads(record.read_text()), "worth": -math.inf}).encode())
 
 
 def _columns(scores: Mapping[str, float], truth: Truth) -> dict[str, float]:

@@ -80,7 +80,7 @@ class Loop:
         validation: Scores; only the first device asks for them.
         run: Where checkpoints go.
         watch: The clock.
-        data: Fingerprint of what is learned from, for checkpoints.
+        data: Fingerprint of the data, for the best weights: they are the best on these.
     """
 
     fabric: Fabric
@@ -106,7 +106,7 @@ class Loop:
         """
         progress, schedule = self.learner.progress, self.learner.plan.config.optimizer.schedule
         self._checkpoint_s, self._shown = progress.seconds, (self.watch.seconds, progress.step)
-        self._undone = self._of_later()
+        self._compare_with_kept()
         with self.source.ahead(progress.step) as take, _stop_asked() as stop:
             done, stopped = self._done(asked=stop())
             while done < 1 and not self._gave_up():
@@ -154,13 +154,17 @@ class Loop:
         both = fabric.all_reduce(mine.to(fabric.device), reduce_op="sum")
         return float(both[0]), bool(both[1])
 
-    def _of_later(self) -> float:
-        """The score of the best weights, if they are of a validation that a kill has undone; NaN if not.
+    def _compare_with_kept(self) -> None:
+        """Have scores from now on be compared with that of the best weights, if these were chosen by the same data.
 
-        Best weights are written before the checkpoint. By the clock a run that continues may not get so far again.
+        Those of other data stay until one of these is scored: of a run that was at its end none follows.
         """
-        best = self.run.kept()
-        return best["scores"][self.validation.goal] if best and best["step"] > self.learner.progress.step else math.nan
+        progress, best = self.learner.progress, self.run.kept()
+        if best is not None and best["data"] != self.data:
+            progress.best, progress.best_step, progress.stale = math.nan, 0, 0
+        elif best is not None and best["step"] > progress.step:
+            # Best weights are written before the checkpoint. By the clock this may not get as far again as the kill.
+            self._undone = best["scores"][self.validation.goal]
 
     def _is_due(self, before: float, done: float) -> bool:
         """Whether a validation lies between the shares before and after a step."""
@@ -185,8 +189,8 @@ class Loop:
         if better or value == progress.best:  # of equals the later, which have learned more
             progress.best, progress.best_step = value, progress.step
             if not self._better(self._undone, value):
-                best = {"net": self.learner.validated, "step": progress.step, "scores": dict(self._scores)}
-                self.run.save(self.fabric, self.run.best, best)
+                best = {"step": progress.step, "scores": dict(self._scores), "data": self.data}
+                self.run.save(self.fabric, self.run.best, {"net": self.learner.validated, **best})
         self._validation_s += self.watch.clock() - started
         self._record(done)
 
@@ -226,7 +230,7 @@ class Loop:
         return bool(patience) and self.learner.progress.stale >= patience
 
     def _save(self) -> None:
-        self.run.save(self.fabric, self.run.last, {**self.learner.state(), "data": self.data})
+        self.run.save(self.fabric, self.run.last, self.learner.state())
         self._checkpoint_s = self.learner.progress.seconds
 
     def _show(self, done: float) -> None:

@@ -18,7 +18,6 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from lightning_fabric.strategies.ddp import DDPStrategy
-from torch import nn
 from torch.multiprocessing.spawn import ProcessRaisedException
 
 from pixelwright.data.augment.sheet import preview
@@ -38,7 +37,7 @@ from pixelwright.verbs.train.learner import Progress, precision_of
 from pixelwright.verbs.train.loop import Watch
 from pixelwright.verbs.train.networks import parent_of
 from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.recipe import value_of
+from pixelwright.verbs.train.recipe import AT_THE_END, value_of
 from pixelwright.verbs.train.report import write_report
 from pixelwright.verbs.train.samples import threads_of
 from pixelwright.verbs.train.sound import can_be_used, sound
@@ -76,11 +75,22 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
     if run.finished:
         log.info("%s: is finished. Name another folder (-o) to train again.", run.path)
         return _read_summary(run, config)
-    plan = decide(config, run)
-    identity = identity_of(plan.splits)
     with run.alone():
-        run.begin(plan.config, plan.automatic)
+        find_run(config, run.path, "")  # looked at again: now nobody can begin another there
+        plan = decide(config, run)
+        identity = identity_of(plan.splits)
+        changed = _changed(run.data(), identity) if run.learned and run.data() != identity else ""
+        if changed and not how.other_data:
+            raise TrainingError(
+                f"{run.path}: {changed}. Name another folder (-o) to start anew, or go on with what is there now "
+                "(--changed-data)."
+            )
+        if changed:
+            keras.forget(run)
+        run.begin(plan.config, plan.automatic, identity)
         with written(run.path / LOG):
+            if changed:
+                log.warning("%s; going on with what is there now", changed)
             _tell(plan, run)
             _preview(plan, run)
             splits = sound(plan.splits, threads_of(plan.config))
@@ -104,7 +114,9 @@ def _end(plan: Plan, run: Run, how: How, progress: Progress) -> Trained:
         raise TrainingError(f"{run.path}: {plan.config.goal} had no value in any validation, so no weights are best.")
     made = None
     if how.bundle:
-        made = finish(plan, best_of(plan, run), run.path, Origin(how.origin, parent_of(plan.architecture)))
+        net = plan.record().build(plan.network)
+        net.load_state_dict(best["net"])
+        made = finish(plan, net.eval(), run.path, Origin(how.origin, parent_of(plan.architecture)))
     return Trained(
         run=run.path,
         goal=plan.config.goal,
@@ -131,13 +143,6 @@ def _tell_baseline(plan: Plan, run: Run) -> None:
         run.write(BASELINE, json.dumps(found.to_dict(), indent=2).encode())
 
 
-def best_of(plan: Plan, run: Run) -> nn.Module:
-    """The network with the weights of the best validation, on the CPU."""
-    net = plan.record().build(plan.network)
-    net.load_state_dict(torch.load(run.best, map_location="cpu", weights_only=True)["net"])
-    return net.eval()
-
-
 def _read_summary(run: Run, config: TrainConfig) -> Trained:
     said = run.summary()
     learned = said.pop("data", "")
@@ -147,12 +152,16 @@ def _read_summary(run: Run, config: TrainConfig) -> Trained:
         log.warning("the data that it learned from cannot be looked at: %s", err)
     else:
         if learned and learned != now:
-            log.warning("the data have changed since: fingerprint %s, now %s", learned[:12], now[:12])
+            log.warning("%s", _changed(learned, now))
     scores = tuple(
         Score(**{**score, "value": math.nan if score["value"] is None else score["value"]}) for score in said["scores"]
     )
     bundle = said["bundle"] and Path(said["bundle"])
     return Trained(**{**said, "run": run.path, "bundle": bundle, "scores": scores})
+
+
+def _changed(learned: str, now: str) -> str:
+    return f"the data have changed since: fingerprint {learned[:12]}, now {now[:12]}"
 
 
 def decide(config: TrainConfig, run: Run | None = None) -> Plan:
@@ -168,7 +177,9 @@ def decide(config: TrainConfig, run: Run | None = None) -> Plan:
         return plan_of(config, splits, name)
     decided, automatic = run.decided()
     plan = plan_of(msgspec.structs.replace(decided, bundle=config.bundle), splits, name)
-    return replace(plan, automatic={**automatic, **plan.automatic})
+    # What matters at the end alone was asked for anew.
+    kept = {name: why for name, why in automatic.items() if not name.startswith(AT_THE_END)}
+    return replace(plan, automatic={**kept, **plan.automatic})
 
 
 def _launch(plan: Plan, run: Run, identity: str, how: How) -> Progress:
@@ -186,7 +197,7 @@ def _launch(plan: Plan, run: Run, identity: str, how: How) -> Progress:
         plugins=[precision],
         loggers=[TensorBoardLogger(run.path, "", "")] if find_spec("tensorboard") else [],
     )
-    work = Work(plan, run, precision, identity, how.other_data, level())
+    work = Work(plan, run, precision, identity, level())
     try:
         return fabric.launch(partial(work, watch=how.watch if alone else Watch()))
     except ProcessRaisedException as err:

@@ -12,7 +12,6 @@ from lightning_fabric.plugins.precision import Precision
 
 from pixelwright.contract import Example, LossOptions
 from pixelwright.data.dataset import Sample
-from pixelwright.errors import TrainingError
 from pixelwright.ops.batch import decode_hw
 from pixelwright.verbs.train import balance
 from pixelwright.verbs.train.feed import Order
@@ -42,7 +41,6 @@ class Work:
         run: Where it is kept.
         precision: Fabric's plugin.
         identity: Of the data (`identity.identity_of`).
-        other_data: Whether a run may go on with data that have changed.
         level: From which on something is said, where processes are spawned.
     """
 
@@ -50,7 +48,6 @@ class Work:
     run: Run
     precision: Precision
     identity: str
-    other_data: bool = False
     level: int = logging.INFO
 
     def __call__(self, fabric: Fabric, watch: Watch) -> Progress:
@@ -124,23 +121,14 @@ class Work:
         """Continue from the last checkpoint, if there is one.
 
         Raises:
-            TrainingError: It cannot be used, or the data have changed since.
+            TrainingError: It cannot be used.
         """
-        state = {**learner.state(), "data": self.identity}
+        state = learner.state()
         if not self.run.load(fabric, state):
             return
         learner.restored(state)
         watch.before = learner.progress.seconds
-        at = f"step {learner.progress.step}, after {learner.progress.seconds / 60:.1f} minutes"
-        if state["data"] != self.identity:
-            what = f"the data have changed since {at}: fingerprint {state['data'][:12]}, now {self.identity[:12]}"
-            if not self.other_data:
-                raise TrainingError(
-                    f"{self.run.path}: {what}. Name another folder (-o) to start anew, or go on with what is there now "
-                    "(--changed-data)."
-                )
-            log.warning("%s; going on with what is there now", what)
-        log.info("continuing from %s", at)
+        log.info("continuing from step %d, after %.1f minutes", learner.progress.step, learner.progress.seconds / 60)
 
 
 def encode(plan: Plan, sample: Sample) -> Example:

@@ -119,7 +119,7 @@ def test_changed_data_are_refused_and_with_consent_taken(
         with pytest.raises(KeyboardInterrupt):
             run(config, tmp_path / "run")
     write_data(tmp_path / "squares.npz", seed=1)
-    with pytest.raises(TrainingError, match="the data have changed since step 2"):
+    with pytest.raises(TrainingError, match="the data have changed since: fingerprint"):
         run(config, tmp_path / "run")
     assert run(config, tmp_path / "run", other_data=True).steps == 10
 
