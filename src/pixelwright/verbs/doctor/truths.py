@@ -72,7 +72,7 @@ def stated_problems(sample: Sample, size_hw: tuple[int, int] | None, source: Sou
     if size_hw is None or source is None or source.orientation < TURNED:
         return problems + [problem_of(fault) for fault in outside]
     as_stored = size_hw[1], size_hw[0]
-    if truth.stated_hw == as_stored:
+    if truth.stated_hw == as_stored != size_hw:  # a square one has the same size either way
         return [*problems, Problem("box-turned", f"made for {_size(as_stored)}; upright it has {_size(size_hw)}")]
     # The other way round all would fit: they were drawn on the picture as it is stored.
     turned = not any(fault.kind == "outside" for fault in truth.faults(as_stored))

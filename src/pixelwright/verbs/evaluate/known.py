@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pixelwright.data.dataset import Dataset, fingerprint
-from pixelwright.data.splits import split
-from pixelwright.errors import DataError
+from pixelwright.data.layout import Hints
+from pixelwright.data.opening import open_dataset
+from pixelwright.data.splits import Splits, split
+from pixelwright.errors import PixelwrightError
 from pixelwright.metrics.intervals import too_few
 from pixelwright.structures.spec import BundleSpec, Data
 from pixelwright.verbs.evaluate.parts import split_options
@@ -62,21 +65,50 @@ def _met_parts(spec: BundleSpec, dataset: Dataset, whole: Dataset, mark: str) ->
     scored = {sample.id for sample in dataset.samples}
     if not spec.provenance.data or not any(one.id in scored for one in whole.samples if one.split in ("", "train")):
         return  # a part that the data states itself: nobody need read all the others to know
-    try:
-        parts = split(whole, split_options(spec))
-    except DataError:  # nothing in it to be learned from
+    learned, tried = {one.fingerprint for one in spec.provenance.data}, 0
+    for parts in _parts(spec, whole):
+        tried += 1
+        if fingerprint(parts.train) in learned:
+            break
+    else:
+        if tried > 1 or (tried and len(scored) < len(whole)):
+            yield (
+                f"{spec.name} was trained on other data, or these have changed since, or some of them cannot be read: "
+                "it may have been trained on some of these pictures."
+            )
         return
-    learned = {one.fingerprint for one in spec.provenance.data}
-    known = fingerprint(parts.train) in learned
     for part, what in ((parts.train, "was trained on"), (parts.calibration, "set its thresholds on")):
         count = sum(sample.id in scored for sample in part.samples)
-        if known and count and fingerprint(part) != mark:
+        if count and fingerprint(part) != mark:
             yield f"{spec.name} {what} {count} of these {len(scored)} pictures: the scores flatter it."
-    if not known and len(scored) < len(whole):
-        yield (
-            f"{spec.name} was trained on other data, or these have changed since, or some of them cannot be read: "
-            "it may have been trained on some of these pictures."
-        )
+
+
+def _parts(spec: BundleSpec, whole: Dataset) -> Iterator[Splits]:
+    """The parts that its training would make: of the data as they were opened, and with the training's own groups.
+
+    Parts that cannot be made are left out: there may be nothing to learn from, or no such groups.
+    """
+    made = spec.provenance.splitting
+    if (parts := _split(spec, whole)) is not None:
+        yield parts
+    if made is None or not (made.group or any(sample.group for sample in whole.samples)):
+        return
+    hints = Hints(kinds=frozenset({whole.kind}), group=made.group)
+    try:
+        again = open_dataset(whole.root, layout=whole.layout, hints=hints)
+    except PixelwrightError:
+        return
+    groups = {sample.id: sample.group for sample in again.samples}
+    regrouped = whole.only(replace(one, group=groups.get(one.id, "")) for one in whole.samples)
+    if (parts := _split(spec, regrouped)) is not None:
+        yield parts
+
+
+def _split(spec: BundleSpec, whole: Dataset) -> Splits | None:
+    try:
+        return split(whole, split_options(spec))
+    except PixelwrightError:
+        return None
 
 
 def _called(data: Data) -> str:

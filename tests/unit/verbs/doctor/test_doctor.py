@@ -246,6 +246,17 @@ def test_boxes_drawn_on_a_picture_before_it_was_turned_are_found(tmp_path: Path)
     assert not {"turned", "box-outside"} & found.keys()
 
 
+def test_labels_of_a_square_picture_fit_it_either_way(tmp_path: Path) -> None:
+    exif = PillowImage.Exif()
+    exif[0x0112] = 6
+    for number in range(6):
+        picture = shape_picture("disc", np.random.default_rng(number)).resize((96, 96))
+        picture.save(tmp_path / f"{number}.jpg", exif=exif if number == 4 else PillowImage.Exif())
+        corners = (70, 10, 120, 30) if number == 4 else (70, 10, 90, 30)
+        (tmp_path / f"{number}.xml").write_text(page(f"{number}.jpg", ("disc", *corners), size=(96, 96)))
+    assert cases(examined(tmp_path, ("labels",))) == {"box-outside": [("4.jpg",)]}
+
+
 def test_labels_made_for_the_picture_as_stored_are_one_finding(tmp_path: Path) -> None:
     exif = PillowImage.Exif()
     exif[0x0112] = 6

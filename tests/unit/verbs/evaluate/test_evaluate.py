@@ -166,6 +166,28 @@ def test_a_part_of_data_that_are_not_those_of_the_training_may_hold_what_was_lea
     assert any("it may have been trained on some of these pictures" in one for one in remarks)
 
 
+def test_what_a_bundle_learned_from_with_groups_is_told_where_none_are_asked_for(model: Model, data: Dataset) -> None:
+    pattern = r"(\d)\d\.png"
+    groups = open_dataset(data.root, hints=Hints(group=pattern))
+    known = _trained_on(model, groups, group=pattern)
+    learned = len(split(groups).train)
+    for whole in (data, groups):
+        remarks = evaluate(known, whole, EvaluateOptions(rounds=20)).remarks
+        assert f"brightness was trained on {learned} of these 40 pictures: the scores flatter it." in remarks
+    compared = compare((model, known), data, EvaluateOptions(rounds=20)).remarks
+    assert any(f"trained on {learned} of these 40" in one for one in compared)
+    changed = _trained_on(model, groups.only(groups.samples[::2]), group=pattern)
+    remarks = evaluate(changed, data, EvaluateOptions(rounds=20)).remarks
+    assert any("it may have been trained on some of these pictures" in one for one in remarks)
+
+
+def test_pictures_to_learn_from_of_which_none_can_be_read_cost_no_scores(model: Model, data: Dataset) -> None:
+    gone = FilePicture(Place("gone.png"))
+    samples = [replace(one, split="test" if place % 2 else "") for place, one in enumerate(data.samples)]
+    whole = data.only(one if one.split else replace(one, picture=gone, group="g") for one in samples)
+    assert len(evaluate(_trained_on(model, data), whole, EvaluateOptions(rounds=20)).seen) == 20
+
+
 def test_a_part_that_the_data_states_is_scored_without_reading_the_others(model: Model, data: Dataset) -> None:
     known = _trained_on(model, data)
     samples = [replace(one, split="test" if place % 2 else "train") for place, one in enumerate(data.samples)]
