@@ -66,8 +66,7 @@ def _met_parts(spec: BundleSpec, dataset: Dataset, whole: Dataset, mark: str) ->
     if not spec.provenance.data or not any(one.id in scored for one in whole.samples if one.split in ("", "train")):
         return  # a part that the data states itself: nobody need read all the others to know
     learned, tried = {one.fingerprint for one in spec.provenance.data}, 0
-    for parts in _parts(spec, whole):
-        tried += 1
+    for tried, parts in enumerate(_parts(spec, whole), 1):  # noqa: B007 (told of below)
         if fingerprint(parts.train) in learned:
             break
     else:
