@@ -5,6 +5,7 @@ RUN/config.toml         everything that was decided, and what of it was chosen
 RUN/checkpoints/last.ckpt, best.ckpt    all that is needed to continue; the best weights
 RUN/data.txt            fingerprint of the data
 RUN/results.csv         a line for each validation
+RUN/lost.jsonl          samples that cannot be learned from, and why
 RUN/log.txt             what was said
 RUN/events.*            for TensorBoard, where it is installed
 RUN/preview.png         pictures as they are and varied
@@ -24,8 +25,8 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ BASELINE = "baseline.json"
 KERAS = "keras"
 LOCK = ".lock"
 LOG = "log.txt"
+LOST = "lost.jsonl"
 PREVIEW = "preview.png"
 REPORT = "report.html"
 
@@ -98,7 +100,7 @@ class Run:
                 path.unlink(missing_ok=True)
             shutil.rmtree(self.path / KERAS, ignore_errors=True)
         if new or self.data() != data:
-            for name in (PREVIEW, BASELINE):
+            for name in (PREVIEW, BASELINE, LOST):
                 (self.path / name).unlink(missing_ok=True)
             self.write(DATA, data.encode())
         self.keep(config, automatic)
@@ -186,6 +188,26 @@ class Run:
         writer.writeheader()
         writer.writerows([*rows, row])
         self.write(RESULTS, text.getvalue().encode())
+
+    def add_lost(self, lost: Sequence[tuple[str, str]]) -> None:
+        """Note ids of samples that cannot be learned from, with the reason; any of the processes may, and again.
+
+        Raises:
+            OutputError: The disk is full or not writable.
+        """
+        try:
+            with (self.path / LOST).open("a", encoding="utf-8") as file:
+                file.write("".join(f"\n{json.dumps(one)}" for one in lost))
+        except OSError as err:
+            raise OutputError(f"{self.path / LOST}: cannot be written: {err.strerror or err}.") from err
+
+    def lost(self) -> set[str]:
+        """The ids that were noted, in all starts of the run."""
+        path, found = self.path / LOST, set[str]()
+        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+            with suppress(ValueError):  # a line that a kill has cut short; what it was of is met again
+                found.add(json.loads(line)[0])
+        return found
 
     @contextmanager
     def alone(self) -> Generator[None]:

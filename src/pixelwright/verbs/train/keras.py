@@ -9,7 +9,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pixelwright.data.dataset import Sample
 from pixelwright.errors import OutputError, TrainingError
 from pixelwright.interop.keras import PREFIX, backend
 from pixelwright.interop.keras_fit import ANSWERS, ARRAYS, BEST, WEIGHTS, FitJob, Truth
@@ -30,7 +29,7 @@ from pixelwright.verbs.train.folder import KERAS, Run
 from pixelwright.verbs.train.learner import Progress
 from pixelwright.verbs.train.loop import Shown, Watch
 from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, free_bytes, lost_text, threads_of
+from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, free_bytes, threads_of
 from pixelwright.verbs.train.validate import Validation
 from pixelwright.verbs.train.work import encode
 
@@ -57,7 +56,7 @@ def fit(plan: Plan, run: Run, watch: Watch) -> Progress:
     """
     folder, threads = run.path / KERAS, threads_of(plan.config)
     job = _job(plan)
-    count = _write_arrays(plan, folder, job.truth)
+    count = _write_arrays(plan, run, job.truth)
     steps = -(-count // job.batch_size)
     if rows := run.rows():
         watch.before = 60 * float(rows[-1]["minutes"])
@@ -82,8 +81,7 @@ def fit(plan: Plan, run: Run, watch: Watch) -> Progress:
     run.write(str(run.best.relative_to(run.path)), best.getvalue())
     (folder / ARRAYS).unlink()
     taken = int(run.rows()[-1]["step"])
-    lost = len(plan.splits.train) - count
-    return Progress(step=taken, seconds=watch.seconds, best=measured[plan.config.goal], best_step=step, lost=lost)
+    return Progress(step=taken, seconds=watch.seconds, best=measured[plan.config.goal], best_step=step)
 
 
 def forget(run: Run) -> None:
@@ -122,11 +120,19 @@ def _job(plan: Plan) -> FitJob:
     )
 
 
-def _write_arrays(plan: Plan, folder: Path, truth: Truth) -> int:
+def _write_arrays(plan: Plan, run: Run, truth: Truth) -> int:
     """The training and validation parts, for Keras; gives how many there are to learn from."""
+    folder = run.path / KERAS
     arrays: dict[str, npt.NDArray[Any]] = {}
     for prefix, dataset in (("", plan.splits.train), ("validation_", plan.splits.validation)):
-        arrays[f"{prefix}x"], arrays[f"{prefix}y"] = _arrays(plan, dataset.samples, truth)
+        store = Store(
+            dataset.samples,
+            partial(encode, plan),
+            budget_bytes=int(free_bytes() * MEMORY_SHARE / 4),
+            threads=threads_of(plan.config),
+            note=run.add_lost,
+        )
+        arrays[f"{prefix}x"], arrays[f"{prefix}y"] = _arrays(plan, store, truth)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(folder / ARRAYS, **arrays)  # pyright: ignore[reportArgumentType]
@@ -135,17 +141,14 @@ def _write_arrays(plan: Plan, folder: Path, truth: Truth) -> int:
     return len(arrays["x"])
 
 
-def _arrays(plan: Plan, samples: Sequence[Sample], truth: Truth) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    threads = threads_of(plan.config)
-    store = Store(samples, partial(encode, plan), budget_bytes=int(free_bytes() * MEMORY_SHARE / 4), threads=threads)
-    if store.lost:
-        log.warning("%d of %d samples cannot be used: %s", len(store.lost), len(samples), lost_text(store.lost))
-    if store.held < len(store):
+def _arrays(plan: Plan, store: Store, truth: Truth) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    if store.beyond:
         raise TrainingError(
             f"{len(store)} pictures of {plan.problem.size_hw} do not fit into memory, and Keras gets them as one "
             "array. Take smaller ones (--size), or one of our own architectures."
         )
-    batch = plan.training().collate(store.get(range(len(store))), np.random.default_rng(0), plan.problem)
+    examples = store.get(place for place in range(len(store)) if place not in store.lost)
+    batch = plan.training().collate(examples, np.random.default_rng(0), plan.problem)
     pictures = normalized(batch.images, plan.spec.input).contiguous().numpy()
     known = batch.values if truth == "values" else batch.classes
     if known is None:

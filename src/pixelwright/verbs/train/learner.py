@@ -46,7 +46,6 @@ class Progress:
         part: Pictures that the network takes at once on each device; smaller after memory ran out.
         losses: Sum of the finite losses since the last validation.
         counted: How many these are.
-        lost: Samples that could not be learned from, said at the end.
     """
 
     step: int = 0
@@ -59,7 +58,6 @@ class Progress:
     part: int = 0
     losses: float = 0.0
     counted: int = 0
-    lost: int = 0
 
     @property
     def loss(self) -> float:

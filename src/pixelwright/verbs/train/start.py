@@ -99,7 +99,7 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
             _tell_baseline(plan, run)
             keras_model = plan.architecture.startswith(keras.PREFIX)
             progress = keras.fit(plan, run, how.watch) if keras_model else _launch(plan, run, identity, how)
-            done = replace(_end(plan, run, how, progress), lost=lost + progress.lost)
+            done = replace(_end(plan, run, how, progress), lost=lost + len(run.lost()))
             write_report(run, done)
             run.write(SUMMARY, json.dumps({**done.to_dict(), "data": identity}, indent=2).encode())
             for fault in plan.splits.faults:  # said in the beginning, and forgotten since

@@ -21,7 +21,7 @@ from pixelwright.verbs.train.loop import Loop, Watch
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.rate import STEPS, find_rate
 from pixelwright.verbs.train.recipe import changed
-from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, free_bytes, lost_text, threads_of
+from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, free_bytes, threads_of
 from pixelwright.verbs.train.source import Source
 from pixelwright.verbs.train.telling import lines, told_by
 from pixelwright.verbs.train.validate import Validation
@@ -85,7 +85,6 @@ class Work:
         self._restore(fabric, learner, watch)
         validation = Validation(plan, budget_bytes=int(memory * VALIDATION_MEMORY), threads=threads)
         Loop(fabric, learner, source, validation, self.run, watch, self.identity).train()
-        learner.progress.lost = len(store.lost)
         return learner.progress
 
     def _found(self, fabric: Fabric, rate: float) -> Plan:
@@ -100,11 +99,11 @@ class Work:
 
     def _store(self, memory: int, threads: int) -> Store:
         samples = self.plan.splits.train.samples
-        store = Store(samples, partial(encode, self.plan), budget_bytes=memory, threads=threads)
-        if store.lost:
-            log.warning("%d of %d samples cannot be used: %s", len(store.lost), len(samples), lost_text(store.lost))
-        if store.held < len(store):
-            log.info("%d of %d samples fit into memory; the others are decoded each time", store.held, len(store))
+        made, note = partial(encode, self.plan), self.run.add_lost
+        store = Store(samples, made, budget_bytes=memory, threads=threads, note=note)
+        if store.beyond:
+            held = len(store) - store.beyond
+            log.info("%d of %d samples fit into memory; the others are decoded each time", held, len(store))
         return store
 
     def _balanced(self, store: Store) -> tuple[LossOptions, Order]:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pixelwright.errors import TrainingError, UnreadableImage, UsageError
-from pixelwright.verbs.train import TrainConfig, keras, start
+from pixelwright.verbs.train import TrainConfig, keras, start, work
+from pixelwright.verbs.train.decide import open_splits
 from pixelwright.verbs.train.folder import Run
 from trainings import after_steps, checkpoint, die, press_ctrl_c, run, same, score, write_data, write_gray
 
@@ -94,6 +95,40 @@ def test_pictures_that_cannot_be_used_are_counted_and_cost_no_preview(
     assert done.lost == 3
     assert (tmp_path / "run" / "preview.png").exists()
     assert "layout image-folder, 24 pictures, classes" in caplog.text
+
+
+def test_pictures_that_are_lost_change_nothing_by_how_much_memory_there_is(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{label}/{number}.png" for label in "ab" for number in range(12)]
+    write_gray(tmp_path / "data", names)
+    broken = split_names(configure(data__path=str(tmp_path / "data")))[:3]
+    for number, name in enumerate(broken):
+        (tmp_path / "data" / name).write_bytes(b"\x89PNG\r\n\x1a\n" + bytes([number]))
+    config = configure(data__path=str(tmp_path / "data"), budget__epochs=3, batch__size=4)
+    whole = run(config, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        after_steps(patch, 14, press_ctrl_c)
+        with pytest.raises(KeyboardInterrupt):
+            run(config, tmp_path / "parts")
+    monkeypatch.setattr(work, "free_bytes", lambda: 0)
+    parts = run(config, tmp_path / "parts")
+    assert (whole.steps, whole.lost, parts.lost) == (15, 3, 3)  # 20 to learn from, 4 in a step, 3 epochs
+    assert same(checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "parts"))
+
+
+def test_what_was_lost_in_any_start_of_a_run_counts_once(tmp_path: Path) -> None:
+    for lost in ([("a.png", "is truncated."), ("b\nc.png", "is empty.")], [("a.png", "is truncated.")]):
+        Run(tmp_path).add_lost(lost)
+    with (tmp_path / "lost.jsonl").open("a") as file:
+        file.write('\n["d.pn')  # by a process that was killed
+    Run(tmp_path).add_lost([("e.png", "is empty.")])
+    assert Run(tmp_path).lost() == {"a.png", "b\nc.png", "e.png"}
+
+
+def split_names(config: TrainConfig) -> list[str]:
+    """Which pictures are learned from."""
+    return [sample.id for sample in open_splits(config.task, config.data, config.seed).train.samples]
 
 
 def test_where_no_picture_can_be_read_it_says_of_how_many_and_why(configure: Configure, tmp_path: Path) -> None:

@@ -47,16 +47,18 @@ def test_what_fits_is_decoded_once() -> None:
 def test_what_does_not_fit_is_decoded_when_it_is_asked_for() -> None:
     encode = Encoder()
     store = Store(_samples(5), encode, budget_bytes=250, threads=1)
-    assert (len(store), store.held) == (5, 2)
+    assert (len(store), store.beyond) == (5, 3)
     encode.seen.clear()
     assert [int(example.pixels[0, 0, 0]) for example in store.get([3, 1])] == [3, 1]
     assert encode.seen == ["03"]
 
 
-def test_a_broken_sample_is_left_out_and_named() -> None:
-    store = Store(_samples(4), Encoder("01"), budget_bytes=1000, threads=2)
-    assert [example.id for example in store.get(range(len(store)))] == ["00", "02", "03"]
-    assert store.lost == [("01", "01: is broken.")]
+@pytest.mark.parametrize("budget_bytes", [1000, 150, 0])
+def test_for_a_broken_sample_the_next_one_is_taken_and_it_is_named_whatever_memory_there_is(budget_bytes: int) -> None:
+    noted: list[tuple[str, str]] = []
+    store = Store(_samples(4), Encoder("03"), budget_bytes=budget_bytes, threads=2, note=noted.extend)
+    assert [example.id for example in store.get(range(len(store)))] == ["00", "01", "02", "00"]
+    assert noted == [("03", "03: is broken.")]
 
 
 def test_a_fault_of_the_program_is_none_of_a_sample() -> None:
@@ -74,7 +76,7 @@ def test_a_store_of_nothing_is_refused() -> None:
 
 def test_for_a_sample_found_broken_later_the_next_one_is_taken(caplog: pytest.LogCaptureFixture) -> None:
     store = Store(_samples(30), Encoder("20"), budget_bytes=100, threads=1)
-    assert store.held == 1
+    assert store.beyond == 29
     assert [example.id for example in store.get([20, 19])] == ["21", "19"]
     assert store.get([20])[0].id == "21"
     assert caplog.messages == ["20: is broken. The next one takes its place."]
