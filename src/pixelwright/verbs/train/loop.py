@@ -95,6 +95,7 @@ class Loop:
     _shown: tuple[float, int] = (0.0, 0)
     _validation_s: float = 0.0
     _undone: float = math.nan
+    _diverged: bool = False
 
     def train(self) -> None:
         """All steps that remain.
@@ -115,6 +116,8 @@ class Loop:
                 self._show(done)
                 if self._is_due(before, done):
                     self._validate(done)
+                    if self._diverged:
+                        break  # without a checkpoint, from which nobody could go on
                     self._save()
                 elif progress.seconds - self._checkpoint_s >= CHECKPOINT_SECONDS:
                     self._save()
@@ -178,9 +181,11 @@ class Loop:
 
     def _validate(self, done: float) -> None:
         progress, started = self.learner.progress, self.watch.clock()
-        if self.fabric.is_global_zero:
-            self._scores = self._scored()
-        self._scores = self.fabric.broadcast(self._scores)
+        found = self.fabric.broadcast(self._scored() if self.fabric.is_global_zero else None)
+        if found is None:
+            self._diverged = True
+            return
+        self._scores = found
         value = self._scores[self.validation.goal]
         if math.isnan(value):
             log.warning("step %d: %s has no value on this validation part", progress.step, self.validation.goal)
@@ -194,15 +199,23 @@ class Loop:
         self._validation_s += self.watch.clock() - started
         self._record(done)
 
-    def _scored(self) -> Mapping[str, float]:
+    def _scored(self) -> Mapping[str, float] | None:
+        """None if the network answers with values that are not finite, and better weights are kept.
+
+        Raises:
+            TrainingError: It does, and there are none.
+        """
         try:
             return self.validation(self.learner.validated)
         except NotFinite as err:
             rate = self.learner.optimizer.param_groups[0]["lr"]
-            raise TrainingError(
-                f"step {self.learner.progress.step}: the network answers with values that are not finite (learning "
-                f"rate {rate:.3g}). {NOT_FINITE}"
-            ) from err
+            at = f"step {self.learner.progress.step}"
+            what = f"the network answers with values that are not finite (learning rate {rate:.3g})"
+            best = self.run.kept()
+            if best is None:
+                raise TrainingError(f"{at}: {what}. {NOT_FINITE}") from err
+            log.warning("%s: %s. It ends here with the weights of step %d. %s", at, what, best["step"], NOT_FINITE)
+            return None
 
     def _better(self, value: float, best: float) -> bool:
         if math.isnan(best):

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from pixelwright.errors import TrainingError
+from pixelwright.errors import NotFinite, TrainingError
 from pixelwright.verbs.train import TrainConfig
 from pixelwright.verbs.train.folder import Run
+from pixelwright.verbs.train.validate import Validation
 from trainings import after_steps, checkpoint, die, press_ctrl_c, run, same, score
 
 Configure = Callable[..., TrainConfig]
@@ -28,6 +29,23 @@ def test_answers_that_are_not_finite_are_told_with_what_to_do(configure: Configu
     config = configure(optimizer__name="sgd", optimizer__learning_rate=1e12, budget__epochs=8)
     with pytest.raises(TrainingError, match=r"not finite \(learning rate .*\)\. Lower it \(--lr\)"):
         run(config, tmp_path / "run")
+
+
+def test_a_network_that_goes_astray_later_leaves_its_best_weights(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    measured = Validation.__call__
+
+    def scored(self: Validation, net: Any) -> Mapping[str, float]:
+        if len(Run(tmp_path / "run").rows()) == 2:
+            raise NotFinite("the model made values that are not finite.")
+        return {**measured(self, net), "accuracy": 0.75}
+
+    monkeypatch.setattr(Validation, "__call__", scored)
+    done = run(configure(budget__epochs=6), tmp_path / "run")
+    assert (done.score, done.step, done.steps) == (0.75, 10, 15)
+    assert "step 15: the network answers with values that are not finite" in caplog.text
+    assert checkpoint(tmp_path / "run")["progress"]["step"] == 10
 
 
 def test_of_equal_scores_the_later_is_the_best_and_is_said_to_be(
