@@ -40,7 +40,8 @@ class SplitOptions:
         test: Share of the training part; 0 makes none.
         most: How many pictures a part that is made has at the most, more or less.
         seed: Another one gives another split.
-        by_content: Whether pictures with the same bytes stay together; all of them are read for it.
+        by_content: Whether pictures with the same bytes stay together unless they are of different groups; all of
+            them are read for it.
 
     Raises:
         UsageError: Shares are negative, or leave nothing to train on.
@@ -96,14 +97,15 @@ def split(dataset: Dataset, options: SplitOptions | None = None) -> Splits:
         there = ", ".join(f"{part} {len(samples)}" for part, samples in stated.items() if samples)
         raise DataError(f"{dataset.root}: there is nothing to train on: expected pictures in train, got {there}.")
     shares = _shares(stated, options)
-    keys = _keys(dataset, options)
+    digests = _digests(dataset, options)
+    keys = _keys(dataset, digests)
     made = _assign(dataset, pool, keys, shares, options.seed)
     for part in shares:
         stated[part] = made[part]
     stated["train"] = made["train"]
     _check(dataset, stated, shares, keys)
     parts = {part: dataset.only(replace(sample, split=part) for sample in stated[part]) for part in PARTS}
-    faults = (*_class_faults(dataset, stated), *_size_faults(stated, shares, keys), *_twins(stated, keys))
+    faults = (*_class_faults(dataset, stated), *_size_faults(stated, shares, keys), *_twins(stated, keys, digests))
     return Splits(**parts, remarks=_remarks(stated, shares, options), faults=faults)
 
 
@@ -118,26 +120,25 @@ def _shares(stated: Mapping[Part, Sequence[Sample]], options: SplitOptions) -> d
     return {part: min(share, most) for part, share in wanted.items() if share and not stated[part]}
 
 
-def _keys(dataset: Dataset, options: SplitOptions) -> dict[str, str]:
-    """The id of each sample to what must not be parted: its group, or itself; joined where the content is the same."""
-    keys = {sample.id: f"group {sample.group}" if sample.group else f"id {sample.id}" for sample in dataset.samples}
+def _digests(dataset: Dataset, options: SplitOptions) -> dict[str, str]:
+    """The id of each sample to the digest of its picture, where these matter and can be read."""
     if not options.by_content:
-        return keys
-    above: dict[str, str] = {}
+        return {}
+    found = digests_of(sample.picture for sample in dataset.samples)
+    return {sample.id: digest for sample, digest in zip(dataset.samples, found, strict=True) if digest}
 
-    def root(key: str) -> str:
-        while key in above:
-            key = above[key]
-        return key
 
+def _keys(dataset: Dataset, digests: Mapping[str, str]) -> dict[str, str]:
+    """The id of each sample to what must not be parted: its group; or else what has the same content, or itself.
+
+    Groups are never joined: a black frame in each would make them one.
+    """
+    keys = {sample.id: f"group {sample.group}" if sample.group else f"id {sample.id}" for sample in dataset.samples}
     first: dict[str, str] = {}
-    for sample, digest in zip(dataset.samples, digests_of(sample.picture for sample in dataset.samples), strict=True):
-        if digest is None:
-            continue
-        one, other = sorted((root(first.setdefault(digest, keys[sample.id])), root(keys[sample.id])))
-        if one != other:
-            above[other] = one
-    return {name: root(key) for name, key in keys.items()}
+    for name, digest in digests.items():
+        first[digest] = min(first.get(digest, keys[name]), keys[name])
+    alone = (sample.id for sample in dataset.samples if not sample.group and sample.id in digests)
+    return keys | {name: first[digests[name]] for name in alone}
 
 
 def _assign(
@@ -215,8 +216,8 @@ def _check(
     for part in ("test", "validation"):
         if part in shares and not parts[part]:
             _check_any_is_read(dataset, parts["train"])
-            groups = len({keys[sample.id] for sample in parts["train"]})
-            found = f"{len(parts['train'])} pictures in {groups} groups (equal ones are one) cannot be split"
+            groups = _groups(len({keys[sample.id] for sample in parts["train"]}))
+            found = f"{len(parts['train'])} pictures in {groups} (equal ones are one) cannot be split"
             raise DataError(f"{dataset.root}: {found}: {part} would be empty. Add pictures, or name a finer group.")
     present = _classes_in(parts["train"])
     if dataset.kind == "classes" and dataset.exclusive and len(present) == 1:
@@ -225,6 +226,10 @@ def _check(
     stated = all(class_ids_of(sample.truth) is not None for sample in parts["train"])
     if dataset.kind in ("boxes", "instances", "keypoints") and stated and not present:
         raise DataError(f"{dataset.root}: there is not one thing in the {len(parts['train'])} pictures to train on.")
+
+
+def _groups(count: int) -> str:
+    return f"{count} group{'' if count == 1 else 's'}"
 
 
 def _check_any_is_read(dataset: Dataset, samples: Sequence[Sample]) -> None:
@@ -277,22 +282,28 @@ def _size_faults(
     for part, share in shares.items():
         size, groups = len(parts[part]), len({keys[sample.id] for sample in parts[part]})
         if groups < size > 2 * share * pool:
-            what = f"has {size} of {pool} pictures, in {groups} groups that stay together; its share is {share:.0%}"
+            what = f"has {size} of {pool} pictures, in {_groups(groups)} that stay together; its share is {share:.0%}"
             faults.append(Fault(part, what))
     return faults
 
 
-def _twins(parts: Mapping[Part, Sequence[Sample]], keys: Mapping[str, str]) -> list[Fault]:
-    """Groups that the data itself parts."""
-    places: defaultdict[str, dict[Part, Sample]] = defaultdict(dict)
+def _twins(parts: Mapping[Part, Sequence[Sample]], keys: Mapping[str, str], digests: Mapping[str, str]) -> list[Fault]:
+    """Groups that the data itself parts, and equal pictures of several groups in several parts."""
+    of_key: defaultdict[str, dict[Part, Sample]] = defaultdict(dict)
+    of_content: defaultdict[str, dict[Part, Sample]] = defaultdict(dict)
     for part, samples in parts.items():
         for sample in samples:
-            places[keys[sample.id]].setdefault(part, sample)
-    parted = [found for _, found in sorted(places.items()) if len(found) > 1]
+            of_key[keys[sample.id]].setdefault(part, sample)
+            if sample.group and sample.id in digests:
+                of_content[digests[sample.id]].setdefault(part, sample)
+    stated = "is of one group, or the same, as {}, and the data states different splits for them"
+    equal = "is the same as {}, which is of another group and in another part"
     return [
-        Fault(one.id, f"is of one group, or the same, as {other.id}, and the data states different splits for them")
-        for found in parted
+        Fault(one.id, what.format(other.id))
+        for what, places in ((stated, of_key), (equal, of_content))
+        for _, found in sorted(places.items())
         for one, other in pairwise(found.values())
+        if what is stated or keys[one.id] != keys[other.id]
     ]
 
 

@@ -160,14 +160,22 @@ def test_equal_pictures_stay_together_if_wanted() -> None:
     assert all(len({found[f"{place:05}"] for place in range(start, start + 4)}) == 1 for start in range(0, 80, 4))
 
 
-def test_equal_pictures_join_their_groups() -> None:
-    groups = [f"g{place // 2}" for place in range(80)]
-    contents = [str(place) for place in range(80)]
-    contents[3] = contents[0]  # of the groups 1 and 0
-    for seed in range(10):
-        dataset = samples([0, 1] * 40, groups, contents=contents)
-        found = where(split(dataset, SplitOptions(seed=seed)))
-        assert len({found[f"{place:05}"] for place in range(4)}) == 1
+def test_equal_pictures_join_no_groups_and_are_told_where_these_are_parted() -> None:
+    groups = [f"g{place // 8}" for place in range(80)]
+    contents = ["black" if place % 8 == 0 else str(place) for place in range(80)]
+    found = split(samples([0, 1] * 40, groups, contents=contents))
+    assert min(len(found.train), len(found.validation), len(found.calibration)) >= 8
+    places = where(found)
+    assert all(len({places[f"{place:05}"] for place in range(start, start + 8)}) == 1 for start in range(0, 80, 8))
+    assert ["the same as" in fault.what for fault in found.faults] == [True, True]  # between three parts
+
+
+def test_a_picture_of_no_group_goes_with_its_equal() -> None:
+    groups = ["" if place >= 40 else f"g{place // 2}" for place in range(80)]
+    contents = [str(place % 40) for place in range(80)]
+    for seed in range(5):
+        found = where(split(samples([0, 1] * 40, groups, contents=contents), SplitOptions(seed=seed)))
+        assert all(found[f"{place:05}"] == found[f"{place + 40:05}"] for place in range(40))
 
 
 def test_equal_pictures_in_stated_parts_are_faults() -> None:
@@ -242,7 +250,7 @@ def test_of_two_groups_the_smaller_one_is_validated_with() -> None:
 def test_a_part_that_groups_make_too_large_is_told_of() -> None:
     found = split(samples([0, 1] * 10, ["a"] * 10 + ["b"] * 10), SplitOptions(calibration=0))
     assert [fault.what for fault in found.faults if fault.where == "validation"] == [
-        "has 10 of 20 pictures, in 1 groups that stay together; its share is 15%"
+        "has 10 of 20 pictures, in 1 group that stay together; its share is 15%"
     ]
 
 
