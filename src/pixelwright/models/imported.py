@@ -218,7 +218,7 @@ def levels(spec: InputSpec) -> tuple[tuple[float, ...], tuple[float, ...]]:
 def _nodes(graph: Any, constants: dict[str, Any]) -> list[Node]:
     """The graph's steps; what follows from constants alone is put among them.
 
-    That is what `Constant` nodes make, and weights that are stored in fewer bits: a cast, and perhaps a scale.
+    That is what `Constant` nodes make, weights that are stored in fewer bits (a cast, and perhaps a scale), and shapes.
     """
     found = []
     for node in graph.node:
@@ -228,11 +228,20 @@ def _nodes(graph: Any, constants: dict[str, Any]) -> list[Node]:
             read = numpy_helper.to_array if isinstance(value, onnx.TensorProto) else np.array
             constants[node.output[0]] = read(value)
         elif node.op_type in ("Cast", "Mul") and all(name in constants for name in node.input):
-            stored = [np.asarray(constants[name], np.float32) for name in node.input]
-            constants[node.output[0]] = stored[0] if node.op_type == "Cast" else stored[0] * stored[1]
+            stored = [_unpacked(constants[name]) for name in node.input]
+            constants[node.output[0]] = (
+                _unpacked(stored[0].astype(onnx.helper.tensor_dtype_to_np_dtype(attributes["to"])))
+                if node.op_type == "Cast"
+                else stored[0] * stored[1]
+            )
         else:
             found.append(Node(node.op_type, tuple(node.input), node.output[0], attributes))
     return found
+
+
+def _unpacked(array: Any) -> np.ndarray[Any, Any]:
+    """Real numbers of any width as float32; integers, which may be a shape, as they are."""
+    return array if array.dtype.kind in "iub" else array.astype(np.float32)
 
 
 def _real(nodes: Sequence[Node], constants: dict[str, Any]) -> list[Node]:

@@ -88,6 +88,14 @@ CASES: dict[str, tuple[list[Any], list[Any]]] = {
         ],
         [constant("w", RNG.integers(-127, 127, (3, 4, 3, 3), np.int8)), constant("s", np.float32(0.01))],
     ),
+    "a shape of whole numbers": (
+        [
+            node("Cast", "s", "s64", to=TensorProto.INT64),
+            node("Mul", "s64, t", "shape"),
+            node("Reshape", "h, shape"),
+        ],
+        [constant("s", np.array([-1, 2, 33], np.int32)), constant("t", np.array([1, 1, 3], np.int64))],
+    ),
     "leaky": ([node("LeakyRelu", "h", alpha=0.2)], []),
     "slope by channel": ([node("PRelu", "h, w")], [constant("w", weights(4, 1, 1))]),
     "hard swish": ([node("HardSwish", "h")], []),
