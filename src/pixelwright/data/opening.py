@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pixelwright import registry
+from pixelwright.data import groups
 from pixelwright.data.dataset import Dataset, Fault, Kind
-from pixelwright.data.groups import with_groups
 from pixelwright.data.layout import Doubt, Evidence, Hints, Layout
 from pixelwright.data.pairing import PICTURES
 from pixelwright.data.pictures import class_ids_of
@@ -53,8 +53,8 @@ def open_dataset(path: str | os.PathLike[str], *, layout: str | None = None, hin
     layout = layout or _BY_ENDING.get(Path(tree.chosen).suffix.lower())
     if layout is not None:
         chosen = registry.get("layout", layout)
-        tree = next((inner for inner in _inward(tree) if isinstance(chosen.recognize(inner, hints), str)), tree)
-        return replace(_read(chosen, tree, hints), root=root)
+        inner = next((one for one in _inward(tree) if isinstance(chosen.recognize(one, hints), str)), tree)
+        return replace(_read(chosen, inner, hints, tree), root=root)
     known = [registry.get("layout", name) for name in registry.names("layout")]
     fitting = [one for one in known if not hints.kinds or one.kinds & hints.kinds]
     doubts: list[tuple[Layout, Doubt]] = []
@@ -66,7 +66,7 @@ def open_dataset(path: str | os.PathLike[str], *, layout: str | None = None, hin
                 if found.evidence == "pictures" and not doubts:  # of what is wrapped around them
                     _, doubts = _recognize(tree, fitting, _STRONGEST_FIRST[:2], hints)
                 faults = _doubted(root, found, doubts)
-                dataset = _read(found, inner, hints)
+                dataset = _read(found, inner, hints, tree)
                 return replace(dataset, root=root, faults=(*dataset.faults, *faults))
     raise DataError(_nothing(tree, known, doubts or _recognize(tree, fitting, _STRONGEST_FIRST, hints)[1], hints))
 
@@ -105,7 +105,7 @@ def _doubted(root: Path, found: Layout, doubts: Iterable[tuple[Layout, Doubt]]) 
     return [Fault(doubt.where, doubt.what, kind="doubt" if doubt.grave else "other") for _, doubt in doubts]
 
 
-def _read(layout: Layout, tree: Tree, hints: Hints) -> Dataset:
+def _read(layout: Layout, tree: Tree, hints: Hints, wrapping: Tree) -> Dataset:
     if hints.kinds and not layout.kinds & hints.kinds:
         raise DataError(_other_kind(tree.root, layout.kinds, layout, hints))
     dataset = layout.read(tree, hints)
@@ -116,7 +116,7 @@ def _read(layout: Layout, tree: Tree, hints: Hints) -> Dataset:
         raise DataError(_other_kind(tree.root, (dataset.kind,), layout, hints))
     faults = (*dataset.faults, *_empty_splits(tree, dataset), *_alike(dataset))
     dataset = replace(dataset, faults=faults)
-    return with_groups(_grouped(dataset, hints.group) if hints.group else dataset, tree)
+    return groups.with_groups(_grouped(dataset, hints.group) if hints.group else dataset, tree, wrapping)
 
 
 def _empty_splits(tree: Tree, dataset: Dataset) -> Iterator[Fault]:
@@ -163,9 +163,9 @@ def _grouped(dataset: Dataset, pattern: str) -> Dataset:
         samples.append(replace(sample, group="/".join(part or "" for part in found.groups())) if found else sample)
     if left == len(samples):
         raise DataError(f"{dataset.root}: the group {pattern!r} is found in no id; the first is {samples[0].id!r}.")
-    groups = len({sample.group for sample in samples if sample.group})
+    count = len({sample.group for sample in samples if sample.group})
     faults = (Fault(pattern, f"is not found in {left} ids; each is a group of its own"),) if left else ()
-    remarks = (*dataset.remarks, f"{groups:,} groups by {pattern}")
+    remarks = (*dataset.remarks, f"{_count(count, 'group')} by {pattern}")
     return replace(dataset, samples=tuple(samples), faults=(*dataset.faults, *faults), remarks=remarks)
 
 
@@ -189,7 +189,7 @@ def _only(tree: Tree) -> Tree | None:
     if tree.chosen:
         return None
     packed = [name for name in tree.places if zips.is_zip(name) or archive.is_tar(name)]
-    if len(tree.tops) == 1 and not any(map(_matters, tree.folders.get("", ()))):
+    if len(tree.tops) == 1 and not any(_matters(tree, name) for name in tree.folders.get("", ())):
         return tree.below(tree.tops[0])
     if len(packed) == 1 and not tree.pictures and tree.places[packed[0]].path is not None:
         return Tree.of(Path(tree.places[packed[0]].file))
@@ -203,10 +203,12 @@ def _says_something(tree: Tree) -> bool:
     return len(tree.tops) == 1 and (split_of(tree.tops[0]) is not None or tree.tops[0].casefold() in PICTURES)
 
 
-def _matters(name: str) -> bool:
-    """Whether a file beside a folder may belong to a data set; a README does not, a list of classes does."""
+def _matters(tree: Tree, name: str) -> bool:
+    """Whether a file beside a folder may belong in a data set with it; a README does not, a list of classes does."""
     if name.lower() in LABEL_FILES:
         return True
+    if name == groups.FILE:  # groups are asked for from within
+        return not groups.holds_groups(tree)
     return not name.lower().endswith((".md", ".txt", ".rst", ".pdf", ".html")) and "license" not in name.lower()
 
 

@@ -33,7 +33,34 @@ def test_groups_are_those_of_the_table_and_pictures_it_does_not_name_are_told(ro
     assert dataset.layout == "image-folder"
     assert _groups(dataset) == {"a/p1 x.png": "one", "a/p1 y.png": "one", "b/p2 x.png": "two", "b/q.png": ""}
     assert "2 groups by groups.csv" in dataset.remarks
-    assert [fault.what for fault in dataset.faults] == ["does not name 1 of the pictures; each is a group of its own"]
+    assert [(fault.where, fault.what) for fault in dataset.faults] == [
+        ("groups.csv line 5", "'c.png' is no picture of the data; 1 such in all"),
+        ("groups.csv", "does not name 1 of the pictures; each is a group of its own"),
+    ]
+
+
+def test_paths_are_understood_as_those_of_other_tables_and_a_second_group_is_told(root: Path) -> None:
+    (root / "groups.csv").write_text("path,group\n./a/p1 x.png,one\nb\\q.png,one\na/p1 x.png,two\n")
+    dataset = open_dataset(root)
+    assert {name for name, group in _groups(dataset).items() if group == "one"} == {"a/p1 x.png", "b/q.png"}
+    assert dataset.faults[0].where == "groups.csv line 4"
+    assert dataset.faults[0].what == "a second group for a/p1 x.png; the first one counts"
+
+
+def test_the_table_may_lie_around_the_only_folder(root: Path) -> None:
+    outer = root.parent / "outer"
+    outer.mkdir()
+    root.rename(outer / "inner")
+    (outer / "groups.csv").write_text("path,group\ninner/a/p1 x.png,one\na/p1 y.png,one\n")
+    dataset = open_dataset(outer)
+    assert dataset.layout == "image-folder"
+    assert _groups(dataset) == {"a/p1 x.png": "one", "a/p1 y.png": "one", "b/p2 x.png": "", "b/q.png": ""}
+
+
+def test_a_table_of_labels_may_be_called_so(root: Path) -> None:
+    (root / "groups.csv").write_text("path,label\na/p1 x.png,cat\nb/q.png,dog\n")
+    dataset = open_dataset(root)
+    assert (dataset.layout, dataset.labels, set(_groups(dataset).values())) == ("csv", ("cat", "dog"), {""})
 
 
 def test_a_pattern_that_was_asked_for_wins_over_the_table(root: Path) -> None:
@@ -44,5 +71,5 @@ def test_a_pattern_that_was_asked_for_wins_over_the_table(root: Path) -> None:
 
 def test_a_table_without_groups_is_refused(root: Path) -> None:
     (root / "groups.csv").write_text("picture,patient\na/p1 x.png,one\n")
-    with pytest.raises(DataError, match=r"groups\.csv: expected the columns path, group, got picture, patient"):
+    with pytest.raises(DataError, match=r"the columns picture, patient, none of .* of groups `group`, beside `path`"):
         open_dataset(root)

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress, groupby
 
+from pixelwright.data import groups
 from pixelwright.data.dataset import Dataset, Fault, Kind, Sample, SplitName
 from pixelwright.data.layout import Doubt, Hints, Layout
 from pixelwright.data.lookup import Lookup, remarks_on_strays
@@ -34,7 +35,7 @@ from pixelwright.data.tree import Tree, is_picture, stem
 from pixelwright.errors import DataError, PixelwrightError, UsageError
 from pixelwright.structures.targets import Classes, Values
 
-_ASIDE = re.compile(r"submission[^/]*$|class_dict\.csv$|^groups\.csv$")
+_ASIDE = re.compile(r"submission[^/]*$|class_dict\.csv$")
 _MISSING = frozenset({"", "-", "?", "na", "n/a", "nan", "none", "null", "inf", "+inf", "-inf"})
 _SEPARATORS = ("|", ";")  # between the classes of a picture
 
@@ -61,7 +62,8 @@ def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
 
 def _look(tree: Tree, hints: Hints) -> tuple[list[str], str | Doubt | None]:
     """The outermost tables of which one says what is true of pictures; why they are such, or a doubt, or None."""
-    named = [name for name in tree.with_suffix(".csv", ".tsv") if not _ASIDE.search(name.casefold())]
+    aside = {groups.FILE} if groups.holds_groups(tree) else set[str]()
+    named = [one for one in tree.with_suffix(".csv", ".tsv") if one not in aside and not _ASIDE.search(one.casefold())]
     by_depth = [list(names) for _, names in groupby(sorted(named, key=_depth), _depth)]
     left: list[Doubt] = []
     for names in by_depth:
@@ -95,7 +97,8 @@ def _answer(tree: Tree, name: str, hints: Hints) -> str | Doubt | None:
     if there:
         what = f"has the columns {', '.join(table.columns[:6])}, none of which holds classes, values or boxes"
         alone = len(found.others) == 1  # a single one is hardly there for anything else
-        return Doubt(name, f"{what}; one of classes is called `label`", grave=alone)
+        called = "`label`; of groups `group`, beside `path`" if name == groups.FILE else "`label`"
+        return Doubt(name, f"{what}; one of classes is called {called}", grave=alone)
     if _says(table, found) and tree.pictures and sum(map(is_picture, stated)) * 2 > len(stated):
         what = f"{tree.missing(stated[0])}, nor are others that its rows name"
         return Doubt(f"{name} line {table.lines[0]}", what)

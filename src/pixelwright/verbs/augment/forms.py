@@ -125,7 +125,7 @@ def _finish_table(root: Path, dataset: Dataset, records: Records) -> None:
     """`labels.csv`: values and several classes in a column each."""
     several = dataset.kind == "classes" and not dataset.exclusive
     with _sharing(root / "labels.csv") as out:
-        lines = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+        lines = io.TextIOWrapper(out, encoding="utf-8", errors="backslashreplace", newline="", write_through=True)
         writer = csv.writer(lines)
         columns = dataset.labels if several or dataset.kind == "values" else ("label",)
         writer.writerow(["path", *columns, "split"])

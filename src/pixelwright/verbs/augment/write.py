@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pixelwright.data.aside import readable
 from pixelwright.data.augment.policy import Policy, suited
 from pixelwright.data.dataset import Dataset, Sample, SplitName, fingerprint
 from pixelwright.data.pictures import FilePicture
@@ -201,15 +203,16 @@ def _names(dataset: Dataset) -> dict[str, str]:
     names = {one: name if counts[name.casefold()] == 1 else _stem(one) for one, name in short.items()}
     taken = Counter(name.casefold() for name in names.values())
     return {
-        one: name if taken[name.casefold()] == 1 else f"{name}-{hashlib.sha256(one.encode()).hexdigest()[:8]}"
+        one: name if taken[name.casefold()] == 1 else f"{name}-{hashlib.sha256(os.fsencode(one)).hexdigest()[:8]}"
         for one, name in names.items()
     }
 
 
 def _stem(sample_id: str) -> str:
+    """A name that label files can state: valid Unicode, without a character that some take for a slash."""
     path, row, number = sample_id.partition("#")
     known = path if row else str(PurePosixPath(path).with_suffix(""))
-    return f"{known}{row}{number}".replace("/", "-").replace("#", "-")
+    return re.sub(r"[/#\\]", "-", readable(f"{known}{row}{number}"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import re
 import shutil
+import sys
 from collections import Counter
+from dataclasses import replace
 from itertools import combinations, groupby
 from pathlib import Path
 
@@ -20,6 +23,7 @@ from pixelwright.cli import main
 from pixelwright.data.augment.policy import Policy
 from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
+from pixelwright.data.pictures import Known
 from pixelwright.data.splits import PARTS, SplitOptions, split
 from pixelwright.errors import JobError, MissingExtra, OutputError, UsageError
 from pixelwright.structures.image import Image
@@ -324,3 +328,23 @@ def test_doctor_finds_the_same_by_its_command(shapes: Path, tmp_path: Path, caps
     assert report.exists()
     assert main(["doctor", str(shapes), "--check", "health"]) == 2
     assert main(["doctor", str(tmp_path / "nowhere")]) == 3
+
+
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="names are Unicode there")
+@pytest.mark.parametrize("form", ["image-folder", "coco", "csv"])
+def test_names_of_any_bytes_are_written_so_that_they_are_found_again(tmp_path: Path, form: str) -> None:
+    root, names = tmp_path / "data", [os.fsdecode(b"caf\xe9.png"), "b\\c.png", "d.png", "e.png"]
+    for place, name in enumerate(names):
+        folder = root / ("ab"[place % 2] if form == "image-folder" else "")
+        folder.mkdir(parents=True, exist_ok=True)
+        shape_picture("disc", np.random.default_rng(place)).save(folder / name)
+        if form == "coco":  # from YOLO
+            (folder / f"{Path(name).stem}.txt").write_text("0 .5 .5 .4 .4\n")
+    dataset = open_dataset(root)
+    if form == "csv":
+        values = tuple(replace(one, truth=Known(Values((1.5,)))) for one in dataset.samples)
+        dataset = replace(dataset, kind="values", labels=("size",), samples=values)
+    written = augment_dataset(dataset, AugmentRequest(tmp_path / "out", MIRROR), workers=1)
+    again = open_dataset(tmp_path / "out")
+    assert (again.layout, written.layout, len(again), again.faults) == (form, form, 8, ())
+    assert len({sample.group for sample in again.samples}) == 4
