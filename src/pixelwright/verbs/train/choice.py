@@ -1,9 +1,8 @@
 """Choice: which network, and how large, for the time there is to train and the time there is to answer.
 
 Every candidate is put to work for a moment on this machine: to learn on the device that trains, to answer on its CPU,
-where bundles do. Of those that answer in time, the largest is taken that
-still sees the pictures often enough within the minutes: a large network that is stopped early is worse than a small
-one that is finished.
+where bundles do. Of those that answer in time, the largest is taken that still sees the pictures often enough within
+the minutes: a large network that is stopped early is worse than a small one that is finished.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from torch import nn
 
 from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Architecture, Problem
+from pixelwright.verbs.train.machine import is_out_of_memory
 from pixelwright.verbs.train.networks import fitted, record_of
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Bench:
     Attributes:
         device: `cpu` or `cuda`.
         precision: `f32`, `bf16` or `f16`.
-        batch: Pictures in a step on one device; a GPU takes many in the time of a few.
+        batch: Pictures that a device takes at once; a GPU takes many in the time of a few.
         devices: GPUs that share the pictures.
     """
 
@@ -109,8 +109,10 @@ def survey(names: Sequence[str], problem: Problem, limits: Limits, bench: Bench)
             continue
         try:
             found.append(measure(model, record.build(config), problem, bench))
-        except torch.OutOfMemoryError:
-            log.info("%s: does not fit into the memory of the GPU", model)
+        except (RuntimeError, MemoryError) as err:
+            if not is_out_of_memory(err):
+                raise
+            log.info("%s: does not fit into memory", model)
             given_up.add(record.name)
             continue
         log.info("%s", found[-1].told(limits.minutes, limits.pictures))
@@ -128,9 +130,7 @@ def choose(found: Sequence[Candidate], limits: Limits) -> tuple[Candidate, str]:
         UsageError: None answers in time, and the fastest is named; or none fits into memory.
     """
     if not found:
-        raise UsageError(
-            "no network fits into the memory of the GPU. Take smaller pictures (--size) or batches (--batch)."
-        )
+        raise UsageError("no network fits into memory. Take smaller pictures (--size) or batches (--batch).")
     quick = [one for one in found if limits.latency_ms is None or one.answer_ms <= limits.latency_ms]
     if not quick:
         best = min(found, key=lambda one: one.answer_ms)
@@ -179,7 +179,7 @@ def measure(
     """How fast a network learns and answers here, with as many threads as torch is set to.
 
     Raises:
-        torch.OutOfMemoryError: It does not fit into the memory of the GPU.
+        RuntimeError: It does not fit into memory (`machine.is_out_of_memory`).
     """
     shape = (*problem.size_hw,) if problem.sequence else (problem.channels, *problem.size_hw)
     batch, net = torch.rand(bench.batch, *shape, device=bench.device), net.to(bench.device)

@@ -24,10 +24,10 @@ from pixelwright.structures.spec import BundleSpec, InputSpec
 from pixelwright.structures.targets import Values
 from pixelwright.verbs.train.checks import check_bundle, check_labels, check_learning
 from pixelwright.verbs.train.choice import Bench, Limits, candidates, choose, survey
-from pixelwright.verbs.train.config import DataConfig, MachineConfig, TrainConfig
+from pixelwright.verbs.train.config import DataConfig, TrainConfig
+from pixelwright.verbs.train.machine import device_of
 from pixelwright.verbs.train.plan import Plan, network_of, spec_of
 from pixelwright.verbs.train.recipe import changed, counts, value_of, without_effect
-from pixelwright.verbs.train.samples import threads_of
 from pixelwright.verbs.train.variation import degradation_of, policy_of, scale_of
 
 LOOKED_AT = 64  # pictures whose headers are read to learn their sizes
@@ -167,11 +167,11 @@ def _fill_model(choices: _Choices, training: Training, problem: Problem, picture
         choices.fill("model", able[0][0], f"the first for {training.task} that takes such data")
         return
     machine = choices.config.machine
-    torch.set_num_threads(threads_of(choices.config))
     bench = Bench(precision=machine.precision)
-    if _on_gpu(machine):
-        size = (choices.config.batch.size or machine.devices) // machine.devices
-        bench = Bench("cuda", machine.precision, size, machine.devices)
+    if device_of(machine) == "cuda":
+        batch = choices.config.batch
+        at_once = -(-(batch.size or 1) // (machine.devices * batch.accumulate))
+        bench = Bench("cuda", machine.precision, at_once, machine.devices)
     limits = Limits(budget.minutes, budget.latency_ms, pictures)
     chosen, why = choose(survey(training.architectures, problem, limits, bench), limits)
     choices.fill("model", chosen.model, why)
@@ -266,13 +266,9 @@ def _fill_goal(choices: _Choices, problem: Problem, spec: BundleSpec, dataset: D
     raise UnknownName("metric", goal, names)
 
 
-def _on_gpu(machine: MachineConfig) -> bool:
-    return machine.accelerator != "cpu" and torch.cuda.is_available()
-
-
 def _fill_machine(choices: _Choices) -> None:
     machine = choices.config.machine
-    on_gpu = _on_gpu(machine)
+    on_gpu = device_of(machine) == "cuda"
     if machine.accelerator == "cuda" and not on_gpu:
         raise UsageError("--device cuda: there is no GPU that PyTorch can use here. Leave the option out.")
     if on_gpu and machine.devices > torch.cuda.device_count():

@@ -43,11 +43,11 @@ from pixelwright.structures.spec import (
     Splitting,
     Terms,
 )
+from pixelwright.verbs.train.machine import threads_of
 from pixelwright.verbs.train.observe import Observed, Part, Where, observe
 from pixelwright.verbs.train.parity import ONNX, TORCH, UNROUNDED, Compared, compare, open_all
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.probes import graph_input, probes, together
-from pixelwright.verbs.train.samples import threads_of
 from pixelwright.verbs.train.terms import license_of
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ class _Work:
 
     def __init__(self, plan: Plan, net: nn.Module, folder: Path) -> None:
         self.plan, self.folder, self.model = plan, folder, folder / "model.onnx"
-        self.threads = threads_of(plan.config)
+        self.threads = threads_of(plan.config.machine)
         self.original = copy.deepcopy(net).cpu().eval()
         self.net = self.original
         rounding = plan.config.bundle.weights

@@ -28,8 +28,9 @@ from pixelwright.verbs.train.feed import normalized
 from pixelwright.verbs.train.folder import KERAS, Run
 from pixelwright.verbs.train.learner import Progress
 from pixelwright.verbs.train.loop import Shown, Watch
+from pixelwright.verbs.train.machine import free_bytes, threads_of
 from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, free_bytes, threads_of
+from pixelwright.verbs.train.samples import MEMORY_SHARE, Store
 from pixelwright.verbs.train.validate import Validation
 from pixelwright.verbs.train.work import encode
 
@@ -54,7 +55,7 @@ def fit(plan: Plan, run: Run, watch: Watch) -> Progress:
         UsageError: The goal is no metric of the task.
         OutputError: The disk is full or not writable.
     """
-    folder, threads = run.path / KERAS, threads_of(plan.config)
+    folder, threads = run.path / KERAS, threads_of(plan.config.machine)
     job = _job(plan)
     count = _write_arrays(plan, run, job.truth)
     steps = -(-count // job.batch_size)
@@ -129,7 +130,7 @@ def _write_arrays(plan: Plan, run: Run, truth: Truth) -> int:
             dataset.samples,
             partial(encode, plan),
             budget_bytes=int(free_bytes() * MEMORY_SHARE / 4),
-            threads=threads_of(plan.config),
+            threads=threads_of(plan.config.machine),
             note=run.add_lost,
         )
         arrays[f"{prefix}x"], arrays[f"{prefix}y"] = _arrays(plan, store, truth)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -21,6 +21,7 @@ from pixelwright.models import optimizers
 from pixelwright.models.batch import Batch
 from pixelwright.verbs.train.config import OptimizerConfig
 from pixelwright.verbs.train.feed import normalized, parts
+from pixelwright.verbs.train.machine import is_out_of_memory
 from pixelwright.verbs.train.plan import Plan
 
 log = logging.getLogger(__name__)
@@ -121,7 +122,7 @@ class Learner:
                 value = self._backward(parts(batch, self.progress.part), len(batch))
                 break
             except (RuntimeError, MemoryError) as err:
-                if not _is_out_of_memory(err):
+                if not is_out_of_memory(err):
                     raise
                 said = str(err)
             # Out here nothing holds the failed pass any more: its traceback would.
@@ -205,13 +206,6 @@ class Learner:
         self.progress = Progress(**state["progress"])
 
 
-def precision_of(name: str, device: Literal["cpu", "cuda"]) -> Precision:
-    """Fabric's plugin for an arithmetic."""
-    if name == "f32":
-        return Precision()
-    return MixedPrecision("bf16-mixed" if name == "bf16" else "16-mixed", device)
-
-
 def normalized_of(batch: Batch, plan: Plan) -> Tensor:
     """What the network takes."""
     return normalized(batch.images, plan.spec.input)
@@ -227,7 +221,7 @@ def memory_told(plan: Plan) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as err:
-        if not _is_out_of_memory(err):
+        if not is_out_of_memory(err):
             raise
         raise TrainingError(_no_memory(plan, plan.config.batch.size or 1, str(err))) from err
 
@@ -275,9 +269,3 @@ def _seed(seed: int, device: torch.device) -> None:
 def _mixed(seed: int, step: int, rank: int) -> int:
     """A seed for each step and device; a multiplicative hash, so that neighbors have nothing in common."""
     return (seed * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9 + rank * 0x94D049BB133111EB + 1) % 2**63
-
-
-def _is_out_of_memory(err: Exception) -> bool:
-    if isinstance(err, torch.OutOfMemoryError | MemoryError):
-        return True
-    return any(said in str(err) for said in ("can't allocate memory", "not enough memory", "out of memory"))

@@ -7,15 +7,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 
 from pixelwright.contract import Example
 from pixelwright.data.dataset import Sample, without_path
 from pixelwright.errors import PixelwrightError, TrainingError
-from pixelwright.model import usable_cores
-from pixelwright.verbs.train.config import TrainConfig
 
 log = logging.getLogger(__name__)
 
@@ -120,25 +117,6 @@ def lost_text(lost: Sequence[Lost]) -> str:
     listed = [f"{name}: {without_path(what, name)}" for name, what in lost[:_LISTED]]
     more = f" ... and {len(lost) - _LISTED} more." if len(lost) > _LISTED else ""
     return " ".join(listed) + more
-
-
-def free_bytes() -> int:
-    """Memory that can be had now: of the machine, and within the limit of a container; 4 GB where it is not said."""
-    found = []
-    try:
-        fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-        found.append(int(fields["MemAvailable"].split()[0]) * 1024)
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        if limit != "max":
-            found.append(int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
-    except (OSError, KeyError, ValueError):
-        pass  # another system, or another kind of control groups
-    return max(min(found, default=4_000_000_000), 0)
-
-
-def threads_of(config: TrainConfig) -> int:
-    """As many threads as were asked for, or else as this process has cores."""
-    return config.machine.threads or usable_cores()
 
 
 def _bytes(example: Example) -> int:

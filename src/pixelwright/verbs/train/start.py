@@ -18,7 +18,7 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from lightning_fabric.strategies.ddp import DDPStrategy
-from torch.multiprocessing.spawn import ProcessRaisedException
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException
 
 from pixelwright.data.augment.sheet import preview
 from pixelwright.data.opening import describe
@@ -33,13 +33,13 @@ from pixelwright.verbs.train.decide import open_splits, plan_of
 from pixelwright.verbs.train.finish import Origin, finish
 from pixelwright.verbs.train.folder import BASELINE, LOG, PREVIEW, SUMMARY, Run, find_run
 from pixelwright.verbs.train.identity import identity_of
-from pixelwright.verbs.train.learner import Progress, precision_of
+from pixelwright.verbs.train.learner import Progress
 from pixelwright.verbs.train.loop import Watch
+from pixelwright.verbs.train.machine import device_of, precision_of, threads_of
 from pixelwright.verbs.train.networks import parent_of
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.recipe import AT_THE_END, value_of
 from pixelwright.verbs.train.report import write_report
-from pixelwright.verbs.train.samples import threads_of
 from pixelwright.verbs.train.sound import can_be_used, sound
 from pixelwright.verbs.train.telling import level, written
 from pixelwright.verbs.train.variation import policy_of
@@ -93,7 +93,7 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
                 log.warning("%s; going on with what is there now", changed)
             _tell(plan, run)
             _preview(plan, run)
-            splits = sound(plan.splits, threads_of(plan.config))
+            splits = sound(plan.splits, threads_of(plan.config.machine))
             lost = sum(len(getattr(plan.splits, part)) - len(getattr(splits, part)) for part in PARTS)
             plan = replace(plan, splits=splits)
             _tell_baseline(plan, run)
@@ -171,6 +171,7 @@ def decide(config: TrainConfig, run: Run | None = None) -> Plan:
         DataError: The data cannot be used.
         UsageError: Some of what was asked does not go together.
     """
+    torch.set_num_threads(threads_of(config.machine))  # for what measures and finishes here; see also `Work`
     splits = open_splits(config.task, config.data, config.seed)
     name = _plain(run.path.resolve().name)[:MOST_LETTERS] if run else ""
     if run is None or not run.learned:
@@ -184,12 +185,10 @@ def decide(config: TrainConfig, run: Run | None = None) -> Plan:
 
 def _launch(plan: Plan, run: Run, identity: str, how: How) -> Progress:
     machine = plan.config.machine
-    torch.set_num_threads(threads_of(plan.config))
-    device = "cuda" if machine.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    precision = precision_of(machine.precision, device)
+    precision = precision_of(machine)
     alone = machine.devices == 1
     fabric = Fabric(
-        accelerator=device,
+        accelerator=device_of(machine),
         devices=machine.devices,
         # Processes are spawned, not made by running the command line anew: this may be called from anywhere. All but
         # the first wait while it validates, however long that takes.
@@ -202,6 +201,13 @@ def _launch(plan: Plan, run: Run, identity: str, how: How) -> Progress:
         return fabric.launch(partial(work, watch=how.watch if alone else Watch()))
     except ProcessRaisedException as err:
         raise _raised_there(err) from err
+    except ProcessExitedException as err:
+        how_it_ended = err.signal_name or f"exit code {err.exit_code}"
+        raise TrainingError(
+            f"a process of this training was ended from outside ({how_it_ended}), as a system does that runs out of "
+            "memory. Take a smaller batch (--batch), or let decoded pictures take less (--set machine.memory_gb=1); "
+            "the same command continues from the last checkpoint."
+        ) from err
 
 
 def _raised_there(err: ProcessRaisedException) -> Exception:

@@ -18,10 +18,11 @@ from pixelwright.verbs.train.feed import Order
 from pixelwright.verbs.train.folder import LOG, Run
 from pixelwright.verbs.train.learner import Learner, Progress, memory_told
 from pixelwright.verbs.train.loop import Loop, Watch
+from pixelwright.verbs.train.machine import free_bytes, threads_of
 from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.rate import STEPS, find_rate
 from pixelwright.verbs.train.recipe import changed
-from pixelwright.verbs.train.samples import MEMORY_SHARE, Store, free_bytes, threads_of
+from pixelwright.verbs.train.samples import MEMORY_SHARE, Store
 from pixelwright.verbs.train.source import Source
 from pixelwright.verbs.train.telling import lines, told_by
 from pixelwright.verbs.train.validate import Validation
@@ -61,7 +62,7 @@ class Work:
 
     def _work(self, fabric: Fabric, watch: Watch) -> Progress:
         plan, config = self.plan, self.plan.config
-        threads = threads_of(config)
+        threads = threads_of(config.machine)
         torch.set_num_threads(threads)
         memory = int(config.machine.memory_gb * 1e9 if config.machine.memory_gb else free_bytes() * MEMORY_SHARE)
         store = self._store(memory // fabric.world_size, threads)

@@ -12,8 +12,9 @@ import torch
 from pixelwright import registry
 from pixelwright.errors import DataError, PixelwrightError, UnknownName, UsageError
 from pixelwright.models.architecture import Problem
-from pixelwright.verbs.train import TrainConfig, read_config, resolve
+from pixelwright.verbs.train import TrainConfig, decide, read_config, resolve
 from pixelwright.verbs.train.checks import check_labels, check_learning
+from pixelwright.verbs.train.choice import Bench, Candidate
 from pixelwright.verbs.train.decide import open_splits
 from pixelwright.verbs.train.feed import normalized
 from trainings import write_gray
@@ -93,3 +94,21 @@ def test_mean_and_std_of_the_input_are_on_a_scale_where_white_is_1(configure: Co
     plan = resolve(configure(input__mean=[0.25], input__std=[0.5]))
     black_and_white = torch.tensor([[[[0.0, 1.0]]]])
     assert normalized(black_and_white, plan.spec.input).flatten().tolist() == [-0.5, 1.5]
+
+
+def test_networks_are_measured_with_as_many_pictures_as_a_device_takes_at_once(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    benches: list[Bench] = []
+
+    def surveyed(_names: object, _problem: object, _limits: object, bench: Bench) -> list[Candidate]:
+        benches.append(bench)
+        return [Candidate("plaincnn/m", 1, 1.0, 1.0)]
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(decide, "survey", surveyed)
+    minutes = {"budget__epochs": None, "budget__minutes": 1, "machine__accelerator": "auto"}
+    resolve(configure(model="", network={}, batch__size=24, batch__accumulate=3, machine__devices=2, **minutes))
+    assert [(bench.device, bench.batch, bench.devices) for bench in benches] == [("cuda", 4, 2)]

@@ -11,7 +11,7 @@ import pytest
 from pixelwright.contract import Example
 from pixelwright.data.dataset import Sample
 from pixelwright.errors import DataError, TrainingError
-from pixelwright.verbs.train.samples import Store, free_bytes
+from pixelwright.verbs.train.samples import Store
 
 
 class Nowhere:
@@ -80,7 +80,3 @@ def test_for_a_sample_found_broken_later_the_next_one_is_taken(caplog: pytest.Lo
     assert [example.id for example in store.get([20, 19])] == ["21", "19"]
     assert store.get([20])[0].id == "21"
     assert caplog.messages == ["20: is broken. The next one takes its place."]
-
-
-def test_there_is_free_memory() -> None:
-    assert free_bytes() > 1_000_000

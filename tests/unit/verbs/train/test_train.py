@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from lightning_fabric import Fabric
+from torch.multiprocessing.spawn import ProcessExitedException
 
 from pixelwright.errors import OutputError, RuntimeFailure, TrainingError
 from pixelwright.models.batch import Batch
@@ -209,7 +211,9 @@ def test_where_not_even_one_picture_fits_it_says_so(
     configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _allow(monkeypatch, 0)
-    with pytest.raises(TrainingError, match=r"out of memory with 1 pictures of 8x8"):
+    with pytest.raises(
+        TrainingError, match=r"^out of memory with 1 pictures of 8x8 [^:]*: CUDA out [^:]*\(--batch\)\.$"
+    ):
         run(configure(), tmp_path / "run")
 
 
@@ -221,6 +225,17 @@ def test_memory_that_runs_out_where_a_batch_is_made_is_told_of_in_a_sentence(
 
     monkeypatch.setattr(Source, "_varied", exhausted)
     with pytest.raises(TrainingError, match=r"out of memory with 8 pictures of 8x8 .* a smaller batch \(--batch\)"):
+        run(configure(), tmp_path / "run")
+
+
+def test_a_process_that_the_system_ends_is_told_of_with_what_to_do(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ended(*_: Any) -> None:
+        raise ProcessExitedException("killed", error_index=1, error_pid=7, exit_code=-9, signal_name="SIGKILL")
+
+    monkeypatch.setattr(Fabric, "launch", ended)
+    with pytest.raises(TrainingError, match=r"ended from outside \(SIGKILL\).*\(--batch\).*machine\.memory_gb"):
         run(configure(), tmp_path / "run")
 
 
