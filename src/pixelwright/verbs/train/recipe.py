@@ -120,7 +120,11 @@ def differences(one: TrainConfig, other: TrainConfig, *, apart: str = "") -> lis
     before, now = _flat(msgspec.to_builtins(one)), _flat(msgspec.to_builtins(other))
     names = [name for name in before | now if before.get(name) != now.get(name)]
     names = [name for name in names if not apart or not name.startswith(apart)]
-    return [f"{name} {before.get(name, 'open')}, now {now.get(name, 'open')}" for name in names]
+    return [f"{name} {_said(before.get(name))}, now {_said(now.get(name))}" for name in names]
+
+
+def _said(value: Any) -> Any:
+    return "open" if value is None or value == "" else value
 
 
 def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -14,17 +14,30 @@ from pixelwright.errors import UnknownName
 # `Expected `float` > 0.0 - at `$.budget.epochs``: what, and where.
 _SAID = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
-_EXPECTED = re.compile(r"Expected `(?P<kinds>[^`]*)`(?: (?P<sign>[<>]=?) (?P<limit>\S+))?.*", re.DOTALL)
+_EXPECTED = re.compile(
+    r"Expected `(?P<kinds>[^`]*)`(?P<length> of length)?(?: (?P<sign>[<>]=?))?(?: (?P<limit>[-+.e\d]+))?.*", re.DOTALL
+)
 _KINDS: Mapping[str, str] = MappingProxyType(
-    {"float": "a number", "int": "a whole number", "str": "a text", "bool": "true or false", "array": "a list"}
+    {
+        "float": "a number",
+        "int": "a whole number",
+        "str": "a text",
+        "bool": "true or false",
+        "array": "a list",
+        "object": "a table of values",
+    }
 )
 _LIMITS: Mapping[str, Callable[[str], str]] = MappingProxyType(
     {">": "more than {}".format, ">=": "{} or more".format, "<": "less than {}".format, "<=": "{} or less".format}
 )
 # Where a rule is a pattern, in words.
 _PATTERNS: Mapping[str, str] = MappingProxyType(
-    {"name": "lower-case letters, digits, dots, dashes and underscores", "version": "three numbers, as in 1.0.0"}
+    {
+        "name": "lower-case letters, digits, dots, dashes and underscores, 100 at the most and no sign first",
+        "version": "three numbers, as in 1.0.0",
+    }
 )
+_SHOWN = 60  # letters of a value
 
 
 def sentence(
@@ -48,19 +61,23 @@ def sentence(
     for part in filter(None, place.split(".")):
         given = given.get(part) if isinstance(given, Mapping) else None
     kind = _type_at(of, place) if path == place else object  # what holds of a whole list says nothing of one in it
-    return f"{called.get(place, place)} {given}: expected {_expected(what, kind, place)}."
+    shown = f"{str(given)[:_SHOWN]}..." if len(str(given)) > _SHOWN else given
+    return f"{called.get(place, place)} {shown}: expected {_expected(what, kind, place)}."
 
 
 def _expected(what: str, kind: Any, place: str) -> str:
     if "matching regex" in what:
         return _PATTERNS.get(place.rpartition(".")[2], what)
     if choices := [str(choice) for choice in _choices(kind) if choice != ""]:
+        choices += ["a list of numbers" for one in get_args(kind) if get_origin(one) is tuple]
         return choices[0] if len(choices) == 1 else f"{', '.join(choices[:-1])} or {choices[-1]}"
     if not (found := _EXPECTED.fullmatch(what)):
         return what
     kinds = [_KINDS.get(one, one) for one in found["kinds"].split(" | ") if one != "null"]
-    limit = [_LIMITS[found["sign"]](f"{float(found['limit']):g}")] if found["sign"] else []
-    return ", ".join([" or ".join(kinds), *limit])
+    limit = f"{float(found['limit']):.12g}" if found["limit"] else ""
+    limit = _LIMITS[found["sign"]](limit) if found["sign"] else limit
+    between = " of length " if found["length"] else ", " if limit else ""
+    return f"{' or '.join(kinds)}{between}{limit}"
 
 
 def _type_at(of: Any, place: str) -> Any:

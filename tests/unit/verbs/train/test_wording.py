@@ -7,6 +7,8 @@ import pytest
 from pixelwright.errors import UsageError
 from pixelwright.verbs.train import read_config
 
+NAME = "lower-case letters, digits, dots, dashes and underscores, 100 at the most and no sign first"
+
 
 @pytest.mark.parametrize(
     ("changes", "said"),
@@ -21,8 +23,17 @@ from pixelwright.verbs.train import read_config
         ({"input.channels": 2}, "input.channels 2: expected 1 or 3."),
         ({"input.size_hw": [0, -3]}, "input.size_hw [0, -3]: expected a whole number, 1 or more."),
         ({"loss.class_weights": [0.0, 1.0]}, "loss.class_weights [0.0, 1.0]: expected a number, more than 0."),
-        ({"loss.class_weights": "balancd"}, "loss.class_weights balancd: expected balanced."),
+        ({"loss.class_weights": "balancd"}, "loss.class_weights balancd: expected balanced or a list of numbers."),
+        ({"loss.class_weights": 3}, "loss.class_weights 3: expected balanced or a list of numbers."),
         ({"bundle.name": "My Model"}, "bundle.name My Model: expected lower-case letters, digits,"),
+        ({"bundle.name": "-abc"}, f"bundle.name -abc: expected {NAME}."),
+        ({"bundle.name": "a" * 101}, f"bundle.name {'a' * 60}...: expected {NAME}."),
+        ({"bundle.summary": "a" * 5000}, f"bundle.summary {'a' * 60}...: expected a text of length 4000 or less."),
+        ({"input.size_hw": [1, 2, 3]}, "input.size_hw [1, 2, 3]: expected a list of length 2."),
+        ({"optimizer.betas": [0.9]}, "optimizer.betas [0.9]: expected a list of length 2."),
+        ({"seed": 2**40}, "seed 1099511627776: expected a whole number, 4294967295 or less."),
+        ({"seed": 0.5}, "seed 0.5: expected a whole number."),
+        ({"data": 3}, "data 3: expected a table of values."),
         ({"bundle.version": "1"}, "bundle.version 1: expected three numbers, as in 1.0.0."),
         ({"optimizer.momentm": 0.8}, "there is no value of [optimizer] named 'momentm'. Did you mean 'momentum'"),
         ({"optimiser.momentum": 0.8}, "there is no section or value named 'optimiser'. Did you mean 'optimizer'"),
