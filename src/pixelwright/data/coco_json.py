@@ -9,11 +9,13 @@ from typing import TypeVar
 
 import msgspec
 
+from pixelwright.data.dataset import Fault
 from pixelwright.data.place import Place
 from pixelwright.data.things import Coded, Ring
 from pixelwright.errors import DataError
 
 _WRONG = re.compile(r"Expected `(.+?)`, got `(.+?)`(?: - at `\$\.?(.*)`)?$")
+_MASKED = re.compile(rb'"segmentation"\s*:\s*(\[\s*\[|\{)')
 _TYPES = {"float": "a number", "int": "a whole number", "str": "text", "null": "nothing", "array": "a list"}
 
 Id = int | str
@@ -107,6 +109,25 @@ def decoded(decoder: msgspec.json.Decoder[Row], raw: bytes | msgspec.Raw) -> Row
             raise DataError(what) from err
         types = (" or ".join(_TYPES.get(one, one) for one in part.split(" | ")) for part in found.group(1, 2))
         raise DataError(f"{found[3] or 'it'}: expected {', got '.join(types)}") from err
+
+
+def owned_of(name: str, file: File, faults: list[Fault]) -> dict[Id, list[tuple[str, bytes]]]:
+    """The annotations of each picture by its id, with where they stand."""
+    found: dict[Id, list[tuple[str, bytes]]] = {}
+    for number, raw in enumerate(file.annotations):
+        try:
+            owner = decoded(OWNER, raw)
+        except DataError as err:
+            faults.append(Fault(f"{name} annotation number {number}", str(err), lost=1))
+            continue
+        where = f"{name} annotation {owner.id}" if owner.id is not None else f"{name} annotation number {number}"
+        found.setdefault(owner.image_id, []).append((where, bytes(raw)))
+    return found
+
+
+def is_masked(raw: msgspec.Raw) -> bool:
+    """Whether an annotation has a `segmentation` that is not empty, without decoding it."""
+    return _MASKED.search(bytes(raw)) is not None
 
 
 def mask_of(found: list[list[float]] | Runs) -> tuple[Ring, ...] | Coded:

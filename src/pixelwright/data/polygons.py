@@ -24,7 +24,7 @@ TOLERANCE_SHARE = 0.02  # of the side of a square as large
 LARGEST_CHANGE = 0.02  # of the area, as thin lines could lose more
 
 STEPS = 5  # to a pixel, in which the edges of a polygon are walked along
-MAX_STEPS = 2**24  # along all edges of one: 0.3 GB; a polygon of a thousand edges across a picture of 3,000 pixels
+LONGEST_PX = 2**24 // STEPS  # all edges of one: 0.3 GB of steps; a thousand edges across a picture of 3,000 pixels
 
 
 def outlines(mask: npt.NDArray[np.bool_], *, with_islands: bool = False) -> list[Polygon]:
@@ -92,12 +92,18 @@ def fill(polygon: npt.NDArray[np.floating[Any]], size_hw: tuple[int, int]) -> Ru
     return np.diff(np.concatenate(([0], changes, [height * width]))).astype(np.uint32)
 
 
+def length_fault(polygon: npt.NDArray[np.floating[Any]]) -> str | None:
+    """Why a polygon (N, 2) is too long to be filled; None where it is not."""
+    length = float(np.abs(polygon - np.roll(polygon, -1, axis=0)).max(axis=1, initial=0).sum())
+    if length <= LONGEST_PX:
+        return None
+    return f"a polygon has edges of {length:,.0f} pixels together; expected {LONGEST_PX:,} at most"
+
+
 def _walk_edges(polygon: npt.NDArray[np.floating[Any]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Points along a closed polygon, one for each fifth of a pixel of the longer direction of an edge."""
-    lengths = np.abs(polygon - np.roll(polygon, -1, axis=0)).max(axis=1, initial=0)
-    if lengths.sum() * STEPS > MAX_STEPS:
-        longest = f"{MAX_STEPS // STEPS:,}"
-        raise ShapeError(f"a polygon has edges of {lengths.sum():,.0f} pixels together; expected {longest} at most.")
+    if fault := length_fault(polygon):
+        raise ShapeError(fault)
     corners = np.trunc(polygon * STEPS + 0.5).astype(np.int64)  # towards zero, as C rounds
     parts_x, parts_y = [], []
     for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):

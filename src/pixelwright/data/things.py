@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright.data.dataset import Fault, FaultKind, Picture
-from pixelwright.data.polygons import fill
+from pixelwright.data.polygons import LONGEST_PX, fill, length_fault
 from pixelwright.errors import DataError, ImageError, ShapeError
 from pixelwright.structures.masks import Masks, Runs, decode_runs, encode_runs, text_to_runs
 from pixelwright.structures.targets import Annotations
@@ -198,8 +198,8 @@ def _runs(thing: Thing, size_hw: tuple[int, int], scale: tuple[float, float]) ->
     """The mask of a thing; of one without, its box filled."""
     mask = thing.mask
     if isinstance(mask, Coded):
-        if mask.size_hw != size_hw:
-            raise ShapeError(f"a mask has {mask.size_hw[1]}x{mask.size_hw[0]} pixels, the picture {size_hw[::-1]}.")
+        if fault := mask_fault(thing, size_hw):
+            raise ShapeError(fault)
         return text_to_runs(mask.counts) if isinstance(mask.counts, str) else np.array(mask.counts, np.uint32)
     if mask is None:
         left, top, right, bottom = _scaled(thing.box or (0, 0, 0, 0), scale)
@@ -255,6 +255,13 @@ def _count_fault(mask: Coded) -> str | None:
     return None
 
 
+def mask_fault(thing: Thing, size_hw: tuple[int, int] | None) -> str | None:
+    """Why the mask of a thing cannot be in a picture of this size, where that is known."""
+    if not isinstance(thing.mask, Coded) or size_hw is None or thing.mask.size_hw == size_hw:
+        return None
+    return "a mask has {1}x{0} pixels, the picture {3}x{2}".format(*thing.mask.size_hw, *size_hw)
+
+
 def shape_fault(thing: Thing) -> str | None:
     """What is wrong with the mask or the keypoints of a thing, for which it has to be left out; boxes are cut off."""
     if isinstance(thing.mask, tuple):
@@ -264,6 +271,10 @@ def shape_fault(thing: Thing) -> str | None:
             return f"a polygon has {counts} numbers; expected x and y of 3 points or more"
         if not all(abs(value) <= FARTHEST_PX for ring in thing.mask for value in ring):
             return f"a polygon has a corner that is not finite, or more than {FARTHEST_PX:,.0f} pixels away"
+        for ring in thing.mask:
+            longest = len(ring) * max(map(abs, ring))  # two a corner, and an edge is no longer than twice the largest
+            if longest > LONGEST_PX and (fault := length_fault(np.array(ring, float).reshape(-1, 2))):
+                return fault
     elif thing.mask is not None and (fault := _count_fault(thing.mask)):
         return fault
     if not all(map(math.isfinite, thing.keypoints)):

@@ -17,6 +17,7 @@ MAX_BYTES = 2**24  # of one text file
 _PARTS: dict[str, SplitName] = {"train": "train", "val": "validation", "test": "test"}
 _MOST_POINTS = 1000  # of one thing; a face in great detail has 478
 _LISTED = 2**20  # of a list of pictures, in lines
+_NAMES = re.compile(r"""^["']?names["']?\s*:""", re.MULTILINE)
 _OURS = re.compile(r"^(train|val|test|path)\s*:", re.MULTILINE)  # beside the names, which other files have too
 
 
@@ -53,7 +54,7 @@ def describing(tree: Tree) -> str | None:
             text = tree.places[name].text(MAX_BYTES)
         except PixelwrightError:
             continue
-        if "names:" in text and _OURS.search(text):
+        if _NAMES.search(text) and _OURS.search(text):
             return name
     return None
 
@@ -65,7 +66,7 @@ def read_plan(tree: Tree, name: str, faults: list[Fault]) -> Plan | None:
         DataError: It cannot be understood.
     """
     text = tree.places[name].text(MAX_BYTES)
-    if "names:" not in text:
+    if not _NAMES.search(text):
         return None
     found = plain_yaml.parse(text, name)
     names = found.get("names")
@@ -81,7 +82,7 @@ def read_plan(tree: Tree, name: str, faults: list[Fault]) -> Plan | None:
     for part, split in _PARTS.items():
         stated = found.get(part) or []
         for one in stated if isinstance(stated, list) else [stated]:
-            pictures = _stated(tree, name, base, str(one))
+            pictures = _stated(tree, name, base, str(one), faults)
             if not pictures:
                 faults.append(Fault(name, f"{part}: there are no pictures in {one!r}"))
             plan.pictures |= {picture: split for picture in pictures if picture not in plan.pictures}
@@ -112,7 +113,7 @@ def _mirrored(name: str, found: dict[Any, Any], points: int, faults: list[Fault]
     return tuple(stated)
 
 
-def _stated(tree: Tree, name: str, base: str, stated: str) -> list[str]:
+def _stated(tree: Tree, name: str, base: str, stated: str, faults: list[Fault]) -> list[str]:
     """The pictures of a folder, or of a list, that `data.yaml` names relative to its `path` or to itself."""
     folder = name.rpartition("/")[0]
     for root in dict.fromkeys((posixpath.join(folder, base), folder, "")):
@@ -120,8 +121,10 @@ def _stated(tree: Tree, name: str, base: str, stated: str) -> list[str]:
         inside = wanted.lstrip("./")
         if inside.endswith(".txt") and inside in tree.places:
             lines = tree.places[inside].text().split("\n")[:_LISTED]
-            found = (tree.find(line.strip(), inside.rpartition("/")[0]) for line in lines if line.strip())
-            return [one for one in found if one is not None]
+            by_line = {line: tree.find(line.strip(), inside.rpartition("/")[0]) for line in lines if line.strip()}
+            if missing := [line for line, one in by_line.items() if one is None]:
+                faults.append(Fault(inside, tree.missing(missing[0].strip()), lost=len(missing)))
+            return [one for one in by_line.values() if one is not None]
         pictures = [one for one in tree.pictures if one.startswith(f"{inside}/")] if inside else []
         if pictures:
             return pictures

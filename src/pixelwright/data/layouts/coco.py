@@ -22,14 +22,15 @@ from dataclasses import dataclass, replace
 
 from pixelwright.data.coco_json import (
     ANNOTATION,
-    OWNER,
     PICTURE,
     Category,
     File,
     Id,
     Picture,
     decoded,
+    is_masked,
     mask_of,
+    owned_of,
     points_of,
     read_file,
 )
@@ -38,14 +39,14 @@ from pixelwright.data.layout import Hints, Layout
 from pixelwright.data.lookup import Lookup, remarks_on_strays
 from pixelwright.data.pictures import FilePicture
 from pixelwright.data.stated import SPLITS, split_of_path, split_within
-from pixelwright.data.things import Thing, Things, shape_fault
+from pixelwright.data.things import Thing, Things, mask_fault, shape_fault
 from pixelwright.data.tree import Tree, stem
 from pixelwright.errors import DataError, PixelwrightError
 from pixelwright.structures.targets import Annotations
 
 _STARTS = re.compile(rb'\s*\{\s*"(info|licenses|images|annotations|categories|type)"')
 _INSIDE = (b'"file_name"', b'"bbox"', b'"category_id"', b'"supercategory"')
-_MASKED = re.compile(rb'"segmentation"\s*:\s*(\[\s*\[|\{)')
+_MASKLESS = "has no mask, though others have"
 _OTHERS = ("captions", "panoptic", "stuff", "image_info")  # annotations of COCO that are none of things
 _HEAD_BYTES = 2**16
 _KINDS: tuple[Kind, ...] = ("keypoints", "instances", "boxes")  # the richest first
@@ -84,7 +85,7 @@ class Categories:
         mask = None
         if self.kind == "instances":
             if not found.segmentation:
-                raise DataError("has no mask, though others have")
+                raise DataError(_MASKLESS)
             mask = mask_of(found.segmentation)
         box = None
         if found.bbox is not None and not (found.bbox[2:] == (0, 0) and mask):
@@ -198,6 +199,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
     remarks = (
         f"COCO files {', '.join(names)}",
         f"{len(categories.labels)} categories, in the order of their ids",
+        *_remark_on_masks(files, categories, hints),
         *remarks,
     )
     ordered = tuple(sample for _, sample in sorted(samples.items()))
@@ -258,15 +260,24 @@ def _categories(files: dict[str, File], hints: Hints) -> Categories:
 def _kind(files: dict[str, File], hints: Hints, keypoints: Sequence[str]) -> Kind:
     """The richest kind that is there and wanted."""
     some = [bytes(raw) for file in files.values() for raw in file.annotations[:1000]]
+    masked = [is_masked(raw) for file in files.values() for raw in file.annotations]
     has: dict[Kind, bool] = {
         "keypoints": bool(keypoints) and any(b'"keypoints"' in raw for raw in some),
-        "instances": bool(some) and sum(map(bool, map(_MASKED.search, some))) * 2 >= len(some),
+        "instances": sum(masked) * 2 >= len(masked) > 0 or (hints.kinds == {"instances"} and any(masked)),
         "boxes": True,
     }
     for kind in _KINDS:
         if has[kind] and hints.allow(kind):
             return kind
     return "boxes"
+
+
+def _remark_on_masks(files: dict[str, File], categories: Categories, hints: Hints) -> tuple[str, ...]:
+    """What is to be said where masks are there, nobody has said that they are not wanted, and boxes are read."""
+    if categories.kind != "boxes" or not hints.allow("instances"):
+        return ()
+    masked = [is_masked(raw) for file in files.values() for raw in file.annotations]
+    return (f"{sum(masked):,} of {len(masked):,} annotations have masks; read as boxes",) if any(masked) else ()
 
 
 def _listed(tree: Tree, name: str, file: File, faults: list[Fault]) -> Iterable[_Listed]:
@@ -308,7 +319,7 @@ def _samples(
     tree: Tree, name: str, file: File, listed: list[_Listed], categories: Categories, faults: list[Fault]
 ) -> Iterable[Sample]:
     """The pictures of one file."""
-    owned = _owned(name, file, faults)
+    owned = owned_of(name, file, faults)
     for one in listed:
         own, picture = owned.pop(one.picture.id, ()), one.picture
         if one.found is None:
@@ -322,20 +333,6 @@ def _samples(
         faults.append(Fault(name, "annotations belong to pictures that are not in the list", left))
 
 
-def _owned(name: str, file: File, faults: list[Fault]) -> dict[Id, list[tuple[str, bytes]]]:
-    """The annotations of each picture by its id, with where they stand."""
-    found: dict[Id, list[tuple[str, bytes]]] = {}
-    for number, raw in enumerate(file.annotations):
-        try:
-            owner = decoded(OWNER, raw)
-        except DataError as err:
-            faults.append(Fault(f"{name} annotation number {number}", str(err), lost=1))
-            continue
-        where = f"{name} annotation {owner.id}" if owner.id is not None else f"{name} annotation number {number}"
-        found.setdefault(owner.image_id, []).append((where, bytes(raw)))
-    return found
-
-
 def _with(truth: CocoTruth, own: Iterable[tuple[str, bytes]], faults: list[Fault]) -> CocoTruth:
     """A truth with those of its annotations that can be used. This is where all of them are decoded, once."""
     kept: list[bytes] = []
@@ -344,6 +341,8 @@ def _with(truth: CocoTruth, own: Iterable[tuple[str, bytes]], faults: list[Fault
     for where, raw in own:
         try:
             thing = truth.categories.thing(raw)
+            if thing is not None and (fault := mask_fault(thing, truth.stated_hw)):
+                raise DataError(fault)
         except DataError as err:
             lost.append(Fault(where, f"{err}; it is left out", 1, "thing"))
             continue
@@ -360,7 +359,8 @@ def _check(name: str, file: File, faults: list[Fault]) -> None:
     Raises:
         DataError: They are not.
     """
-    lost = [fault for fault in faults if fault.where.startswith(f"{name} annotation ")]
+    own = [fault for fault in faults if fault.where.startswith(f"{name} annotation ")]
+    lost = [fault for fault in own if not fault.what.startswith(_MASKLESS)]
     if len(lost) * 2 > len(file.annotations):
         count = f"{len(lost):,} of {len(file.annotations):,} annotations cannot be used"
         raise DataError(f"{name}: {count}, such as {lost[0].where}: {lost[0].what}.")

@@ -45,19 +45,20 @@ class _Page:
 
 
 def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
-    """Whether there are XML files with `<annotation>`."""
+    """Whether there are XML files with `<annotation>`, those first that are called as pictures are."""
+    named = {stem(name.rpartition("/")[2]) for name in tree.pictures}
     pages = tree.with_suffix(".xml")
-    for name in pages[:_TRIED]:
+    own = [name for name in pages if stem(name.rpartition("/")[2]) in named]
+    for name in (*own[:_TRIED], *pages[:_TRIED]):
         try:
             if b"<annotation" in tree.places[name].head(512):
                 return f"{len(pages):,} XML files with annotations"
         except PixelwrightError:
             continue
-    named = {stem(name.rpartition("/")[2]) for name in tree.pictures}
-    own = next((name for name in pages if stem(name.rpartition("/")[2]) in named), None)
-    if own is None:
+    if not own:
         return None
-    return Doubt(own, f"is called as a picture is, and neither it nor others of {len(pages):,} begin with <annotation>")
+    looked = f"neither it nor others of {len(pages):,}, as far as looked into, begin with <annotation>"
+    return Doubt(own[0], f"is called as a picture is, and {looked}")
 
 
 def read(tree: Tree, hints: Hints) -> Dataset:

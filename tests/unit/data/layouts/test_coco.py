@@ -311,3 +311,30 @@ def test_a_split_may_lie_in_a_folder_that_is_called_after_another_too(tmp_path: 
     assert found == {"train_val/0.png": "train", "train_val/1.png": "validation"}
     assert dataset.faults == ()
     assert "1 of validation lie in train_val/" in dataset.remarks[-1]
+
+
+def test_masks_on_few_annotations_are_read_if_wanted_and_told_of_else(tmp_path: Path) -> None:
+    masked, *bare = ({"id": one, "image_id": 10, "category_id": 3, "bbox": [one, 1, 4, 4]} for one in range(4))
+    file = coco(annotations=[masked | {"segmentation": [[1, 1, 5, 1, 5, 5]]}, *bare])
+    boxes = opened(tmp_path, file)
+    assert (boxes.kind, len(first(boxes))) == ("boxes", 4)
+    assert "1 of 4 annotations have masks; read as boxes" in boxes.remarks
+    wanted = opened(tmp_path, file, Hints(kinds=frozenset({"instances"})))
+    assert (wanted.kind, len(first(wanted)), len(wanted.faults)) == ("instances", 1, 3)
+    assert opened(tmp_path, file, Hints(kinds=frozenset({"boxes"}))).remarks == boxes.remarks[:2]
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        ({"counts": [0, 64], "size": [8, 8]}, "a mask has 8x8 pixels, the picture 12x8; it is left out"),
+        ([[0, 0, 2e5, 0, 0, 1] * 20], "a polygon has edges of 8,000,020 pixels together"),
+    ],
+)
+def test_a_mask_that_cannot_be_read_costs_its_thing_alone(tmp_path: Path, mask: Any, said: str) -> None:
+    file = coco()
+    file["annotations"].append({"id": 3, "image_id": 10, "category_id": 3, "bbox": [1, 1, 4, 4], "segmentation": mask})
+    dataset = opened(tmp_path, file)
+    assert [fault.where for fault in dataset.faults] == ["coco.json annotation 3"]
+    assert said in dataset.faults[0].what
+    assert len(first(dataset)) == 2

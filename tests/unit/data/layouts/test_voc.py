@@ -135,3 +135,11 @@ def test_what_is_exported_comes_back(tmp_path: Path) -> None:
     assert first(dataset).boxes_xyxy.tolist() == result.boxes_xyxy.tolist()
     labels = [dataset.labels[one] for one in first(dataset).class_ids]
     assert labels == [label.strip() for label in result.labels]
+
+
+def test_xml_files_of_something_else_hide_none(tmp_path: Path) -> None:
+    for number in range(25):
+        text(tmp_path / "AA" / f"{number:02}.xml", "<config/>")
+    picture(tmp_path / "JPEGImages" / "p.jpg")
+    text(tmp_path / "Annotations" / "p.xml", page("p.jpg", ("cat", 1, 1, 4, 4)))
+    assert [sample.id for sample in open_dataset(tmp_path).samples] == ["JPEGImages/p.jpg"]

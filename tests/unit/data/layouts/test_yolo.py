@@ -198,3 +198,21 @@ def test_what_is_exported_comes_back(tmp_path: Path, kind: Kind) -> None:
         # Parts are tied together by bridges of no width, holes are lost: nothing else differs.
         assert (target.masks[0] != result.masks[0]).sum() <= 4
         assert (target.masks[1] != result.masks[1]).sum() == 4  # the hole
+
+
+def test_pictures_of_a_list_that_are_not_there_are_a_fault(tmp_path: Path) -> None:
+    text(tmp_path / "train.txt", "images/gone.png\nimages/a.png\n\nimages/lost.png\n")
+    text(tmp_path / "data.yaml", "train: train.txt\nnames: [cat]\n")
+    picture(tmp_path / "images" / "a.png")
+    text(tmp_path / "labels" / "a.txt", "0 0.5 0.5 0.5 0.5\n")
+    (fault,) = open_dataset(tmp_path).faults
+    assert (fault.where, fault.lost) == ("train.txt", 2)
+    assert "there is no picture 'images/gone.png'" in fault.what
+
+
+@pytest.mark.parametrize("key", ["class_names", "filenames"])
+def test_a_yaml_with_other_names_describes_no_data(tmp_path: Path, key: str) -> None:
+    for number, label in enumerate(("cat", "dog")):
+        picture(tmp_path / label / f"{number}.png", number)
+    text(tmp_path / "config.yaml", f"train: ./train\n{key}: [a, b]\n")
+    assert open_dataset(tmp_path).layout == "image-folder"
