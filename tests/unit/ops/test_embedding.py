@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pixelwright.errors import RuntimeFailure, ShapeError
+from pixelwright.errors import NotFinite, RuntimeFailure, ShapeError
 from pixelwright.ops.decoders.embedding import embedding
 
 
@@ -22,11 +22,17 @@ def test_neither_tiny_nor_huge_values_lose_their_direction(size: float) -> None:
     assert vector.dtype == np.float32 and vector.tolist() == pytest.approx([0.5**0.5] * 2)
 
 
-@pytest.mark.parametrize("bad", [[0, 0], [np.nan, 1], [np.inf, 1]])
+@pytest.mark.parametrize("bad", [[np.nan, 1], [np.inf, 1], [np.nan, np.nan]])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_what_has_no_direction_is_refused(bad: list[float], dtype: type) -> None:
-    with pytest.raises(RuntimeFailure, match="output 'y': the model made a vector of zeros"):
+def test_what_is_not_finite_is_refused(bad: list[float], dtype: type) -> None:
+    with pytest.raises(NotFinite, match="output 'y': the model made a vector of values that are not finite"):
         embedding({"y": np.array([[1, 0], bad], dtype)}, output="y")
+
+
+def test_zeros_which_have_no_direction_are_refused_but_are_finite() -> None:
+    with pytest.raises(RuntimeFailure, match="output 'y': the model made a vector of zeros") as caught:
+        embedding({"y": np.array([[1, 0], [0, 0]], np.float32)}, output="y")
+    assert not isinstance(caught.value, NotFinite)
 
 
 @pytest.mark.parametrize("shape", [(3,), (1, 2, 3), (1, 2, 3, 3), (1, 0)])

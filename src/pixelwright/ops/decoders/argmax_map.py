@@ -75,7 +75,7 @@ def argmax_map(
 
 
 def _scores(outputs: Outputs, output: str, layout: str) -> npt.NDArray[np.float32]:
-    """Scores (N, C, H, W) as float32, all finite."""
+    """Scores (N, C, H, W) as float32, without NaN; infinities are cut down."""
     scores = output_of(outputs, output, 4, f"({', '.join(layout)}) scores").astype(np.float32)
     if np.isnan(scores).any():
         raise NotFinite(
