@@ -41,7 +41,9 @@ def check_learning(config: TrainConfig, training: Training, problem: Problem) ->
     known = {"optimizer": (config.optimizer.name, OPTIMIZERS), "schedule": (config.optimizer.schedule, SCHEDULES)}
     if config.loss.name:
         if not training.losses:
-            raise UsageError(f"--loss {config.loss.name}: the networks for {training.task} bring their own. Leave it.")
+            raise UsageError(
+                f"--loss {config.loss.name}: the networks for {training.task} bring their own. Leave it out."
+            )
         known[f"loss for {training.task}"] = config.loss.name, dict.fromkeys(training.losses)
     for kind, (name, names) in known.items():
         if name not in names:

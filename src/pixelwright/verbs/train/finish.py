@@ -43,6 +43,7 @@ from pixelwright.structures.spec import (
     Splitting,
     Terms,
 )
+from pixelwright.verbs.train.identity import name_of
 from pixelwright.verbs.train.machine import threads_of
 from pixelwright.verbs.train.observe import Observed, Part, Where, observe
 from pixelwright.verbs.train.parity import ONNX, TORCH, UNROUNDED, Compared, compare, open_all
@@ -105,7 +106,7 @@ def finish(plan: Plan, net: nn.Module, run: Path, origin: Origin = Origin()) -> 
         BundleError: The bundle cannot be written.
     """
     goal = Goal.parse(plan.config.bundle.threshold)
-    said = license_of(plan.config.bundle, plan.splits.train.root.name, _inherited(plan, origin))
+    said = license_of(plan.config.bundle, name_of(plan.splits.train.root), _inherited(plan, origin))
     with tempfile.TemporaryDirectory(prefix="pixelwright-") as place:
         work = _Work(plan, net, Path(place))
         decided, remarks = work.decide(goal)
@@ -234,7 +235,7 @@ class _Work:
 
 
 def _data(dataset: Dataset, split: str) -> Data:
-    return Data(dataset.root.name, fingerprint(dataset), split)
+    return Data(name_of(dataset.root), fingerprint(dataset), split)
 
 
 def _scores(statistic: Any, dataset: Dataset) -> list[Score]:
@@ -294,7 +295,7 @@ def _provenance(plan: Plan, origin: Origin) -> Provenance:
 def _summary(plan: Plan) -> str:
     labels = ", ".join(plan.problem.labels[:5]) + (", ..." if len(plan.problem.labels) > 5 else "")
     of = f": {labels}" if labels else ""
-    return f"{plan.config.model} for {plan.config.task}, trained on {plan.splits.train.root.name}{of}."
+    return f"{plan.config.model} for {plan.config.task}, trained on {name_of(plan.splits.train.root)}{of}."
 
 
 def _try(bundle: ModelBundle, dataset: Dataset) -> None:

@@ -35,15 +35,15 @@ def level() -> int:
 
 
 @contextmanager
-def told_by(rank: int, path: Path, level: int) -> Iterator[None]:
+def told_by(rank: int, path: Path, least: int) -> Iterator[None]:
     """In a process that was spawned, and has no handlers: the first says and writes what one process would say.
 
     Args:
         rank: Which of the processes this is.
         path: The file, as of `written`.
-        level: As it was where they were started.
+        least: The `level` where they were started.
     """
-    logging.getLogger(LOGGER).setLevel(level if rank == 0 else logging.CRITICAL)
+    logging.getLogger(LOGGER).setLevel(least if rank == 0 else logging.CRITICAL)
     if rank:
         yield
         return

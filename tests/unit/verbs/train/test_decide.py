@@ -76,7 +76,7 @@ def test_a_loss_of_a_detector_belongs_to_its_network(configure: Configure, sever
     with pytest.raises(DataError, match=r"nothing is in any of \d+ pictures to learn from; expected boxes"):
         check_labels(boxes)
     config = read_config("detect", None, {"loss.name": "dice"})
-    with pytest.raises(UsageError, match="--loss dice: the networks for detect bring their own"):
+    with pytest.raises(UsageError, match=r"--loss dice: the networks for detect bring their own\. Leave it out\."):
         check_learning(config, registry.get("training", "detect"), Problem("detect", ("a",), 3, (32, 32)))
 
 

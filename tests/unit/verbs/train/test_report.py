@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from pixelwright.metrics.score import Score
-from pixelwright.verbs.train import TrainConfig
+from pixelwright.verbs.train import TrainConfig, finish, resolve
 from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.report import write_report
-from trainings import run
+from trainings import run, write_gray
 
 
 def test_the_page_has_curves_scores_choices_and_pictures(configure: Callable[..., TrainConfig], tmp_path: Path) -> None:
@@ -25,6 +27,18 @@ def test_the_page_has_curves_scores_choices_and_pictures(configure: Callable[...
     assert "data:image/jpeg;base64," in page
     assert "a &lt;b&gt;" in page and "a <b>" not in page
     assert "http" not in page.replace("https://arxiv.org", "").replace("http://www.w3.org", "")
+
+
+def test_data_given_as_the_folder_one_works_in_have_its_name(
+    configure: Callable[..., TrainConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_gray(tmp_path / "grays", [f"{label}/{number}.png" for label in "ab" for number in range(12)])
+    monkeypatch.chdir(tmp_path / "grays")
+    run(configure(data__path=".", budget__epochs=1), tmp_path / "run")
+    assert "How plaincnn learned grays" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    plan = resolve(configure(data__path="."))
+    assert finish._summary(plan) == "plaincnn for classify, trained on grays: a, b."
+    assert finish._data(plan.splits.train, "train").name == "grays"
 
 
 def test_every_run_has_a_page(configure: Callable[..., TrainConfig], tmp_path: Path) -> None:
