@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pixelwright import registry
 from pixelwright.contract import Task
+from pixelwright.errors import PixelwrightError
 
 if TYPE_CHECKING:  # the command line loads it only to run a model
     from pixelwright.model import Execution
@@ -112,18 +112,23 @@ def add_labels(parser: Any) -> None:
         type=_labels,
         default=(),
         metavar="A,B|FILE",
-        help="names of the classes in order, where the data have only numbers; in a file a line each",
+        help="names of the classes in order, where the data have only numbers; a file is like labels.txt beside them",
     )
 
 
 def _labels(text: str) -> tuple[str, ...]:
-    names = text.split(",")
     if os.path.isfile(text):  # noqa: PTH113 (Path raises where so many names are too long for a path)
+        from pixelwright.data.place import Place
+        from pixelwright.data.stated import parse_labels
+
         try:
-            names = Path(text).read_text(encoding="utf-8-sig").splitlines()
-        except (OSError, UnicodeDecodeError) as err:
-            raise argparse.ArgumentTypeError(f"{text} cannot be read as UTF-8 text: {err}") from err
-    return tuple(name.strip() for name in names if name.strip())
+            return parse_labels(Place(text).text(), text)
+        except PixelwrightError as err:
+            raise argparse.ArgumentTypeError(str(err)) from err
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"expected a name before and after each comma, got {text!r}")
+    return names
 
 
 def add_max_pixels(parser: Any) -> None:

@@ -13,6 +13,7 @@ from bundles import brightness
 from pixelwright.cli import main
 from pixelwright.cli_data import add_doctor
 from pixelwright.cli_evaluate import add_evaluate
+from pixelwright.cli_options import add_labels
 from pixelwright.cli_train import add_train
 from pixelwright.io.images import write_image
 from pixelwright.structures.image import Image
@@ -114,6 +115,27 @@ def test_names_of_classes_mean_the_same_in_every_command(command: list[str], tmp
         assert len(labels) == names
         assert names != 2 or labels == ("a", "b c")
     assert parser.parse_args(command).labels == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("n.txt", "1 dog\n0 cat\n"), ("n.json", '["cat", "dog"]'), ("n.txt", "cat\n\ndog\n")]
+)
+def test_a_file_of_names_is_read_as_beside_the_pictures(name: str, content: str, tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    add_labels(parser)
+    (tmp_path / name).write_text(content)
+    assert parser.parse_args(["--labels", str(tmp_path / name)]).labels == ("cat", "dog")
+
+
+@pytest.mark.parametrize("given", ["cat,,dog", "cat,", ""])
+def test_a_name_that_is_missing_is_refused_as_it_would_move_the_others(
+    given: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser()
+    add_labels(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--labels", given])
+    assert "expected a name before and after each comma" in capsys.readouterr().err
 
 
 def test_two_models_are_compared_in_words(model: str, data: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -38,6 +38,7 @@ class Category(msgspec.Struct):
     name: str
     keypoints: list[str] = []  # msgspec copies such defaults
     skeleton: list[list[int]] = []
+    flip_idx: Any = None  # ours, as YOLO's
 
 
 class File(msgspec.Struct):

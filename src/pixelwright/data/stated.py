@@ -60,6 +60,12 @@ def split_within(name: str) -> SplitName | None:
     return None
 
 
+def mirrored_of(stated: Any, points: int) -> tuple[int, ...] | None:
+    """Which keypoint takes the place of each in a mirrored picture, as a file states it: each of them once, or None."""
+    whole = isinstance(stated, list) and all(type(one) is int for one in stated)
+    return tuple(stated) if whole and sorted(stated) == list(range(points)) else None
+
+
 def labels_beside(tree: Tree, *folders: str) -> tuple[tuple[str, ...], str] | None:
     """The names of the classes in a list beside the pictures, and the name of that list; None where there is none.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pixelwright.data import plain_yaml
 from pixelwright.data.dataset import Fault, SplitName
+from pixelwright.data.stated import mirrored_of
 from pixelwright.data.tree import Tree
 from pixelwright.errors import DataError, PixelwrightError
 
@@ -105,12 +106,11 @@ def _mirrored(name: str, found: dict[Any, Any], points: int, faults: list[Fault]
     stated = found.get("flip_idx")
     if not stated or not points:
         return ()
-    whole = isinstance(stated, list) and all(type(one) is int for one in stated)
-    if not whole or sorted(stated) != list(range(points)):
+    mirrored = mirrored_of(stated, points)
+    if mirrored is None:
         what = f"flip_idx: expected each of 0..{points - 1} once, got {stated!r:.80}; it is not used"
         faults.append(Fault(name, what))
-        return ()
-    return tuple(stated)
+    return mirrored or ()
 
 
 def _stated(tree: Tree, name: str, base: str, stated: str, faults: list[Fault]) -> list[str]:

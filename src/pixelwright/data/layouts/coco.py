@@ -38,7 +38,7 @@ from pixelwright.data.dataset import Dataset, Fault, Kind, Sample, SplitName
 from pixelwright.data.layout import Hints, Layout
 from pixelwright.data.lookup import Lookup, remarks_on_strays
 from pixelwright.data.pictures import FilePicture
-from pixelwright.data.stated import SPLITS, split_of_path, split_within
+from pixelwright.data.stated import SPLITS, mirrored_of, split_of_path, split_within
 from pixelwright.data.things import Thing, Things, mask_fault, shape_fault
 from pixelwright.data.tree import Tree, stem
 from pixelwright.errors import DataError, PixelwrightError
@@ -61,6 +61,7 @@ class Categories:
         places: The position of each category in the labels; None where it was not chosen.
         keypoints: Their names.
         skeleton: Which of them are joined.
+        mirrored: Which of them takes the place of each in a mirrored picture.
         kind: Of the data set.
     """
 
@@ -68,6 +69,7 @@ class Categories:
     places: dict[Id, int | None]
     keypoints: tuple[str, ...]
     skeleton: tuple[tuple[str, str], ...]
+    mirrored: tuple[int, ...]
     kind: Kind
 
     def thing(self, raw: bytes) -> Thing | None:
@@ -211,6 +213,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
         ordered,
         keypoints=categories.keypoints if categories.kind == "keypoints" else (),
         skeleton=categories.skeleton if categories.kind == "keypoints" else (),
+        mirrored=categories.mirrored if categories.kind == "keypoints" else (),
         faults=tuple(faults),
         remarks=remarks,
     )
@@ -254,7 +257,8 @@ def _categories(files: dict[str, File], hints: Hints) -> Categories:
         raise DataError(f"{next(iter(files))}: has no category {min(unknown)!r}; it has {', '.join(labels[:10])} ...")
     labels = hints.labels or labels
     places = {one.id: labels.index(one.name) if one.name in labels else None for one in ordered}
-    return Categories(labels, places, keypoints, skeleton, _kind(files, hints, keypoints))
+    mirrored = mirrored_of(named.flip_idx, len(keypoints)) if named else None
+    return Categories(labels, places, keypoints, skeleton, mirrored or (), _kind(files, hints, keypoints))
 
 
 def _kind(files: dict[str, File], hints: Hints, keypoints: Sequence[str]) -> Kind:

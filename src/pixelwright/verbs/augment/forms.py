@@ -197,6 +197,7 @@ def _category(dataset: Dataset, place: int) -> dict[str, Any]:
         number = {name: one for one, name in enumerate(dataset.keypoints, 1)}
         row["keypoints"] = list(dataset.keypoints)
         row["skeleton"] = [[number[one], number[other]] for one, other in dataset.skeleton]
+        row |= {"flip_idx": list(dataset.mirrored)} if dataset.mirrored else {}
     return row
 
 

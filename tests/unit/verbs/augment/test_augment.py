@@ -348,3 +348,15 @@ def test_names_of_any_bytes_are_written_so_that_they_are_found_again(tmp_path: P
     again = open_dataset(tmp_path / "out")
     assert (again.layout, written.layout, len(again), again.faults) == (form, form, 8, ())
     assert len({sample.group for sample in again.samples}) == 4
+
+
+def test_which_keypoints_change_places_in_a_mirror_is_kept(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / "in" / "images").mkdir(parents=True, exist_ok=True)
+        shape_picture("disc", np.random.default_rng(number)).save(tmp_path / "in" / "images" / f"{number}.png")
+        (tmp_path / "in" / "labels").mkdir(exist_ok=True)
+        (tmp_path / "in" / "labels" / f"{number}.txt").write_text("0 .5 .5 .4 .4 .4 .4 2 .6 .4 2 .5 .5 2\n")
+    (tmp_path / "in" / "data.yaml").write_text("names: [face]\nkpt_shape: [3, 3]\nflip_idx: [1, 0, 2]\ntrain: images\n")
+    augment_dataset(open_dataset(tmp_path / "in"), AugmentRequest(tmp_path / "more", MIRROR), workers=1)
+    again = open_dataset(tmp_path / "more")
+    assert (again.layout, again.kind, again.mirrored) == ("coco", "keypoints", (1, 0, 2))
