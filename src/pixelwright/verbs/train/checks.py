@@ -61,15 +61,23 @@ def check_learning(config: TrainConfig, training: Training, problem: Problem) ->
         weights_of(config.loss.class_weights, None, problem.labels)
 
 
-def check_bundle(config: TrainConfig, spec: BundleSpec, validation: Dataset) -> None:
-    """Refuse what the bundle at the end could not have: such thresholds, licenses, means of its input.
+def check_end(config: TrainConfig, validation: Dataset) -> None:
+    """Refuse what would come to nothing at the end, whatever the network: such thresholds and licenses.
 
     Raises:
-        UsageError: It cannot be made; or there is nothing to choose the weights by.
+        UsageError: They cannot be had; or there is nothing to choose the weights by.
     """
     if not len(validation):
         raise UsageError("--validation 0: nothing is left to choose the weights by. Give a share, such as 0.1.")
     Goal.parse(config.bundle.threshold)
     license_of(config.bundle, config.data.path)
+
+
+def check_input(spec: BundleSpec) -> None:
+    """Refuse an input that the bundle at the end could not have, such as means of other channels.
+
+    Raises:
+        UsageError: It cannot be made.
+    """
     if faults := input_faults(spec):
         raise UsageError(f"the bundle would be refused: {'; '.join(faults)}.")

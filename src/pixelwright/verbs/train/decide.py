@@ -22,7 +22,7 @@ from pixelwright.models.architecture import Problem
 from pixelwright.models.optimizers import DECAYS, RATES
 from pixelwright.structures.spec import BundleSpec, InputSpec
 from pixelwright.structures.targets import Values
-from pixelwright.verbs.train.checks import check_bundle, check_labels, check_learning
+from pixelwright.verbs.train.checks import check_end, check_input, check_labels, check_learning
 from pixelwright.verbs.train.choice import Bench, Limits, candidates, choose, survey
 from pixelwright.verbs.train.config import DataConfig, TrainConfig
 from pixelwright.verbs.train.machine import device_of
@@ -90,11 +90,12 @@ def plan_of(config: TrainConfig, splits: Splits, name: str = "") -> Plan:
     if choices.config.budget.epochs is None:
         choices.fill("budget.minutes", DEFAULT_MINUTES, "neither --minutes nor --epochs were given")
     _fill_batch(choices, problem, len(splits.train))
-    _fill_model(choices, training, problem, len(splits.train))
+    _fill_augment(choices, splits.train)
+    check_end(choices.config, splits.validation)
+    _fill_model(choices, problem, proposed, splits)
     architecture, network = network_of(choices.config, problem)
     spec = spec_of(choices.config, problem, network, proposed, splits.train)
-    check_bundle(choices.config, spec, splits.validation)
-    _fill_augment(choices, splits.train)
+    check_input(spec)
     _fill_validations(choices)
     goal = _fill_goal(choices, problem, spec, splits.validation)
     if architecture.startswith(PREFIX):
@@ -155,8 +156,9 @@ def _check_keras(config: TrainConfig, network: Any, goal: str) -> None:
         )
 
 
-def _fill_model(choices: _Choices, training: Training, problem: Problem, pictures: int) -> None:
+def _fill_model(choices: _Choices, problem: Problem, proposed: InputSpec, splits: Splits) -> None:
     """The network: the one that suits the time, or where time is no matter the first that takes the problem."""
+    training: Training = registry.get("training", choices.config.task)
     budget = choices.config.budget
     if choices.config.model:
         return
@@ -166,13 +168,16 @@ def _fill_model(choices: _Choices, training: Training, problem: Problem, picture
     if budget.minutes is None and budget.latency_ms is None:
         choices.fill("model", able[0][0], f"the first for {training.task} that takes such data")
         return
+    # Measuring them takes time. What is wrong with the goal is said before, for which any of them will do.
+    first = changed(choices.config, {"model": able[0][0]})
+    _fill_goal(choices, problem, spec_of(first, problem, able[0][2], proposed, splits.train), splits.validation)
     machine = choices.config.machine
     bench = Bench(precision=machine.precision)
     if device_of(machine) == "cuda":
         batch = choices.config.batch
         at_once = -(-(batch.size or 1) // (machine.devices * batch.accumulate))
         bench = Bench("cuda", machine.precision, at_once, machine.devices)
-    limits = Limits(budget.minutes, budget.latency_ms, pictures)
+    limits = Limits(budget.minutes, budget.latency_ms, len(splits.train))
     chosen, why = choose(survey(training.architectures, problem, limits, bench), limits)
     choices.fill("model", chosen.model, why)
 

@@ -112,3 +112,22 @@ def test_networks_are_measured_with_as_many_pictures_as_a_device_takes_at_once(
     minutes = {"budget__epochs": None, "budget__minutes": 1, "machine__accelerator": "auto"}
     resolve(configure(model="", network={}, batch__size=24, batch__accumulate=3, machine__devices=2, **minutes))
     assert [(bench.device, bench.batch, bench.devices) for bench in benches] == [("cuda", 4, 2)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"bundle__threshold": "precision>=2"}, "threshold 'precision>=2': expected f1"),
+        ({"bundle__license": "=https://example.org"}, "expected SPDX or SPDX=URL"),
+        ({"goal": "f1_macr"}, "Did you mean 'f1_macro'"),
+        ({"augment__preset": "stron"}, "Did you mean 'strong'"),
+        ({"data__validation": 0.0}, "nothing is left to choose the weights by"),
+    ],
+)
+def test_what_needs_no_network_is_refused_before_any_is_measured(
+    configure: Configure, several: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], said: str
+) -> None:
+    monkeypatch.setattr(decide, "survey", None)  # calling it would be another error
+    wanted = {"model": "", "network": {}, "budget__epochs": None, "budget__minutes": 1, "data__path": str(several)}
+    with pytest.raises(PixelwrightError, match=said):
+        resolve(configure(**wanted, **changes))
