@@ -12,7 +12,7 @@ from pixelwright import __version__, registry
 from pixelwright.contract import Training
 from pixelwright.data.dataset import Dataset
 from pixelwright.data.splits import Splits
-from pixelwright.errors import UnknownName, UsageError
+from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Architecture, Problem
 from pixelwright.structures.spec import (
     SCHEMA_ID,
@@ -27,7 +27,7 @@ from pixelwright.structures.spec import (
 )
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.networks import fitted, name_and_variant, record_of
-from pixelwright.verbs.train.wording import sentence
+from pixelwright.verbs.train.wording import with_changes
 
 UNKNOWN = Terms(license="unknown", commercial="unknown")
 
@@ -67,7 +67,7 @@ def network_of(config: TrainConfig, problem: Problem) -> tuple[str, Any]:
     """Architecture and configuration that `model` and `network` name, fitted to the problem.
 
     Raises:
-        UnknownName: There is no such architecture or variant.
+        UnknownName: There is no such architecture, or nothing of this name in its configuration.
         UsageError: It is not for this task, or cannot be had in this way.
     """
     name, variant = name_and_variant(config.model)
@@ -78,14 +78,7 @@ def network_of(config: TrainConfig, problem: Problem) -> tuple[str, Any]:
     if variant not in record.variants:
         known = ", ".join(record.variants)
         raise UsageError(f"{name}: there is no variant {variant!r}; there are: {known}.")
-    start = record.variants[variant]
-    content = msgspec.to_builtins(start) | config.network
-    if unknown := sorted(content.keys() - msgspec.to_builtins(start).keys()):
-        raise UnknownName(f"value of the network {config.model}", unknown[0], msgspec.to_builtins(start))
-    try:
-        changed = msgspec.convert(content, type(start), strict=False)
-    except msgspec.ValidationError as err:
-        raise UsageError(f"network of {config.model}: {sentence(err, content, type(start))}") from err
+    changed = with_changes(record.variants[variant], config.network, f"the network {config.model}")
     return name, fitted(record, changed, problem)
 
 

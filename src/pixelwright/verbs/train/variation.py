@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-
-import msgspec
+from dataclasses import replace
 
 from pixelwright import registry
 from pixelwright.data.augment.policy import TURNS, Policy, suited
@@ -14,7 +12,7 @@ from pixelwright.structures.degradation import Degradation
 from pixelwright.structures.image import Image
 from pixelwright.verbs.train.config import TrainConfig
 from pixelwright.verbs.train.sound import can_be_used
-from pixelwright.verbs.train.wording import sentence
+from pixelwright.verbs.train.wording import with_changes
 
 
 def policy_of(config: TrainConfig, dataset: Dataset) -> tuple[Policy, tuple[str, ...]]:
@@ -23,44 +21,29 @@ def policy_of(config: TrainConfig, dataset: Dataset) -> tuple[Policy, tuple[str,
     What the configuration changes of the preset by name stands, whatever the labels look like.
 
     Raises:
-        UnknownName: There is no such preset.
-        UsageError: There is no such limit, or a value is out of its range.
+        UnknownName: There is no such preset or limit.
+        UsageError: A value is out of its range.
     """
-    changes = config.augment.changes
-    known = [one.name for one in fields(Policy)]
-    if unknown := changes.keys() - set(known):
-        raise UsageError(f"augment.changes: there is no {', '.join(sorted(unknown))}; there are: {', '.join(known)}.")
     policy, remarks = suited(Policy.named(config.augment.preset), dataset)
     if policy.turns and not registry.get("training", config.task).flips:
         policy = replace(policy, **dict.fromkeys(TURNS, 0.0))
         remarks = (*remarks, f"nothing is mirrored or turned: {config.task} is about directions")
-    content = {**msgspec.to_builtins(policy), **changes}
-    try:
-        return msgspec.convert(content, Policy, strict=False), remarks
-    except msgspec.ValidationError as err:
-        raise UsageError(f"augment.changes: {sentence(err, content, Policy)}") from err
+    return with_changes(policy, config.augment.changes, "augment.changes"), remarks
 
 
 def degradation_of(config: TrainConfig, dataset: Dataset) -> Degradation | None:
     """How clean pictures are made worse: the preset with its changes; None where the data has the worse ones too.
 
     Raises:
-        UnknownName: There is no such preset.
-        UsageError: There is no such limit, a value is out of its range, or there is nothing to be made worse.
+        UnknownName: There is no such preset or limit.
+        UsageError: A value is out of its range, or there is nothing to be made worse.
     """
     asked = config.degrade
     if dataset.kind != "clean":
         if asked.preset or asked.changes:
             raise UsageError(f"degrade: is for clean pictures, and these data have more: {dataset.kind}. Leave it out.")
         return None
-    known = [one.name for one in fields(Degradation)]
-    if unknown := asked.changes.keys() - set(known):
-        raise UsageError(f"degrade.changes: there is no {', '.join(sorted(unknown))}; there are: {', '.join(known)}.")
-    content = {**msgspec.to_builtins(Degradation.named(asked.preset)), **asked.changes}
-    try:
-        return msgspec.convert(content, Degradation, strict=False)
-    except msgspec.ValidationError as err:
-        raise UsageError(f"degrade.changes: {sentence(err, content, Degradation)}") from err
+    return with_changes(Degradation.named(asked.preset), asked.changes, "degrade.changes")
 
 
 def scale_of(dataset: Dataset) -> int:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from pixelwright.errors import UnknownName
+from pixelwright.errors import UnknownName, UsageError
+
+T = TypeVar("T")
 
 # `Expected `float` > 0.0 - at `$.budget.epochs``: what, and where.
 _SAID = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
@@ -38,6 +40,28 @@ _PATTERNS: Mapping[str, str] = MappingProxyType(
     }
 )
 _SHOWN = 60  # letters of a value
+
+
+def with_changes(start: T, changes: Mapping[str, Any], of: str) -> T:
+    """A configuration with some values changed by name, which may be of a type that becomes the right one.
+
+    Args:
+        start: As it is.
+        changes: What is to be otherwise.
+        of: What it is, for messages.
+
+    Raises:
+        UnknownName: It has no value of such a name.
+        UsageError: A value is of another type, or out of its range.
+    """
+    content = msgspec.to_builtins(start)
+    if unknown := sorted(changes.keys() - content.keys()):
+        raise UnknownName(f"value of {of}", unknown[0], content)
+    content |= changes
+    try:
+        return msgspec.convert(content, type(start), strict=False)
+    except msgspec.ValidationError as err:
+        raise UsageError(f"{of}: {sentence(err, content, type(start))}") from err
 
 
 def sentence(

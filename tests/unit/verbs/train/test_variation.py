@@ -14,8 +14,8 @@ from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
 from pixelwright.errors import DataError, UnknownName, UsageError
 from pixelwright.structures.degradation import Degradation
-from pixelwright.verbs.train.config import DegradeConfig, TrainConfig
-from pixelwright.verbs.train.variation import degradation_of, scale_of
+from pixelwright.verbs.train.config import AugmentConfig, DegradeConfig, TrainConfig
+from pixelwright.verbs.train.variation import degradation_of, policy_of, scale_of
 
 CLEAN = Dataset(Path("data"), "clean", "clean", (), ())
 
@@ -38,8 +38,14 @@ def test_a_preset_is_changed_by_name() -> None:
 
 
 def test_a_change_of_something_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"there is no sigma; there are: downscale, gaussian, gaussian_sigma"):
+    with pytest.raises(UnknownName, match=r"there is no value of degrade\.changes named 'sigma'"):
         degradation_of(config(sigma=3), CLEAN)
+
+
+def test_what_is_changed_of_varying_has_to_be_there_too() -> None:
+    varied = TrainConfig(task="classify", augment=AugmentConfig("light", {"mirorr": 0.5}))
+    with pytest.raises(UnknownName, match=r"no value of augment\.changes named 'mirorr'\. Did you mean 'mirror'"):
+        policy_of(varied, replace(CLEAN, kind="classes"))
 
 
 def test_a_value_of_another_type_is_refused() -> None:
