@@ -105,7 +105,8 @@ class NpzArray:
             if header.offset + header.nbytes != info.file_size or info.file_size > info.compress_size * _DEFLATE_RATIO:
                 raise UnreadableImage(str(self), f"the header says {_said(header)}, the file holds something else.")
             if info.compress_type != zipfile.ZIP_STORED or self.place.path is None:
-                _check_room(header, str(self), "Save it without compression (`np.savez`): then it is mapped.")
+                where = "" if self.place.path else ", outside of an archive"
+                _check_room(header, str(self), f"Save it without compression (`np.savez`){where}: then it is mapped.")
         return header
 
     def stamp(self) -> tuple[int, int]:
@@ -196,8 +197,8 @@ def _check_room(header: Header, name: str, advice: str) -> None:
     except (AttributeError, ValueError, OSError):  # Windows has no such question
         memory = _MEMORY_BYTES
     if header.nbytes > _MEMORY_SHARE * memory:
-        most = f"{_MEMORY_SHARE * memory / 2**30:.1f} GB"
-        raise UnreadableImage(name, f"unpacks to {header.nbytes / 2**30:.1f} GB; {most} are taken at most. {advice}")
+        most = f"{_MEMORY_SHARE * memory / 1e9:.1f} GB"
+        raise UnreadableImage(name, f"unpacks to {header.nbytes / 1e9:.1f} GB; {most} are taken at most. {advice}")
 
 
 def _is_gzip(place: Place) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ from pixelwright.data.place import Place
 from pixelwright.errors import UnreadableImage
 from pixelwright.io.border import reading
 from pixelwright.io.images import MAX_PIXELS
+
+if TYPE_CHECKING:  # Pillow loads on first use
+    from PIL import Image as PillowImage
 
 Ids = npt.NDArray[Any]  # (H, W) uint8 or uint16
 Colors = npt.NDArray[np.uint8]  # (H, W, 3)
@@ -27,10 +30,8 @@ def read_stored(place: Place) -> Ids | Colors:
     Raises:
         ImageError: It cannot be read, or is no such picture.
     """
-    from PIL import Image as PillowImage
-
     name = str(place)
-    with reading(name), place.open() as file, PillowImage.open(file, formats=_FORMATS) as stored:
+    with reading(name), place.open() as file, _opened(file, name) as stored:
         width, height = stored.size
         if width * height > MAX_PIXELS:
             raise UnreadableImage(name, f"is a mask of {width}x{height} pixels; at most {MAX_PIXELS:,} are read.")
@@ -45,6 +46,17 @@ def read_stored(place: Place) -> Ids | Colors:
     if values.ndim == 2 and values.dtype.kind in "iu" and values.size and 0 <= values.min() <= values.max() <= _HIGHEST:
         return values.astype(np.uint16)
     raise UnreadableImage(name, f"is a mask of mode {mode!r}; expected whole numbers from 0 to {_HIGHEST}, or colors.")
+
+
+def _opened(file: BinaryIO, name: str) -> PillowImage.Image:
+    from PIL import Image as PillowImage
+    from PIL import UnidentifiedImageError
+
+    try:
+        return PillowImage.open(file, formats=_FORMATS)
+    except UnidentifiedImageError as err:
+        file.seek(0)
+        raise UnreadableImage(name, f"is not an image, or a damaged one: it begins with {file.read(16)!r}.") from err
 
 
 def read_ids(place: Place) -> Ids:

@@ -18,6 +18,7 @@ _MOST_COLORS = 256  # of a mask; a photograph has thousands
 _MOST_GRAYS = 128  # of a mask whose numbers have gaps
 _TRIED = 8  # masks looked into
 _PIECES = 100  # numbers looked at in one mask
+_NO_MASK = "is in a folder for masks, but is a JPEG or has as many colors as a photograph; save masks as PNG"
 _WHOLE = 0.9  # the share of the numbers in a mask that are in one piece each, where these are things
 
 
@@ -31,7 +32,7 @@ class Found:
         things: Whether the numbers are those of things.
         alike: Whether all masks that were looked into have the same numbers, as classes may and things hardly do.
         remark: How they were found.
-        doubt: A file in a folder for masks that is none, where no other is.
+        doubt: A file in a folder for masks that is none, where no other is, and why.
     """
 
     pairs: tuple[Pair, ...] = ()
@@ -39,7 +40,7 @@ class Found:
     things: bool = False
     alike: bool = False
     remark: str = ""
-    doubt: str = ""
+    doubt: tuple[str, str] | None = None
 
 
 def mask_pairs(tree: Tree) -> Found:
@@ -54,9 +55,10 @@ def mask_pairs(tree: Tree) -> Found:
     if not any(pair.other for pair in found):
         found, remark, folders = *_side_by_side(tree), tuple(tree.folders)
     masks = [pair.other for pair in found if pair.other]
-    if not masks or not any(_is_mask(tree.places[name]) for name in masks[:_TRIED]):
+    if not masks or all(_fault(tree.places[name]) for name in masks[:_TRIED]):
         others = (pair.other for one, other in faced for pair in pairs(tree, one, other))
-        return Found(doubt=next(filter(None, others), ""))
+        other = next(filter(None, others), None)
+        return Found(doubt=(other, _fault(tree.places[other]) or _NO_MASK) if other else None)
     return Found(tuple(found), folders, *_are_things(tree, found), remark)
 
 
@@ -92,17 +94,16 @@ def _side_by_side(tree: Tree) -> tuple[list[Pair], str]:
     return found, f"masks beside the pictures, with {attached!r} attached{aside}"
 
 
-def _is_mask(place: Place) -> bool:
-    """Whether a picture has so few numbers or colors that it is no photograph."""
+def _fault(place: Place) -> str:
+    """Why a file is no mask: it cannot be read, or has more numbers or colors than a mask; nothing where it is one."""
     try:
         stored = read_stored(place)
-    except ImageError:
-        return False
+    except ImageError as err:
+        return f"is in a folder for masks, and cannot be read: {str(err).removeprefix(f'{place}: ')}"
+    count = np.unique(coded(stored) if stored.ndim == 3 else stored).size
     if stored.ndim == 3:
-        return np.unique(coded(stored)).size <= _MOST_COLORS
-    return (
-        stored.dtype == np.uint16 or np.unique(stored).size < _MOST_GRAYS or stored.max() + 1 == np.unique(stored).size
-    )
+        return "" if count <= _MOST_COLORS else _NO_MASK
+    return "" if stored.dtype == np.uint16 or count < _MOST_GRAYS or stored.max() + 1 == count else _NO_MASK
 
 
 def _are_things(tree: Tree, found: list[Pair]) -> tuple[bool, bool]:
@@ -112,34 +113,34 @@ def _are_things(tree: Tree, found: list[Pair]) -> tuple[bool, bool]:
     """
     masks = [pair.other for pair in found if pair.other]
     whole = pieces = several = 0
-    counts: set[int] = set()
+    found_in: list[frozenset[int]] = []
     for name in masks[:: -(-len(masks) // _TRIED)]:
         numbers, in_one_piece = _pieces(tree.places[name])
         whole += in_one_piece
-        pieces += numbers
-        several += numbers > 1
-        counts.add(numbers)
+        pieces += min(len(numbers), _PIECES)
+        several += len(numbers) > 1
+        found_in.append(numbers)
     things = several * 2 > min(len(masks), _TRIED) and pieces > 0 and whole >= _WHOLE * pieces
-    return things, len(counts) == 1
+    return things, len(found_in) > 1 == len(set(found_in))
 
 
-def _pieces(place: Place) -> tuple[int, int]:
-    """How many numbers above 0 a mask has, counted from 1 without gaps, and how many of these are in one piece."""
+def _pieces(place: Place) -> tuple[frozenset[int], int]:
+    """The numbers above 0 in a mask; how many of the first are in one piece, 0 where they have gaps as classes have."""
     import cv2
 
     try:
         stored = read_stored(place)
     except ImageError:
-        return 0, 0
+        return frozenset(), 0
     if stored.ndim != 2:
-        return 0, 0
+        return frozenset(), 0
     counts = np.bincount(stored.ravel())
     present = np.flatnonzero(counts[1:]) + 1
     if not present.size or present[-1] > 1.5 * present.size + 1:  # classes leave gaps, things hardly
-        return int(present.size), 0
-    in_one, looked_at = 0, present[:_PIECES]
-    for number in looked_at.tolist():
+        return frozenset(present.tolist()), 0
+    in_one = 0
+    for number in present[:_PIECES].tolist():
         rows, columns = np.nonzero(stored == number)
         part = (stored[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] == number).astype(np.uint8)
         in_one += cv2.connectedComponents(part, connectivity=8)[0] == 2
-    return looked_at.size, in_one
+    return frozenset(present.tolist()), in_one

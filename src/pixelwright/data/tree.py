@@ -167,8 +167,12 @@ def _walk(root: Path) -> Iterator[tuple[str, Place]]:
             for entry in entries:
                 if entry.name.startswith(".") or entry.name in _PASSED_OVER:
                     continue
-                if not entry.is_dir():
-                    if entry.is_file() or not os.path.exists(entry.path):  # noqa: PTH110 (asked of each file)
+                try:
+                    is_folder, is_file = entry.is_dir(), entry.is_file()
+                except OSError:  # a link to itself leads nowhere
+                    is_folder = is_file = False
+                if not is_folder:
+                    if is_file or not os.path.exists(entry.path):  # noqa: PTH110 (asked of each file)
                         yield prefix + entry.name, Place(entry.path)
                 elif len(above) < MAX_DEPTH and (real := _real(entry, above[-1])) not in above:
                     waiting.append((f"{prefix}{entry.name}/", entry.path, (*above, real)))

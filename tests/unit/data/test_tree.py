@@ -38,6 +38,13 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     assert len(names) == 2  # and the link that leads nowhere, which is said when it is read
 
 
+@links
+def test_a_link_to_itself_costs_nothing_else(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    assert list(Tree.of(tmp_path).places) == ["a.png", "loop.png"]
+
+
 @pytest.mark.parametrize("stated", ["../secret.txt", "/etc/passwd", "b/../../secret.txt", "", ".", "b", "a.txt/.."])
 def test_what_is_not_in_the_tree_is_not_found(tmp_path: Path, stated: str) -> None:
     text(tmp_path / "secret.txt", "")

@@ -103,8 +103,7 @@ def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
     """Whether there are masks for pictures, whose numbers are those of classes rather than of things."""
     found = mask_pairs(tree)
     if found.doubt:
-        what = "is in a folder for masks, but is a JPEG or has as many colors as a photograph; save masks as PNG"
-        return Doubt(found.doubt, what)
+        return Doubt(*found.doubt)
     if not found.pairs or (found.things and not (found.alike and hints.kinds == {"map"})):
         return None
     return f"a mask for each of {len(found.pairs):,} pictures, {found.pairs[0].other} for {found.pairs[0].picture}"

@@ -112,12 +112,16 @@ def augment_dataset(
             plan[job.done :], maker, lambda done: done, key=lambda _: 0, workers=workers or os.cpu_count() or 1
         )
         failures: dict[str, str] = {}
+        failed = job.failed  # by an earlier run
+        if on_progress is not None:
+            on_progress(Progress(job.done, failed, job.total))
         try:
             for done in outcomes:
+                failed += done.error is not None
                 job.add(_record(job, done.item, done.result, done.error, failures))
                 job.commit_if_due()
                 if on_progress is not None:
-                    on_progress(Progress(job.done + job.pending, len(failures), job.total))
+                    on_progress(Progress(job.done + job.pending, failed, job.total))
         finally:
             outcomes.close()
             job.commit()

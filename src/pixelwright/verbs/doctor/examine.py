@@ -45,7 +45,7 @@ def open_patient(path: Path, *, layout: str | None = None, hints: Hints | None =
         if tree.chosen or not tree.pictures:  # the pictures beside a file are not what was asked for
             raise
         samples = tuple(Sample(name, FilePicture(tree.places[name]), Known(None)) for name in tree.pictures)
-        why = Fault(path.name, str(err).removeprefix(f"{path}: "), kind="stop")
+        why = Fault(path.resolve().name, str(err).removeprefix(f"{path}: "), kind="stop")
         return Dataset(path, "none", "clean", (), samples, faults=(why,), remarks=("only pictures are looked at",))
 
 
@@ -93,7 +93,7 @@ def _unlearnable(dataset: Dataset) -> tuple[Fault, ...]:
     try:
         split(dataset, SplitOptions(by_content=False))  # equal pictures are found otherwise, without reading all again
     except (DataError, ImageError) as err:
-        return (Fault(dataset.root.name, str(err).removeprefix(f"{dataset.root}: "), kind="stop"),)
+        return (Fault(dataset.root.resolve().name, str(err).removeprefix(f"{dataset.root}: "), kind="stop"),)
     return ()
 
 

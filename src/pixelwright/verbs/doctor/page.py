@@ -46,7 +46,7 @@ def write_report(diagnosis: Diagnosis, dataset: Dataset, path: Path) -> None:
         for severity in SEVERITIES
     ]
     lead = f"{diagnosis.samples:,} samples, of which {diagnosis.read:,} could be read. {text(album.remark)}"
-    title = f"Examination of {dataset.root.name or dataset.root}"
+    title = f"Examination of {dataset.root.resolve().name}"
     Page("doctor", title, title, lead, sections, readouts, style=SEVERITY_STYLE).write(path)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from datasets import idx, text
+from datasets import idx, text, zipped
 from pixelwright.data import arrays
 from pixelwright.data.dataset import Dataset
 from pixelwright.data.layout import Hints
@@ -198,6 +198,8 @@ def test_what_unpacks_to_more_than_the_memory_is_refused_unread(
     with pytest.raises(DataError, match=r"Save it without compression"):
         saved(tmp_path, x=PICTURES, y=np.zeros(3, int))
     assert len(saved(tmp_path, packed=False, x=PICTURES, y=np.zeros(3, int))) == 3
+    with pytest.raises(DataError, match=r"outside of an archive: then it is mapped"):
+        open_dataset(zipped(tmp_path, tmp_path / "packed.zip"), layout="npz")
     idx(tmp_path / "train-images-idx3-ubyte.gz", PICTURES)
     idx(tmp_path / "train-labels-idx1-ubyte.gz", np.zeros(3))
     with pytest.raises(DataError, match=r"Unpack it"):

@@ -230,3 +230,22 @@ def test_masks_that_were_saved_as_jpeg_are_told_of(tmp_path: Path) -> None:
     assert (fault.where, fault.kind) == ("masks/0.jpg", "doubt")
     with pytest.raises(DataError, match=r"masks/0\.jpg: is in a folder for masks, but is a JPEG"):
         open_dataset(tmp_path, hints=Hints(kinds=frozenset({"map"})))
+
+
+def test_things_that_are_as_many_in_each_picture_are_no_classes(tmp_path: Path) -> None:
+    for number in range(3):
+        ids = np.zeros((HEIGHT, WIDTH), np.uint8)
+        ids[1:3, 1:4], ids[5:7, 6:9] = 1, 2 if number else 3
+        picture(tmp_path / "images" / f"{number}.png", number)
+        mask(tmp_path / "masks" / f"{number}.png", ids)
+    with pytest.raises(DataError, match=r"holds instances"):
+        open_dataset(tmp_path, hints=Hints(kinds=frozenset({"map"})))
+
+
+@pytest.mark.parametrize("content", [b"version https://git-lfs.github.com/spec/v1\n", b"\x89PNG\r\n\x1a\n"])
+def test_masks_that_cannot_be_read_are_told_of_with_the_reason(tmp_path: Path, content: bytes) -> None:
+    for number in range(3):
+        picture(tmp_path / "images" / f"{number}.png", number)
+        text(tmp_path / "masks" / f"{number}.png", "").write_bytes(content)
+    with pytest.raises(DataError, match=r"masks/0\.png: is in a folder for masks, and cannot be read: (?!.*masks/0)"):
+        open_dataset(tmp_path, hints=Hints(kinds=frozenset({"map"})))

@@ -30,6 +30,7 @@ from pixelwright.structures.image import Image
 from pixelwright.structures.label_map import LabelMap
 from pixelwright.structures.targets import Annotations, Classes, Values
 from pixelwright.verbs.augment import AugmentRequest, augment_dataset, write, write_preview
+from pixelwright.verbs.tally import Progress
 
 MIRROR = Policy(mirror=1.0)
 
@@ -212,8 +213,10 @@ def test_what_was_cut_short_is_continued_to_the_same_files(shapes: Path, tmp_pat
     assert 10 <= len(files(tmp_path / "cut")) < 27
     stale = tmp_path / "cut/train/disc/.pixelwright-0123.part"
     stale.write_bytes(b"left by a kill")
-    written = augment_dataset(dataset, request, workers=1)
+    told: list[Progress] = []
+    written = augment_dataset(dataset, request, workers=1, on_progress=told.append)
     assert written.pictures == 27
+    assert 10 <= told[0].done < 27  # first what an earlier run has done
     assert files(tmp_path / "cut") == files(tmp_path / "whole")
 
 

@@ -448,3 +448,15 @@ def test_a_file_that_describes_no_data_is_no_patient(sound: Path, tmp_path: Path
     (tmp_path / "notes.py").write_text("print()")
     with pytest.raises(DataError, match=r"notes\.py: describes no data"):
         open_patient(tmp_path / "notes.py")
+
+
+def test_a_folder_that_is_the_current_one_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "only").mkdir()
+    shape_picture("disc", np.random.default_rng(0)).save(tmp_path / "only" / "a.png")
+    monkeypatch.chdir(tmp_path)
+    dataset = open_patient(Path())
+    diagnosis = examine(dataset, checks=("labels",), workers=1)
+    details = [case.detail for finding in diagnosis.findings for case in finding.cases]
+    assert any(detail.startswith(f"{tmp_path.name}: ") for detail in details)
+    write_report(diagnosis, dataset, tmp_path / "page.html")
+    assert f"Examination of {tmp_path.name}" in (tmp_path / "page.html").read_text()
