@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from pixelwright.structures.label_map import LabelMap
 from pixelwright.structures.spec import Resize
 from pixelwright.structures.targets import Annotations, Classes, Target, Values
 
+ROWS = 6
 CELL_PX = 224
 GAP_PX = 8
 TEXT_PX = 15
@@ -24,14 +26,19 @@ LEGEND_PX = 22  # below each row
 
 
 def preview(
-    dataset: Dataset, policy: Policy, *, samples: Sequence[Sample] = (), variants: int = 5, seed: int = 0
+    dataset: Dataset,
+    policy: Policy,
+    *,
+    usable: Callable[[Sample], bool] = lambda _: True,
+    variants: int = 5,
+    seed: int = 0,
 ) -> Image:
     """The sheet: 8-bit RGB.
 
     Args:
         dataset: Where the samples are from.
         policy: What is shown.
-        samples: Which; none for six spread over the data set.
+        usable: Which samples may be shown, of which six spread over the data set are.
         variants: Of each, beside the picture itself.
         seed: Of the variants.
 
@@ -39,7 +46,10 @@ def preview(
         ImageError: A picture cannot be read.
         DataError: Its truth cannot.
     """
-    chosen = samples or dataset.samples[:: max(1, len(dataset) // 6)][:6]
+    stride = max(len(dataset) // ROWS, 1)
+    parts = (dataset.samples[first : first + stride] for first in range(0, len(dataset), stride))
+    firsts = (next(filter(usable, part), None) for part in parts)
+    chosen = islice((sample for sample in firsts if sample is not None), ROWS)
     rows = []
     for place, sample in enumerate(chosen):
         image, target = sample.read(), sample.truth()

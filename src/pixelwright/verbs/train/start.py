@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -47,7 +46,6 @@ from pixelwright.verbs.train.work import Work
 
 log = logging.getLogger(__name__)
 
-SHOWN = 6  # pictures of a preview
 MOST_LETTERS = 100  # of a bundle's name
 LONGEST_WAIT = timedelta(days=7)
 
@@ -227,11 +225,7 @@ def write_preview(plan: Plan, path: Path) -> None:
         DataError: A truth cannot be read.
     """
     policy, _ = policy_of(plan.config, plan.splits.train)
-    samples = plan.splits.train.samples
-    stride = max(len(samples) // SHOWN, 1)
-    looked = (next(filter(can_be_used, samples[first:]), None) for first in range(0, len(samples), stride))
-    chosen = list(islice(filter(None, looked), SHOWN))
-    write_image(preview(plan.splits.train, policy, samples=chosen, seed=plan.config.seed), path)
+    write_image(preview(plan.splits.train, policy, usable=can_be_used, seed=plan.config.seed), path)
 
 
 def _preview(plan: Plan, run: Run) -> None:
