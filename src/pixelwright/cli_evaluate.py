@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,8 +85,6 @@ def _names(kind: str) -> str:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from dataclasses import replace
-
     from pixelwright.verbs.evaluate import evaluate
     from pixelwright.verbs.evaluate.report import check_report, write_report
 
@@ -152,8 +151,6 @@ def _asked(options: argparse.Namespace) -> EvaluateOptions:
 
 def _data(options: argparse.Namespace, model: Model) -> tuple[Dataset, Dataset, str]:
     """All of the data, the part that is scored, and its name; says what was understood."""
-    from dataclasses import replace
-
     from pixelwright.data.layout import Hints
     from pixelwright.data.opening import open_dataset
     from pixelwright.verbs.evaluate import group_for, part_of

@@ -130,7 +130,8 @@ def _duplicates(index: Index, options: argparse.Namespace) -> int:
         else:
             _print_group(group)
     extra = sum(len(group.entries) - 1 for group in groups)
-    say(f"{len(groups)} groups among {index.live} pictures at a similarity of {threshold:g}: {extra} could go.")
+    found = f"{len(groups)} group{'' if len(groups) == 1 else 's'} among {index.live} pictures"
+    say(f"{found} at a similarity of {threshold:g}: {extra} could go.")
     if options.sheet is not None:
         write_sheet(rows_of_groups(groups), options.sheet)
     return DONE

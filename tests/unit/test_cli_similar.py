@@ -76,7 +76,7 @@ def test_duplicates_are_listed(indexed: Path, capsys: pytest.CaptureFixture[str]
         [str(Path("photos/red-copy.png")), "16x12"],
         [str(Path("photos/red.png")), "16x12", "copy"],
     ]
-    assert "1 groups among 4 pictures at a similarity of 0.9999: 1 could go." in said.err and Path("d.html").exists()
+    assert "1 group among 4 pictures at a similarity of 0.9999: 1 could go." in said.err and Path("d.html").exists()
     assert main(["similar", "--duplicates", "--index", "idx", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["duplicates"]) == 3
 

@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +15,7 @@ from pixelwright.errors import ImageError
 from pixelwright.io.digest import sha256_of
 
 _THREADS = 8  # hashing lets go of the interpreter, and waits for disks
-_WORTH_KEEPING_BYTES = 2**28  # below, hashing takes less than a second
+_WORTH_KEEPING_BYTES = 2**26  # below, hashing takes a part of a second
 _PATIENCE_S = 5.0  # for another process that writes
 
 Stamped = tuple[str, int, int]  # path, size in bytes, time of the last change in nanoseconds
@@ -42,7 +41,7 @@ class Stored(Protocol):
 def digests_of(stored: Iterable[Stored]) -> list[str | None]:
     """The digest of each, in order; None of one that cannot be read.
 
-    Of files with together more than 256 MB they are kept in the cache folder, so that the next start of a training
+    Of files with together more than 67 MB they are kept in the cache folder, so that the next start of a training
     asks only for sizes and times.
     """
     wanted = list(stored)
@@ -79,15 +78,9 @@ def _of(stored: Stored) -> str | None:
 
 def _of_file(stamp: Stamped) -> str | None:
     try:
-        return _hashed(stamp)
+        return sha256_of(Path(stamp[0]))
     except OSError:
         return None
-
-
-@lru_cache(maxsize=1 << 18)
-def _hashed(stamp: Stamped) -> str:
-    """The digest of a file, asked for several times while a training starts."""
-    return sha256_of(Path(stamp[0]))
 
 
 def _load(stamps: Iterable[Stamped]) -> dict[Stamped, str]:

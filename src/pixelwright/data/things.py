@@ -29,7 +29,7 @@ TOLERATED_SHARE = 0.01
 
 FARTHEST_PX = 2e5  # of a corner of a polygon, which is walked all the way
 _MOST_RUN = 2**32  # of one count
-_TURNED = 5  # EXIF orientations from here on change rows for columns
+TURNED = 5  # EXIF orientations from here on change rows for columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +103,24 @@ class Things:
         except ImageError as err:
             raise DataError(f"{self.where}: {err}") from err
         if self.stated_hw not in (None, size_hw):
-            raise DataError(f"{self.where}: {self.made_for(size_hw, orientation)}")
+            raise DataError(f"{self.where}: {self._made_for(size_hw, orientation)}")
         try:
             return self._annotations(size_hw)
         except ShapeError as err:
             raise DataError(f"{self.where}: {err}") from err
 
-    def made_for(self, size_hw: tuple[int, int], orientation: int) -> str:
+    def _made_for(self, size_hw: tuple[int, int], orientation: int) -> str:
         """Why things that were made for a picture of the stated size do not fit one of this size, and what to do."""
         stated, actual = (f"{size[1]}x{size[0]}" for size in (self.stated_hw or size_hw, size_hw))
         what = f"made for a picture of {stated}, which has {actual}"
-        if orientation < _TURNED or self.stated_hw != size_hw[::-1]:
+        if orientation < TURNED or self.stated_hw != size_hw[::-1]:
             return f"{what}. Was it resized or turned? Make the annotations anew."
         why = f"{what} once its EXIF orientation ({orientation}) turns it upright"
         return f"{why}. Turn the annotations too, or store the picture upright."
 
     @property
     def class_ids(self) -> Sequence[int]:
-        """The class of each thing as stated, for whoever counts them; other truths have no such attribute."""
+        """The class of each thing as stated, for whoever counts them: what `pictures.class_ids_of` asks for."""
         return [thing.class_id for thing in self.things]
 
     def faults(self, size_hw: tuple[int, int] | None = None) -> list[Fault]:

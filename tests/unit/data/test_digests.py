@@ -17,7 +17,6 @@ from pixelwright.io.digest import sha256_of
 
 @pytest.fixture
 def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
-    digests._hashed.cache_clear()
     monkeypatch.setattr(digests, "_WORTH_KEEPING_BYTES", 0)
     monkeypatch.setenv("PIXELWRIGHT_CACHE", str(tmp_path / "cache"))
     for number in range(3):
@@ -29,20 +28,14 @@ def _pictures(dataset: Dataset) -> list[Picture]:
     return [sample.picture for sample in dataset.samples]
 
 
-def start_again() -> None:
-    """As another process would, with nothing in memory."""
-    digests._hashed.cache_clear()
-
-
 def test_they_are_of_the_files_in_order(dataset: Dataset) -> None:
     wanted = [sha256_of(dataset.root / f"{number}.png") for number in range(3)]
     assert digests_of(_pictures(dataset)) == wanted
     assert digests_of(reversed(_pictures(dataset))) == wanted[::-1]
 
 
-def test_another_process_takes_them_from_the_cache(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_next_call_takes_them_from_the_cache(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = digests_of(_pictures(dataset))
-    start_again()
     monkeypatch.setattr(digests, "sha256_of", lambda _: pytest.fail("it was hashed again"))
     assert digests_of(_pictures(dataset)) == wanted
 
@@ -54,13 +47,11 @@ def test_a_file_that_changed_is_hashed_again(dataset: Dataset, monkeypatch: pyte
     for _ in range(2):
         after = digests_of(_pictures(dataset))
         assert [one == other for one, other in zip(before, after, strict=True)] == [True, False, True]
-        start_again()
 
 
 @pytest.mark.parametrize("content", [b"", b"no database" * 100])
 def test_a_damaged_cache_is_passed_over(dataset: Dataset, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     wanted = digests_of(_pictures(dataset))
-    start_again()
     (dataset.root.parent / "cache" / "digests.sqlite").write_bytes(content)
     assert digests_of(_pictures(dataset)) == wanted
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -52,13 +52,10 @@ class _Part:
 
 def recognize(tree: Tree, hints: Hints) -> str | Doubt | None:
     """Whether a `.npz` has pictures and their truth."""
-    parts: list[_Part] = []
-    for name in tree.with_suffix(".npz"):
-        try:
-            parts += _parts(tree, name)
-        except ImageError as err:
-            return Doubt(name, Fault.of(name, err).what)
-    return f"arrays of pictures and their truth, {parts[0].name} among them" if parts else None
+    parts, damaged = _all_parts(tree)
+    if parts:
+        return f"arrays of pictures and their truth, {parts[0][1].name} among them"
+    return Doubt(damaged[0].where, damaged[0].what) if damaged else None
 
 
 def read(tree: Tree, hints: Hints) -> Dataset:
@@ -67,10 +64,8 @@ def read(tree: Tree, hints: Hints) -> Dataset:
     Raises:
         DataError: The arrays do not fit each other, or nothing can be used.
     """
-    parts: list[tuple[str, _Part]] = []
+    parts, damaged = _all_parts(tree)
     try:
-        for name in tree.with_suffix(".npz"):
-            parts += ((name, part) for part in _parts(tree, name))
         if not parts:
             there = [one for name in tree.with_suffix(".npz") for one in npz_names(tree.places[name])]
             found = f"found {', '.join(there[:10])}" if there else "there is no .npz with arrays"
@@ -99,8 +94,21 @@ def read(tree: Tree, hints: Hints) -> Dataset:
         tuple(samples),
         truths.exclusive,
         True in sequence,
+        faults=tuple(damaged),
         remarks=remarks,
     )
+
+
+def _all_parts(tree: Tree) -> tuple[list[tuple[str, _Part]], list[Fault]]:
+    """Those of all files with the files' names, and the files that cannot be read."""
+    parts: list[tuple[str, _Part]] = []
+    damaged: list[Fault] = []
+    for name in tree.with_suffix(".npz"):
+        try:
+            parts += ((name, part) for part in _parts(tree, name))
+        except ImageError as err:
+            damaged.append(replace(Fault.of(name, err), kind="doubt"))
+    return parts, damaged
 
 
 def _parts(tree: Tree, file: str) -> list[_Part]:

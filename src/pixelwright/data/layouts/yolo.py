@@ -73,7 +73,7 @@ def read(tree: Tree, hints: Hints) -> Dataset:
     plan = _fitting([plan for name in yamls(tree) if (plan := read_plan(tree, name, faults)) is not None], used)
     wanted = plan.pictures or {name: split_of_path(name) for name in _in_images(tree, texts)}
     labels, places = _labels(tree, plan, used, hints)
-    kind = _kind(plan, tables, folder, hints)
+    kind = _kind(plan, tables, hints)
     samples = []
     for name, split in wanted.items():
         if name not in tables and plan.skips:
@@ -134,7 +134,7 @@ def _chosen(tree: Tree, hints: Hints) -> tuple[str, dict[str, str]]:
     return folder, by_folder[folder]
 
 
-def _kind(plan: Plan, tables: Mapping[str, list[Row]], folder: str, hints: Hints) -> Kind:
+def _kind(plan: Plan, tables: Mapping[str, list[Row]], hints: Hints) -> Kind:
     if plan.points[0]:
         return "keypoints" if hints.allow("keypoints") else "boxes"
     longer = any(len(row) > 5 for rows in tables.values() for row, _ in rows)

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from pixelwright.data.dataset import Dataset, Fault, Sample
+from pixelwright.data.things import TURNED
 from pixelwright.structures.image import Image, Source
 from pixelwright.structures.label_map import LabelMap
 from pixelwright.structures.targets import Annotations, Classes, Target
@@ -17,7 +18,6 @@ from pixelwright.structures.targets import Annotations, Classes, Target
 SLACK_PX = 1.0  # that a box may reach out: tools round, and some count pixels from 1
 TINY_PX = 2.0
 SAME_IOU = 0.95
-TURNED = 5  # EXIF orientations from here on change rows for columns
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Compared:
 
     @property
     def headline(self) -> Difference:
-        """The first of the task's goals that both have a value of."""
+        """The first metric that both have a value of, the task's goals before all others; where none is, the first."""
         return next((one for one in self.differences if np.isfinite(one.difference)), self.differences[0])
 
     @property

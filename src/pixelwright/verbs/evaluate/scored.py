@@ -126,7 +126,7 @@ class Evaluated:
 
     @property
     def headline(self) -> Score:
-        """The first of the task's goals that has a value."""
+        """The first score that has a value, those of the task's goals before all others; where none has, the first."""
         return next((score for score in self.scores if np.isfinite(score.value)), self.scores[0])
 
     def to_dict(self) -> dict[str, Any]:

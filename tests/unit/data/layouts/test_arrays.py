@@ -181,6 +181,14 @@ def test_pickled_arrays_are_refused_and_not_run(tmp_path: Path, trapped: str, mo
     assert not (tmp_path / "trapped").exists()
 
 
+def test_a_damaged_file_hides_no_others_and_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "cache.npz").write_bytes(b"junk")
+    saved(tmp_path, x=PICTURES, y=np.zeros(3, int))
+    dataset = open_dataset(tmp_path)
+    assert (dataset.layout, len(dataset)) == ("npz", 3)
+    assert [(fault.where, fault.kind) for fault in dataset.faults] == [("cache.npz", "doubt")]
+
+
 def test_more_classes_than_anybody_has_are_refused_before_they_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has the class 1000000000; expected 100,000 classes at most"):
         saved(tmp_path, x=PICTURES, y=np.array([0, 1, 10**9]))
