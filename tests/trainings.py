@@ -15,7 +15,7 @@ from pixelwright.io.images import write_image
 from pixelwright.structures.image import GRAY, Image
 from pixelwright.verbs.train import TrainConfig, Trained
 from pixelwright.verbs.train.learner import Learner
-from pixelwright.verbs.train.loop import Watch
+from pixelwright.verbs.train.progress import Watch
 from pixelwright.verbs.train.start import How, start
 from pixelwright.verbs.train.validate import Validation
 

@@ -63,7 +63,7 @@ def train(
         output: The run's folder; None for `runs/TASK/NAME`.
         other_data: Whether a run may be continued although the data have changed.
         origin: What the configuration comes from, for the bundle's provenance.
-        on_progress: Called with a `loop.Shown` twice a second.
+        on_progress: Called with a `progress.Shown` twice a second.
 
     Raises:
         MissingExtra: PyTorch or Lightning Fabric are not installed.
@@ -74,7 +74,7 @@ def train(
         KeyboardInterrupt: Ctrl-C was pressed; the same call continues.
     """
     _check_extra()
-    from pixelwright.verbs.train.loop import Watch
+    from pixelwright.verbs.train.progress import Watch
     from pixelwright.verbs.train.start import How, start
 
     return start(config, output, How(Watch(show=on_progress), other_data, origin))

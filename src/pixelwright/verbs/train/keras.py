@@ -26,13 +26,12 @@ from pixelwright.interop.keras_fit import ANSWERS, ARRAYS, BEST, WEIGHTS, FitJob
 from pixelwright.interop.pytorch_keras import Config, trained
 from pixelwright.verbs.train.feed import normalized
 from pixelwright.verbs.train.folder import KERAS, Run
-from pixelwright.verbs.train.learner import Progress
-from pixelwright.verbs.train.loop import Shown, Watch
 from pixelwright.verbs.train.machine import free_bytes, threads_of
 from pixelwright.verbs.train.plan import Plan
+from pixelwright.verbs.train.progress import Progress, Shown, Watch
 from pixelwright.verbs.train.samples import MEMORY_SHARE, Store
+from pixelwright.verbs.train.source import encode
 from pixelwright.verbs.train.validate import Validation
-from pixelwright.verbs.train.work import encode
 
 __all__ = ["PREFIX", "fit"]
 

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from pixelwright.verbs.train.config import OptimizerConfig
 from pixelwright.verbs.train.feed import normalized, parts
 from pixelwright.verbs.train.machine import is_out_of_memory
 from pixelwright.verbs.train.plan import Plan
+from pixelwright.verbs.train.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -30,40 +31,6 @@ NOT_FINITE = (
     "Lower it (--lr), train in float32 (--precision f32), or look for wrong values in the data (pixelwright doctor)."
 )
 SKIPPED_IN_A_ROW = 20  # float16 finds its scale within 16
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a training is: with the weights all that a checkpoint holds, and all plain numbers.
-
-    Attributes:
-        step: Steps taken.
-        seconds: Time used, over all starts of the run.
-        began: Seconds at the end of the first step, before which nothing was learned.
-        best: The goal's best value so far, NaN before the first.
-        best_step: When that was.
-        stale: Validations since then.
-        skipped: Steps in a row that were not taken because their gradients were not finite.
-        part: Pictures that the network takes at once on each device; smaller after memory ran out.
-        losses: Sum of the finite losses since the last validation.
-        counted: How many these are.
-    """
-
-    step: int = 0
-    seconds: float = 0.0
-    began: float = 0.0
-    best: float = float("nan")
-    best_step: int = 0
-    stale: int = 0
-    skipped: int = 0
-    part: int = 0
-    losses: float = 0.0
-    counted: int = 0
-
-    @property
-    def loss(self) -> float:
-        """Mean loss since the last validation."""
-        return self.losses / self.counted if self.counted else float("nan")
 
 
 class Learner:

@@ -6,7 +6,6 @@ import logging
 import math
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pixelwright.errors import NotFinite, TrainingError
 from pixelwright.models.schedules import factor
 from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learner import NOT_FINITE, Learner
+from pixelwright.verbs.train.progress import Shown, Watch
 from pixelwright.verbs.train.source import Source
 from pixelwright.verbs.train.validate import Validation
 
@@ -26,47 +26,6 @@ log = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 60.0  # what a kill costs at the most
 SHOWN_SECONDS = 0.5
 VALIDATION_SHARE = 0.2  # of the minutes, at the most
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """Where a training is, for whoever watches.
-
-    Attributes:
-        done: Share of it, 0..1.
-        step: Steps taken.
-        seconds: Time used.
-        left: Seconds that remain, as far as can be said.
-        loss: Mean since the last validation.
-        rate: Pictures a second.
-        scores: Of the last validation.
-    """
-
-    done: float
-    step: int
-    seconds: float
-    left: float
-    loss: float
-    rate: float
-    scores: Mapping[str, float]
-
-
-@dataclass(eq=False, slots=True)
-class Watch:
-    """The time that a run has used, over all its starts, and whoever is told how far it is."""
-
-    clock: Callable[[], float] = time.monotonic
-    show: Callable[[Shown], None] | None = None
-    before: float = 0.0
-    started: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.started = self.clock()
-
-    @property
-    def seconds(self) -> float:
-        """Since the run began, without the time in which nothing ran."""
-        return self.before + self.clock() - self.started
 
 
 @dataclass(eq=False, slots=True)

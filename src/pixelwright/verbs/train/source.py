@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 import torch
 
-from pixelwright.contract import Training
+from pixelwright.contract import Example, Training
 from pixelwright.data.augment.apply import augment
 from pixelwright.data.augment.policy import Policy
+from pixelwright.data.dataset import Sample
 from pixelwright.models.architecture import Problem
 from pixelwright.models.batch import Batch
+from pixelwright.ops.batch import decode_hw
 from pixelwright.verbs.train.feed import Order, ahead, generator_of, moved
+from pixelwright.verbs.train.plan import Plan
 from pixelwright.verbs.train.samples import Store
 
 
@@ -64,3 +67,16 @@ class Source:
             return batch
         seed = int(generator_of(self.order.seed, step, self.rank).integers(2**62))
         return augment(batch, self.policy, torch.Generator(self.device).manual_seed(seed))
+
+
+def encode(plan: Plan, sample: Sample) -> Example:
+    """A sample as it is kept for training.
+
+    Raises:
+        ImageError: Its picture cannot be read.
+        DataError: Its truth cannot, or does not fit the problem.
+        ShapeError: Its picture does not fit the contract.
+    """
+    with sample.picture.open() as raster:
+        image = raster.read(at_least_hw=decode_hw(raster.size_hw, plan.spec.input))
+    return plan.training().encode(image, sample.truth(), plan.problem, plan.spec.input)

@@ -32,11 +32,10 @@ from pixelwright.verbs.train.decide import open_splits, plan_of
 from pixelwright.verbs.train.finish import Origin, finish
 from pixelwright.verbs.train.folder import BASELINE, LOG, PREVIEW, SUMMARY, Run, find_run
 from pixelwright.verbs.train.identity import identity_of
-from pixelwright.verbs.train.learner import Progress
-from pixelwright.verbs.train.loop import Watch
 from pixelwright.verbs.train.machine import device_of, precision_of, threads_of
 from pixelwright.verbs.train.networks import parent_of
 from pixelwright.verbs.train.plan import Plan
+from pixelwright.verbs.train.progress import Progress, Watch
 from pixelwright.verbs.train.recipe import AT_THE_END, value_of
 from pixelwright.verbs.train.report import write_report
 from pixelwright.verbs.train.sound import can_be_used, sound

@@ -10,20 +10,19 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision import Precision
 
-from pixelwright.contract import Example, LossOptions
-from pixelwright.data.dataset import Sample
-from pixelwright.ops.batch import decode_hw
+from pixelwright.contract import LossOptions
 from pixelwright.verbs.train import balance
 from pixelwright.verbs.train.feed import Order
 from pixelwright.verbs.train.folder import LOG, Run
-from pixelwright.verbs.train.learner import Learner, Progress, memory_told
-from pixelwright.verbs.train.loop import Loop, Watch
+from pixelwright.verbs.train.learner import Learner, memory_told
+from pixelwright.verbs.train.loop import Loop
 from pixelwright.verbs.train.machine import free_bytes, threads_of
 from pixelwright.verbs.train.plan import Plan
+from pixelwright.verbs.train.progress import Progress, Watch
 from pixelwright.verbs.train.rate import STEPS, find_rate
 from pixelwright.verbs.train.recipe import changed
 from pixelwright.verbs.train.samples import MEMORY_SHARE, Store
-from pixelwright.verbs.train.source import Source
+from pixelwright.verbs.train.source import Source, encode
 from pixelwright.verbs.train.telling import lines, told_by
 from pixelwright.verbs.train.validate import Validation
 from pixelwright.verbs.train.variation import policy_of
@@ -129,16 +128,3 @@ class Work:
         learner.restored(state)
         watch.before = learner.progress.seconds
         log.info("continuing from step %d, after %.1f minutes", learner.progress.step, learner.progress.seconds / 60)
-
-
-def encode(plan: Plan, sample: Sample) -> Example:
-    """A sample as it is kept for training.
-
-    Raises:
-        ImageError: Its picture cannot be read.
-        DataError: Its truth cannot, or does not fit the problem.
-        ShapeError: Its picture does not fit the contract.
-    """
-    with sample.picture.open() as raster:
-        image = raster.read(at_least_hw=decode_hw(raster.size_hw, plan.spec.input))
-    return plan.training().encode(image, sample.truth(), plan.problem, plan.spec.input)
