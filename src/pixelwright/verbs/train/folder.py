@@ -232,7 +232,7 @@ class Run:
                 yield
             finally:
                 if [path.name for path in self.path.iterdir()] == [LOCK]:  # it came to nothing: no trace of it stays
-                    shutil.rmtree(self.path)
+                    shutil.rmtree(self.path, ignore_errors=True)  # some systems keep what is open
 
     def summary(self) -> dict[str, Any]:
         """What was written at the end."""
