@@ -100,6 +100,8 @@ def _page(tree: Tree, name: str, faults: list[Fault]) -> _Page | None:
         faults.append(Fault.of(name, err))
         return None
     picture = _picture(tree, name, root)
+    if picture is None and root.tag != "annotation":  # of something else
+        return None
     if picture is None:
         faults.append(Fault(name, f"there is no picture {root.findtext('filename', '')!r} or of the same name", lost=1))
         return None

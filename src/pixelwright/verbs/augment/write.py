@@ -19,6 +19,7 @@ from typing import Any
 from pixelwright.data.aside import readable
 from pixelwright.data.augment.policy import Policy, suited
 from pixelwright.data.dataset import Dataset, Sample, SplitName, fingerprint
+from pixelwright.data.digests import digests_of
 from pixelwright.data.pictures import FilePicture
 from pixelwright.errors import JobError, MissingExtra, OutputError, PixelwrightError, UsageError, describe
 from pixelwright.io.images import fitting_suffix
@@ -106,7 +107,7 @@ def augment_dataset(
     plan = _plan(dataset, request)
     wanted = asdict(replace(request, policy=policy)) | {"output": "", "data": fingerprint(dataset), "form": form.layout}
     with open_job(request.output / JOB, wanted, lambda: [Item(sample.id, f"{copy}") for sample, copy in plan]) as job:
-        names = _names(dataset)
+        names, groups = _names(dataset), _groups(dataset)
         maker = _Maker(form, policy, request, names)
         outcomes = flow(
             plan[job.done :], maker, lambda done: done, key=lambda _: 0, workers=workers or os.cpu_count() or 1
@@ -118,7 +119,7 @@ def augment_dataset(
         try:
             for done in outcomes:
                 failed += done.error is not None
-                job.add(_record(job, done.item, done.result, done.error, failures))
+                job.add(_record(job, done.item, done.result, done.error, failures, groups))
                 job.commit_if_due()
                 if on_progress is not None:
                     on_progress(Progress(job.done + job.pending, failed, job.total))
@@ -212,6 +213,15 @@ def _names(dataset: Dataset) -> dict[str, str]:
     }
 
 
+def _groups(dataset: Dataset) -> dict[str, str]:
+    """What each sample belongs to with its variants: its group, or the first of equal pictures without one."""
+    first: dict[str, str] = {}
+    groups = {}
+    for sample, digest in zip(dataset.samples, digests_of(one.picture for one in dataset.samples), strict=True):
+        groups[sample.id] = sample.group or first.setdefault(digest or sample.id, sample.id)
+    return groups
+
+
 def _stem(sample_id: str) -> str:
     """A name that label files can state: valid Unicode, without a character that some take for a slash."""
     path, row, number = sample_id.partition("#")
@@ -281,6 +291,7 @@ def _record(
     said: dict[str, Any] | None,
     error: Exception | None,
     failures: dict[str, str],
+    groups: dict[str, str],
 ) -> dict[str, Any]:
     """The record of an outcome; raises what concerns not only this picture."""
     sample, copy = wanted
@@ -292,4 +303,4 @@ def _record(
     if error is not None:
         failures.setdefault(sample.id, str(error))  # once, not for each variant
         return record | {"error": describe(error)}
-    return record | {"split": sample.split, "group": sample.group or sample.id} | (said or {})
+    return record | {"split": sample.split, "group": groups[sample.id]} | (said or {})

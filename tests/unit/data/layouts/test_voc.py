@@ -142,4 +142,6 @@ def test_xml_files_of_something_else_hide_none(tmp_path: Path) -> None:
         text(tmp_path / "AA" / f"{number:02}.xml", "<config/>")
     picture(tmp_path / "JPEGImages" / "p.jpg")
     text(tmp_path / "Annotations" / "p.xml", page("p.jpg", ("cat", 1, 1, 4, 4)))
-    assert [sample.id for sample in open_dataset(tmp_path).samples] == ["JPEGImages/p.jpg"]
+    dataset = open_dataset(tmp_path)
+    assert [sample.id for sample in dataset.samples] == ["JPEGImages/p.jpg"]
+    assert dataset.faults == ()

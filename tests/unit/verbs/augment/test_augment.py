@@ -191,6 +191,14 @@ def test_groups_of_the_original_stay_together(tmp_path: Path) -> None:
     assert not any(one & other for one, other in combinations(patients, 2))
 
 
+def test_equal_originals_are_of_one_group(shapes: Path, tmp_path: Path) -> None:
+    one = next(path for path in sorted(shapes.rglob("*.png")) if "train" in path.parts)
+    shutil.copy(one, one.with_name("again.png"))
+    augment_dataset(open_dataset(shapes), AugmentRequest(tmp_path / "more", MIRROR), workers=1)
+    groups = Counter(sample.group for sample in open_dataset(tmp_path / "more").samples)
+    assert sorted(groups.values())[-2:] == [2, 4]
+
+
 def test_the_same_seed_writes_the_same_files_whatever_the_workers(shapes: Path, tmp_path: Path) -> None:
     dataset = open_dataset(shapes)
     for name, seed, workers in (("a", 1, 1), ("b", 1, 3), ("c", 2, 1)):
