@@ -10,7 +10,8 @@ class Definition:
     """How a number is computed.
 
     Attributes:
-        id: From the first release on never given to another computation; its section in docs/metrics.md has it as its heading.
+        id: From the first release on never given to another computation; its section in docs/metrics.md has it as its
+            heading.
         metrics: Names of the scores computed so. A name with `/LABEL` behind it is the same for that class alone.
         formula: In words and symbols.
         source: Where it comes from.
