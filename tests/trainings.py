@@ -85,6 +85,14 @@ def after_steps(patch: pytest.MonkeyPatch, count: int, happens: Callable[[], obj
     patch.setattr(Learner, "step", stepped)
 
 
+def stopped(config: TrainConfig, output: Path, *, after: int) -> None:
+    """A run that Ctrl-C ended after so many steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        after_steps(patch, after, press_ctrl_c)
+        with pytest.raises(KeyboardInterrupt):
+            run(config, output)
+
+
 def press_ctrl_c() -> None:
     """What Python does when the signal comes; the signal itself would end a test worker whose handlers are others'."""
     handler = signal.getsignal(signal.SIGINT)

@@ -12,7 +12,7 @@ from pixelwright.errors import NotFinite, TrainingError
 from pixelwright.verbs.train import TrainConfig
 from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.validate import Validation
-from trainings import after_steps, checkpoint, die, press_ctrl_c, run, same, score
+from trainings import checkpoint, die, run, same, score, stopped
 
 Configure = Callable[..., TrainConfig]
 
@@ -91,13 +91,8 @@ def test_the_score_that_is_told_is_that_of_the_weights_that_are_kept(
     assert (done.score, done.step) == (kept["scores"]["accuracy"], kept["step"]) == (0.75, 10)
 
 
-def test_a_checkpoint_that_was_cut_short_is_told_to_be_damaged(
-    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        after_steps(patch, 6, press_ctrl_c)
-        with pytest.raises(KeyboardInterrupt):
-            run(configure(), tmp_path / "run")
+def test_a_checkpoint_that_was_cut_short_is_told_to_be_damaged(configure: Configure, tmp_path: Path) -> None:
+    stopped(configure(), tmp_path / "run", after=6)
     last = Run(tmp_path / "run").last
     last.write_bytes(last.read_bytes()[:1000])
     with pytest.raises(

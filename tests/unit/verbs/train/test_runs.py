@@ -13,7 +13,7 @@ from pixelwright.errors import TrainingError, UnreadableImage, UsageError
 from pixelwright.verbs.train import TrainConfig, keras, start, work
 from pixelwright.verbs.train.decide import open_splits
 from pixelwright.verbs.train.folder import Run
-from trainings import after_steps, checkpoint, die, press_ctrl_c, run, same, score, write_data, write_gray
+from trainings import after_steps, checkpoint, die, press_ctrl_c, run, same, score, stopped, write_data, write_gray
 
 Configure = Callable[..., TrainConfig]
 
@@ -32,13 +32,8 @@ def test_a_run_that_came_to_nothing_begins_anew_by_other_options(
     assert (tmp_path / "run" / "preview.png").read_bytes() != sheet
 
 
-def test_what_matters_at_the_end_alone_may_change_in_a_stopped_run(
-    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        after_steps(patch, 6, press_ctrl_c)
-        with pytest.raises(KeyboardInterrupt):
-            run(configure(), tmp_path / "run")
+def test_what_matters_at_the_end_alone_may_change_in_a_stopped_run(configure: Configure, tmp_path: Path) -> None:
+    stopped(configure(), tmp_path / "run", after=6)
     run(configure(bundle__threshold="precision>=0.9"), tmp_path / "run")
     assert Run(tmp_path / "run").decided()[0].bundle.threshold == "precision>=0.9"
     with pytest.raises(TrainingError, match=r"bundle\.threshold precision>=0\.9, now f1"):
@@ -107,10 +102,7 @@ def test_pictures_that_are_lost_change_nothing_by_how_much_memory_there_is(
         (tmp_path / "data" / name).write_bytes(b"\x89PNG\r\n\x1a\n" + bytes([number]))
     config = configure(data__path=str(tmp_path / "data"), budget__epochs=3, batch__size=4)
     whole = run(config, tmp_path / "whole")
-    with monkeypatch.context() as patch:
-        after_steps(patch, 14, press_ctrl_c)
-        with pytest.raises(KeyboardInterrupt):
-            run(config, tmp_path / "parts")
+    stopped(config, tmp_path / "parts", after=14)
     monkeypatch.setattr(work, "free_bytes", lambda: 0)
     parts = run(config, tmp_path / "parts")
     assert (whole.steps, whole.lost, parts.lost) == (15, 3, 3)  # 20 to learn from, 4 in a step, 3 epochs

@@ -20,7 +20,7 @@ from pixelwright.verbs.train import TrainConfig, loop, start
 from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learner import SKIPPED_IN_A_ROW, Learner
 from pixelwright.verbs.train.source import Source
-from trainings import Steps, after_steps, checkpoint, die, press_ctrl_c, run, same, write_data
+from trainings import Steps, after_steps, checkpoint, die, run, same, stopped, write_data
 
 Configure = Callable[..., TrainConfig]
 
@@ -62,14 +62,11 @@ def test_another_seed_gives_other_weights(configure: Configure, tmp_path: Path) 
 
 @pytest.mark.parametrize("stopped_after", [1, 4, 7])
 def test_a_run_stopped_by_ctrl_c_ends_as_if_it_had_not_been(
-    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped_after: int
+    configure: Configure, tmp_path: Path, stopped_after: int
 ) -> None:
     config = configure(augment__preset="strong", batch__sampler="balanced")
     run(config, tmp_path / "whole")
-    with monkeypatch.context() as patch:
-        after_steps(patch, stopped_after, press_ctrl_c)
-        with pytest.raises(KeyboardInterrupt):
-            run(config, tmp_path / "parts")
+    stopped(config, tmp_path / "parts", after=stopped_after)
     assert checkpoint(tmp_path / "parts")["progress"]["step"] == stopped_after
     run(config, tmp_path / "parts")
     assert same(checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "parts"))
@@ -90,14 +87,9 @@ def test_a_run_that_died_continues_from_its_last_checkpoint_to_the_same_end(
     assert same(checkpoint(tmp_path / "whole"), checkpoint(tmp_path / "parts"))
 
 
-def test_minutes_that_a_stopped_run_has_used_count(
-    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_minutes_that_a_stopped_run_has_used_count(configure: Configure, tmp_path: Path) -> None:
     config = configure(budget__epochs=None, budget__minutes=1)
-    with monkeypatch.context() as patch:
-        after_steps(patch, 3, press_ctrl_c)
-        with pytest.raises(KeyboardInterrupt):
-            run(config, tmp_path / "run")
+    stopped(config, tmp_path / "run", after=3)
     used = checkpoint(tmp_path / "run")["progress"]["seconds"]
     clock = Steps()
     done = run(config, tmp_path / "run", clock=clock)
@@ -112,14 +104,9 @@ def test_minutes_end_a_training_and_bring_the_learning_rate_down(configure: Conf
     assert rates[-1] < 0.01 * max(rates)
 
 
-def test_changed_data_are_refused_and_with_consent_taken(
-    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changed_data_are_refused_and_with_consent_taken(configure: Configure, tmp_path: Path) -> None:
     config = configure()
-    with monkeypatch.context() as patch:
-        after_steps(patch, 2, press_ctrl_c)
-        with pytest.raises(KeyboardInterrupt):
-            run(config, tmp_path / "run")
+    stopped(config, tmp_path / "run", after=2)
     write_data(tmp_path / "squares.npz", seed=1)
     with pytest.raises(TrainingError, match="the data have changed since: fingerprint"):
         run(config, tmp_path / "run")
