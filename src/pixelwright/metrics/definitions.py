@@ -113,6 +113,18 @@ TABLE: tuple[Definition, ...] = (
         COCO,
     ),
     Definition(
+        "ap-crowd",
+        ("AP_1000", "AP50_1000"),
+        "as ap-coco, with 1000 boxes a picture",
+        COCO,
+    ),
+    Definition(
+        "ap-crowd-mask",
+        ("mask_AP_1000", "mask_AP50_1000"),
+        "as ap-crowd, IoU of masks",
+        COCO,
+    ),
+    Definition(
         "detection-f1-50",
         ("precision50", "recall50", "f1_50", "mask_precision50", "mask_recall50", "mask_f1_50"),
         "TP / (TP + FP), TP / (TP + FN), 2 TP / (2 TP + FP + FN) at IoU 0.5 and the bundle's thresholds, all classes",

@@ -21,6 +21,7 @@ AREAS = ("", "_small", "_medium", "_large")
 # In pixels: everything; up to 32², up to 96², above. Both ends belong to a range, as in COCO's own code.
 AREA_RANGES = np.array([[0, 1e10], [0, 32**2], [32**2, 96**2], [96**2, 1e10]])
 MOST = (1, 10, 100)  # of a class in a picture
+MOST_OF_CROWDS = 1000  # where a hundred are fewer than there are
 FIRST, THIRD_QUARTER = 0, 5  # places of 0.5 and 0.75 among the IoUs
 BITS = (1 << np.arange(len(IOUS))).astype(np.uint16)
 

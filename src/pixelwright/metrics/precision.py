@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pixelwright.metrics.detection import AREAS, BITS, FIRST, IOUS, MOST, THIRD_QUARTER, Matched
+from pixelwright.metrics.detection import (
+    AREAS,
+    BITS,
+    FIRST,
+    IOUS,
+    MOST,
+    MOST_OF_CROWDS,
+    THIRD_QUARTER,
+    Matched,
+)
 from pixelwright.metrics.score import Picks, Statistic, mean_of_known
 
 RECALLS = np.linspace(0.0, 1.0, 101)
@@ -30,7 +39,7 @@ Bits = npt.NDArray[np.uint16]
 def statistic(
     matched: Sequence[Matched], labels: Sequence[str], *, prefix: str = "", scored: Sequence[int] | None = None
 ) -> Statistic:
-    """AP and AR in COCO's twelve numbers, and AP and AP50 of each class, for any picks of the pictures.
+    """AP and AR in COCO's twelve numbers, AP and AP50 of each class, and of crowds, for any picks of the pictures.
 
     Args:
         matched: Of each picture.
@@ -39,6 +48,8 @@ def statistic(
         scored: Positions of the classes that count; None for all.
     """
     steps = Steps.of(Table.of(matched, len(labels)))
+    crowded = any(one.ranks.max(initial=0) >= MOST[-1] for one in matched)
+    crowds = Steps.of(Table.of(matched, len(labels), MOST_OF_CROWDS)) if crowded else None
     classes = np.arange(len(labels)) if scored is None else np.asarray(scored, np.intp)
 
     def over(picks: Picks) -> Mapping[str, float]:
@@ -55,6 +66,9 @@ def statistic(
                 values |= {f"AR{most}": mean_of_known(recalls[place]) for place, most in enumerate(MOST)}
             else:
                 values[f"AR{name}"] = mean_of_known(recalls[-1])
+        all_found = by_class[:, classes] if crowds is None else crowds.areas(weights)[0][:, classes]
+        values[f"AP_{MOST_OF_CROWDS}"] = mean_of_known(all_found)
+        values[f"AP50_{MOST_OF_CROWDS}"] = mean_of_known(all_found[FIRST])
         for one in classes.tolist():
             values[f"AP/{labels[one]}"] = mean_of_known(by_class[:, one])
             values[f"AP50/{labels[one]}"] = float(by_class[FIRST, one])
@@ -92,19 +106,19 @@ class Table:
     truth_counted: Flags
 
     @classmethod
-    def of(cls, matched: Sequence[Matched], classes: int) -> Table:
-        """From the pictures."""
+    def of(cls, matched: Sequence[Matched], classes: int, most: int = MOST[-1]) -> Table:
+        """From the pictures, the first `most` of each class in each."""
 
         def joined(name: str, axis: int, empty: Any) -> Any:
             return np.concatenate([empty, *(getattr(one, name) for one in matched)], axis=axis)
 
         none, nothing = np.zeros(0, np.int32), np.zeros((len(AREAS), 0), np.uint16)
-        # What comes after the hundredth of its class in a picture has taken nothing from those before it.
+        # What comes later in its class and picture has taken nothing from those before it.
         ranks = joined("ranks", 0, none)
         scores, ids = joined("scores", 0, np.zeros(0, np.float32)), joined("class_ids", 0, none)
         pictures = np.repeat(np.arange(len(matched)), [len(one.scores) for one in matched])
         order = np.lexsort((-scores, ids))  # stable: of equal scores the earlier picture
-        order = order[ranks[order] < MOST[-1]]
+        order = order[ranks[order] < most]
         return cls(
             classes=classes,
             scores=scores[order],

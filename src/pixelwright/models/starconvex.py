@@ -7,8 +7,8 @@ Written from the papers; no code was copied.
 Where ours differs:
 - places lie on every second pixel, and distances are predicted as logarithms, so that small things count as large ones;
 - distances are learned by the polar IoU (see `starconvex_loss`), not by their absolute error;
-- less than half a million parameters: residual blocks on the way down, one convolution a scale on the way up, skips
-  added and not stacked.
+- less than half a million parameters: residual blocks on the way down, one convolution a scale on the way up but for
+  the finest, skips added and not stacked.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Config:
     labels: int = 1
     channels: int = 3
     rays: int = 32
-    widths: tuple[int, ...] = (24, 32, 48, 64, 64)
-    head: int = 48
+    widths: tuple[int, ...] = (32, 32, 48, 64, 64)
+    head: int = 64
 
 
 class Block(nn.Module):
@@ -89,6 +89,8 @@ class StarConvex(nn.Module):
         self.up = nn.ModuleList(
             Up(coarse, fine) for fine, coarse in reversed(list(zip(config.widths, rest, strict=False)))
         )
+        # Things of a few pixels, and where they touch, are seen at the finest scale alone.
+        self.fine = Block(first)
         self.head = nn.Sequential(nn.Conv2d(first, config.head, 3, padding=1), nn.SiLU())
         self.objects = nn.Conv2d(config.head, config.labels, 1)
         self.rays = nn.Conv2d(config.head, config.rays, 1)
@@ -102,14 +104,14 @@ class StarConvex(nn.Module):
             scales.append(features := stage(features))
         for stage, fine in zip(self.up, reversed(scales[:-1]), strict=True):
             features = stage(features, fine)
-        features = self.head(features)
+        features = self.head(self.fine(features))
         return self.objects(features), self.rays(features)
 
 
 VARIANTS: Mapping[str, Config] = MappingProxyType(
     {
         "s": Config(),
-        "m": Config(widths=(32, 48, 72, 96, 96), head=64),
+        "m": Config(widths=(48, 48, 72, 96, 96), head=96),
     }
 )
 

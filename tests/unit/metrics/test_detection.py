@@ -90,7 +90,7 @@ def _matched(scene: Scene, *, masks: bool = False) -> Matched:
     )
 
 
-def _reference(scenes: list[Scene], kind: str) -> COCOeval:
+def _reference(scenes: list[Scene], kind: str, most: int = 100) -> COCOeval:
     """What pycocotools says; what is to be ignored is given an area out of every range there."""
     annotations, results = [], []
     for number, scene in enumerate(scenes, 1):
@@ -127,9 +127,11 @@ def _reference(scenes: list[Scene], kind: str) -> COCOeval:
         }
         coco.createIndex()
         made = COCOeval(coco, coco.loadRes(results), kind)
+        made.params.maxDets = [1, 10, most]
         made.evaluate()
         made.accumulate()
-        made.summarize()
+        if most == 100:  # its summary knows no other number
+            made.summarize()
     return made
 
 
@@ -145,6 +147,7 @@ def test_average_precision_and_recall_are_those_of_pycocotools(kind: str, seed: 
     expected = _reference(scenes, kind)
     values = statistic([_matched(scene, masks=kind == "segm") for scene in scenes], LABELS)(np.arange(len(scenes)))
     found = [values[name] for name in (*NAMES, *RECALLS)]
+    assert [values["AP_1000"], values["AP50_1000"]] == [values["AP"], values["AP50"]]
     np.testing.assert_allclose(np.nan_to_num(found, nan=-1), expected.stats, atol=1e-6)
     for place, label in enumerate(LABELS):
         precision = expected.eval["precision"][:, :, place, 0, 2]
@@ -166,6 +169,10 @@ def test_a_hundred_of_a_class_count_in_a_picture_and_no_more() -> None:
     )
     values = statistic([_matched(scene)], LABELS)(np.arange(1))
     np.testing.assert_allclose([values[name] for name in ("AP", "AR100")], _reference([scene], "bbox").stats[[0, 8]])
+    assert values["AP50"] == pytest.approx(100 / len(there), abs=0.02)
+    crowds = _reference([scene], "bbox", most=1000).eval["precision"][:, :, 0, 0, 2].mean(axis=1)
+    np.testing.assert_allclose([values["AP_1000"], values["AP50_1000"]], [crowds.mean(), crowds[0]], atol=1e-6)
+    assert values["AP50_1000"] > 0.95
 
 
 def test_a_picture_drawn_twice_counts_like_two_pictures() -> None:

@@ -12,7 +12,6 @@ from pixelwright import hub
 from pixelwright.structures.spec import License, Parity, Terms
 from pixelwright.verbs import models
 
-
 # What a business may not use, or nobody can say: the README tells them from the others.
 NOT_FREE = {"clothing": "no", "signs": "unknown"}
 

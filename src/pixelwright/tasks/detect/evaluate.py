@@ -30,7 +30,7 @@ from pixelwright.structures.targets import Annotations, Target
 from pixelwright.tasks.detect.predict import DEFAULT_THRESHOLD
 
 LOWEST_SCORE = 0.001  # below, a candidate adds nothing to a curve but time
-MOST_THINGS = 1000  # in a picture
+MOST_THINGS = metric.MOST_OF_CROWDS  # in a picture
 MOST_CURVES = 6
 
 RIGHT, WRONG, MISSED = (46, 204, 113), (255, 112, 67), (84, 160, 255)
@@ -259,7 +259,7 @@ def _outline(canvas: paint.Canvas, box: npt.NDArray[Any], masks: Masks | None, r
 def decide(observations: Sequence[Observation], scoring: Scoring, goal: Goal) -> Decided:
     """A threshold for each class at IoU 0.5, of masks where there are masks."""
     matched = [one.masks or one.boxes for one in observations]
-    table, weights = Table.of(matched, len(scoring.labels)), np.ones(len(matched))
+    table, weights = Table.of(matched, len(scoring.labels), MOST_THINGS), np.ones(len(matched))
     there = table.there(weights)
     right, counted = _bits(table.hits), _bits(table.counted)
     reached = {}
