@@ -34,9 +34,9 @@ import sys
 import numpy as np, torch
 from pathlib import Path
 from pixelwright.verbs.train import read_config
-from pixelwright.verbs.train.loop import Watch
+from pixelwright.verbs.train.learning.loop import Watch
 from pixelwright.verbs.train.start import How, best_of, decide, start
-from pixelwright.verbs.train.folder import Run
+from pixelwright.verbs.train.learning.run import Run
 
 recipe, arrays, scored, seed, run = sys.argv[1:]
 changes = {"data.path": arrays, "data.calibration": 0.0, "seed": int(seed)}

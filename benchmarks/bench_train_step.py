@@ -18,13 +18,13 @@ from lightning_fabric import Fabric
 from pixelwright.contract import LossOptions
 from pixelwright.models.batch import Batch
 from pixelwright.verbs.train import read_config, resolve
-from pixelwright.verbs.train.feed import Order
-from pixelwright.verbs.train.learner import Learner, precision_of
-from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.samples import Store, free_bytes
-from pixelwright.verbs.train.source import Source
-from pixelwright.verbs.train.variation import policy_of
-from pixelwright.verbs.train.work import encode
+from pixelwright.verbs.train.learning.feed import Order
+from pixelwright.verbs.train.learning.learner import Learner
+from pixelwright.verbs.train.learning.source import Source, encode
+from pixelwright.verbs.train.parts.samples import Store
+from pixelwright.verbs.train.planning.machine import free_bytes, precision_of
+from pixelwright.verbs.train.planning.plan import Plan
+from pixelwright.verbs.train.planning.variation import policy_of
 from report import report, spread
 
 WARM_UP = 5
@@ -48,7 +48,7 @@ def step_times(step: Callable[[int], object], seconds: float) -> list[float]:
 def measure(plan: Plan, samples: int, seconds: float) -> None:
     """Print the share of a plan's steps that is the network's."""
     device = "cuda" if plan.config.machine.accelerator != "cpu" and torch.cuda.is_available() else "cpu"
-    precision = precision_of(plan.config.machine.precision, device)
+    precision = precision_of(plan.config.machine)
     fabric = Fabric(accelerator=device, devices=1, plugins=[precision])
     learner = Learner(fabric, plan, precision, LossOptions(plan.config.loss.name))
     chosen = plan.splits.train.samples[:samples]

@@ -14,10 +14,10 @@ import torch
 from pixelwright.io.images import write_image
 from pixelwright.structures.image import GRAY, Image
 from pixelwright.verbs.train import TrainConfig, Trained
-from pixelwright.verbs.train.learner import Learner
-from pixelwright.verbs.train.progress import Watch
+from pixelwright.verbs.train.learning.learner import Learner
+from pixelwright.verbs.train.learning.progress import Watch
+from pixelwright.verbs.train.scoring.validate import Validation
 from pixelwright.verbs.train.start import How, start
-from pixelwright.verbs.train.validate import Validation
 
 SMALL = {
     "model": "plaincnn",

@@ -24,8 +24,8 @@ from pixelwright.runtimes.onnx import RUNTIME  # noqa: E402
 from pixelwright.runtimes.torch import TorchGraph  # noqa: E402
 from pixelwright.structures.spec import BundleSpec, InputSpec, Resize  # noqa: E402
 from pixelwright.verbs.train import TrainConfig  # noqa: E402
-from pixelwright.verbs.train.plan import spec_of  # noqa: E402
-from pixelwright.verbs.train.probes import graph_input, probes, together  # noqa: E402
+from pixelwright.verbs.train.planning.plan import spec_of  # noqa: E402
+from pixelwright.verbs.train.scoring.probes import graph_input, probes, together  # noqa: E402
 
 LABELS = ("one", "two", "three")
 PROBLEMS: Mapping[str, dict[str, Any]] = {

@@ -20,7 +20,7 @@ from pixelwright.structures.spec import InputSpec, Resize
 from pixelwright.structures.targets import Annotations, Classes
 from pixelwright.tasks.detect.train import TRAINING, collate, encode, input_contract
 from pixelwright.verbs.train import read_config
-from pixelwright.verbs.train.decide import open_splits, plan_of
+from pixelwright.verbs.train.planning.decide import open_splits, plan_of
 
 PLAIN = InputSpec()
 BOXES = Problem("detect", ("a", "b"), 3, (32, 32))

@@ -43,13 +43,13 @@ from pixelwright.structures.spec import (
     Splitting,
     Terms,
 )
-from pixelwright.verbs.train.identity import name_of
-from pixelwright.verbs.train.machine import threads_of
-from pixelwright.verbs.train.observe import Observed, Part, Where, observe
-from pixelwright.verbs.train.parity import ONNX, TORCH, UNROUNDED, Compared, compare, open_all
-from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.probes import graph_input, probes, together
-from pixelwright.verbs.train.terms import license_of
+from pixelwright.verbs.train.parts.identity import name_of
+from pixelwright.verbs.train.planning.machine import threads_of
+from pixelwright.verbs.train.planning.plan import Plan
+from pixelwright.verbs.train.scoring.observe import Observed, Part, Where, observe
+from pixelwright.verbs.train.scoring.parity import ONNX, TORCH, UNROUNDED, Compared, compare, open_all
+from pixelwright.verbs.train.scoring.probes import graph_input, probes, together
+from pixelwright.verbs.train.settings.terms import license_of
 
 log = logging.getLogger(__name__)
 

@@ -26,22 +26,23 @@ from pixelwright.errors import OutputError, PixelwrightError, TrainingError
 from pixelwright.io.images import write_image
 from pixelwright.metrics.score import Score
 from pixelwright.verbs.baseline import baseline
-from pixelwright.verbs.train import Trained, keras
-from pixelwright.verbs.train.config import TrainConfig
-from pixelwright.verbs.train.decide import open_splits, plan_of
 from pixelwright.verbs.train.finish import Origin, finish
-from pixelwright.verbs.train.folder import BASELINE, LOG, PREVIEW, SUMMARY, Run, find_run
-from pixelwright.verbs.train.identity import identity_of
-from pixelwright.verbs.train.machine import device_of, precision_of, threads_of
-from pixelwright.verbs.train.networks import parent_of
-from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.progress import Progress, Watch
-from pixelwright.verbs.train.recipe import AT_THE_END, value_of
+from pixelwright.verbs.train.learning import keras
+from pixelwright.verbs.train.learning.progress import Progress, Watch
+from pixelwright.verbs.train.learning.run import BASELINE, LOG, PREVIEW, SUMMARY, Run, find_run
+from pixelwright.verbs.train.learning.telling import level, written
+from pixelwright.verbs.train.learning.work import Work
+from pixelwright.verbs.train.parts.identity import identity_of
+from pixelwright.verbs.train.parts.sound import can_be_used, sound
+from pixelwright.verbs.train.planning.decide import open_splits, plan_of
+from pixelwright.verbs.train.planning.machine import device_of, precision_of, threads_of
+from pixelwright.verbs.train.planning.networks import parent_of
+from pixelwright.verbs.train.planning.plan import Plan
+from pixelwright.verbs.train.planning.variation import policy_of
 from pixelwright.verbs.train.report import write_report
-from pixelwright.verbs.train.sound import can_be_used, sound
-from pixelwright.verbs.train.telling import level, written
-from pixelwright.verbs.train.variation import policy_of
-from pixelwright.verbs.train.work import Work
+from pixelwright.verbs.train.settings.config import TrainConfig
+from pixelwright.verbs.train.settings.recipe import AT_THE_END, value_of
+from pixelwright.verbs.train.trained import Trained
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ import torch
 
 from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Problem
-from pixelwright.verbs.train import choice
-from pixelwright.verbs.train.choice import Bench, Candidate, Limits, candidates, choose, measure, survey
-from pixelwright.verbs.train.networks import record_of
+from pixelwright.verbs.train.planning import choice
+from pixelwright.verbs.train.planning.choice import Bench, Candidate, Limits, candidates, choose, measure, survey
+from pixelwright.verbs.train.planning.networks import record_of
 
 SMALL = Candidate("a/s", 10_000, 0.001, 1.0)
 MIDDLE = Candidate("a/m", 100_000, 0.010, 5.0)

@@ -12,11 +12,12 @@ import torch
 from pixelwright import registry
 from pixelwright.errors import DataError, PixelwrightError, UnknownName, UsageError
 from pixelwright.models.architecture import Problem
-from pixelwright.verbs.train import TrainConfig, decide, read_config, resolve
-from pixelwright.verbs.train.checks import check_labels, check_learning
-from pixelwright.verbs.train.choice import Bench, Candidate
-from pixelwright.verbs.train.decide import open_splits
-from pixelwright.verbs.train.feed import normalized
+from pixelwright.verbs.train import TrainConfig, read_config, resolve
+from pixelwright.verbs.train.learning.feed import normalized
+from pixelwright.verbs.train.planning import decide
+from pixelwright.verbs.train.planning.checks import check_labels, check_learning
+from pixelwright.verbs.train.planning.choice import Bench, Candidate
+from pixelwright.verbs.train.planning.decide import open_splits
 from trainings import write_gray
 
 Configure = Callable[..., TrainConfig]

@@ -12,7 +12,7 @@ from pixelwright.models.batch import Batch
 from pixelwright.ops import batch as inference
 from pixelwright.structures.image import Image
 from pixelwright.structures.spec import InputSpec
-from pixelwright.verbs.train.feed import Order, ahead, normalized, parts
+from pixelwright.verbs.train.learning.feed import Order, ahead, normalized, parts
 
 
 def test_every_sample_is_seen_once_an_epoch_in_batches_of_one_size() -> None:

@@ -29,9 +29,9 @@ from pixelwright.structures.degradation import Degradation  # noqa: E402
 from pixelwright.verbs.evaluate import part_of  # noqa: E402
 from pixelwright.verbs.train import finish as finishing  # noqa: E402
 from pixelwright.verbs.train import read_config, train  # noqa: E402
-from pixelwright.verbs.train.decide import open_splits, plan_of  # noqa: E402
 from pixelwright.verbs.train.finish import Finished, Origin, finish  # noqa: E402
-from pixelwright.verbs.train.plan import Plan  # noqa: E402
+from pixelwright.verbs.train.planning.decide import open_splits, plan_of  # noqa: E402
+from pixelwright.verbs.train.planning.plan import Plan  # noqa: E402
 from trainings import SMALL, write_data, write_gray  # noqa: E402
 
 LICENSES = {"bundle.license": "MIT", "bundle.data_license": "CC-BY-NC-4.0=https://example.org/terms"}

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from pixelwright.errors import TrainingError
-from pixelwright.verbs.train.config import MachineConfig
-from pixelwright.verbs.train.machine import device_of, free_bytes, is_out_of_memory, threads_of
+from pixelwright.verbs.train.planning.machine import device_of, free_bytes, is_out_of_memory, threads_of
+from pixelwright.verbs.train.settings.config import MachineConfig
 
 
 def test_there_is_free_memory() -> None:

@@ -12,12 +12,13 @@ import torch
 from pixelwright.runtimes.torch import TorchGraph
 from pixelwright.structures.image import Image
 from pixelwright.structures.targets import Annotations
-from pixelwright.verbs.train import TrainConfig, observe
-from pixelwright.verbs.train.decide import open_splits, plan_of
-from pixelwright.verbs.train.observe import Kept, Part, held_bytes
-from pixelwright.verbs.train.parity import ONNX, TORCH
-from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.probes import graph_input
+from pixelwright.verbs.train import TrainConfig
+from pixelwright.verbs.train.planning.decide import open_splits, plan_of
+from pixelwright.verbs.train.planning.plan import Plan
+from pixelwright.verbs.train.scoring import observe
+from pixelwright.verbs.train.scoring.observe import Kept, Part, held_bytes
+from pixelwright.verbs.train.scoring.parity import ONNX, TORCH
+from pixelwright.verbs.train.scoring.probes import graph_input
 
 Configure = Callable[..., TrainConfig]
 

@@ -34,7 +34,7 @@ def _command(data: Path, output: Path, **changes: object) -> list[str]:
 @pytest.mark.slow  # starts Python twice
 def test_a_run_that_is_killed_at_any_moment_is_continued_by_the_same_command(data: Path, tmp_path: Path) -> None:
     program = (
-        "import sys; from pixelwright.cli import main; from pixelwright.verbs.train import loop;"
+        "import sys; from pixelwright.cli import main; from pixelwright.verbs.train.learning import loop;"
         "loop.CHECKPOINT_SECONDS = 0.0; sys.exit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", program, *_command(data, tmp_path / "killed", budget__epochs=60)]

@@ -9,7 +9,7 @@ import pytest
 
 from pixelwright.errors import UsageError
 from pixelwright.verbs.train import TrainConfig, read_config, to_toml
-from pixelwright.verbs.train.recipe import asked_of, changed, differences, read_run
+from pixelwright.verbs.train.settings.recipe import asked_of, changed, differences, read_run
 
 RECIPE = """
 model = "residual/s"

@@ -11,7 +11,7 @@ import pytest
 
 from pixelwright.metrics.score import Score
 from pixelwright.verbs.train import TrainConfig, finish, resolve
-from pixelwright.verbs.train.folder import Run
+from pixelwright.verbs.train.learning.run import Run
 from pixelwright.verbs.train.report import write_report
 from trainings import run, write_gray
 

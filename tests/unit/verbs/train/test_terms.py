@@ -6,8 +6,8 @@ import pytest
 
 from pixelwright.errors import UsageError
 from pixelwright.structures.spec import Terms
-from pixelwright.verbs.train.config import BundleConfig
-from pixelwright.verbs.train.terms import license_of
+from pixelwright.verbs.train.settings.config import BundleConfig
+from pixelwright.verbs.train.settings.terms import license_of
 
 
 def test_what_nobody_said_is_unknown_and_allows_nothing() -> None:

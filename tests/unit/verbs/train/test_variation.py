@@ -14,8 +14,8 @@ from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
 from pixelwright.errors import DataError, UnknownName, UsageError
 from pixelwright.structures.degradation import Degradation
-from pixelwright.verbs.train.config import AugmentConfig, DegradeConfig, TrainConfig
-from pixelwright.verbs.train.variation import degradation_of, policy_of, scale_of
+from pixelwright.verbs.train.planning.variation import degradation_of, policy_of, scale_of
+from pixelwright.verbs.train.settings.config import AugmentConfig, DegradeConfig, TrainConfig
 
 CLEAN = Dataset(Path("data"), "clean", "clean", (), ())
 

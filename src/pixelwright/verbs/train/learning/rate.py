@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from pixelwright.verbs.train.learner import Learner
-from pixelwright.verbs.train.source import Source
+from pixelwright.verbs.train.learning.learner import Learner
+from pixelwright.verbs.train.learning.source import Source
 
 STEPS = 100
 SPAN = 100.0  # the optimizer's usual rate is tried divided by it, up to multiplied by it

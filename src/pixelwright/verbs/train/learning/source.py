@@ -15,9 +15,9 @@ from pixelwright.data.dataset import Sample
 from pixelwright.models.architecture import Problem
 from pixelwright.models.batch import Batch
 from pixelwright.ops.batch import decode_hw
-from pixelwright.verbs.train.feed import Order, ahead, generator_of, moved
-from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.samples import Store
+from pixelwright.verbs.train.learning.feed import Order, ahead, generator_of, moved
+from pixelwright.verbs.train.parts.samples import Store
+from pixelwright.verbs.train.planning.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from pixelwright import registry
 from pixelwright.errors import UsageError
 from pixelwright.metrics.definitions import definition_of
 from pixelwright.runtimes.torch import TorchGraph
-from pixelwright.verbs.train.observe import Kept, Part, observe
-from pixelwright.verbs.train.parity import TORCH
-from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.probes import graph_input
+from pixelwright.verbs.train.planning.plan import Plan
+from pixelwright.verbs.train.scoring.observe import Kept, Part, observe
+from pixelwright.verbs.train.scoring.parity import TORCH
+from pixelwright.verbs.train.scoring.probes import graph_input
 
 
 @dataclass(eq=False, slots=True)

@@ -19,11 +19,11 @@ from pixelwright.contract import LossOptions
 from pixelwright.errors import TrainingError
 from pixelwright.models import optimizers
 from pixelwright.models.batch import Batch
-from pixelwright.verbs.train.config import OptimizerConfig
-from pixelwright.verbs.train.feed import normalized, parts
-from pixelwright.verbs.train.machine import is_out_of_memory
-from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.progress import Progress
+from pixelwright.verbs.train.learning.feed import normalized, parts
+from pixelwright.verbs.train.learning.progress import Progress
+from pixelwright.verbs.train.planning.machine import is_out_of_memory
+from pixelwright.verbs.train.planning.plan import Plan
+from pixelwright.verbs.train.settings.config import OptimizerConfig
 
 log = logging.getLogger(__name__)
 

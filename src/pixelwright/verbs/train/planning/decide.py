@@ -22,13 +22,13 @@ from pixelwright.models.architecture import Problem
 from pixelwright.models.optimizers import DECAYS, RATES
 from pixelwright.structures.spec import BundleSpec, InputSpec
 from pixelwright.structures.targets import Values
-from pixelwright.verbs.train.checks import check_end, check_input, check_labels, check_learning
-from pixelwright.verbs.train.choice import Bench, Limits, candidates, choose, survey
-from pixelwright.verbs.train.config import DataConfig, TrainConfig
-from pixelwright.verbs.train.machine import device_of
-from pixelwright.verbs.train.plan import Plan, network_of, spec_of
-from pixelwright.verbs.train.recipe import changed, counts, value_of, without_effect
-from pixelwright.verbs.train.variation import degradation_of, policy_of, scale_of
+from pixelwright.verbs.train.planning.checks import check_end, check_input, check_labels, check_learning
+from pixelwright.verbs.train.planning.choice import Bench, Limits, candidates, choose, survey
+from pixelwright.verbs.train.planning.machine import device_of
+from pixelwright.verbs.train.planning.plan import Plan, network_of, spec_of
+from pixelwright.verbs.train.planning.variation import degradation_of, policy_of, scale_of
+from pixelwright.verbs.train.settings.config import DataConfig, TrainConfig
+from pixelwright.verbs.train.settings.recipe import changed, counts, value_of, without_effect
 
 LOOKED_AT = 64  # pictures whose headers are read to learn their sizes
 CROP_PX = 256

@@ -13,8 +13,8 @@ import msgspec
 
 from pixelwright.errors import UsageError
 from pixelwright.interop.keras import PREFIX
-from pixelwright.verbs.train.config import TrainConfig
-from pixelwright.verbs.train.wording import sentence
+from pixelwright.verbs.train.settings.config import TrainConfig
+from pixelwright.verbs.train.settings.wording import sentence
 
 # A table of a run's config.toml: names of values that were chosen, with the reason.
 AUTOMATIC = "automatic"

@@ -25,9 +25,9 @@ from pixelwright.structures.spec import (
     TensorSpec,
     Terms,
 )
-from pixelwright.verbs.train.config import TrainConfig
-from pixelwright.verbs.train.networks import fitted, name_and_variant, record_of
-from pixelwright.verbs.train.wording import with_changes
+from pixelwright.verbs.train.planning.networks import fitted, name_and_variant, record_of
+from pixelwright.verbs.train.settings.config import TrainConfig
+from pixelwright.verbs.train.settings.wording import with_changes
 
 UNKNOWN = Terms(license="unknown", commercial="unknown")
 

@@ -37,8 +37,8 @@ from lightning_fabric import Fabric
 from pixelwright.errors import OutputError, TrainingError, UsageError
 from pixelwright.io.atomic import whole_file
 from pixelwright.io.lock import take_lock
-from pixelwright.verbs.train.config import TrainConfig
-from pixelwright.verbs.train.recipe import AT_THE_END, asked_of, differences, read_run, to_toml
+from pixelwright.verbs.train.settings.config import TrainConfig
+from pixelwright.verbs.train.settings.recipe import AT_THE_END, asked_of, differences, read_run, to_toml
 
 CONFIG = "config.toml"
 DATA = "data.txt"

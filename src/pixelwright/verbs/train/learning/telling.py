@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pixelwright.verbs.train.progress import Shown
+from pixelwright.verbs.train.learning.progress import Shown
 
 LOGGER = "pixelwright"
 LINES_SECONDS = 15.0  # between lines of how far it is

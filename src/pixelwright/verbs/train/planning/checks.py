@@ -11,9 +11,9 @@ from pixelwright.models.architecture import Problem
 from pixelwright.models.optimizers import OPTIMIZERS
 from pixelwright.models.schedules import SCHEDULES
 from pixelwright.structures.spec import BundleSpec
-from pixelwright.verbs.train.balance import weights_of
-from pixelwright.verbs.train.config import TrainConfig
-from pixelwright.verbs.train.terms import license_of
+from pixelwright.verbs.train.parts.balance import weights_of
+from pixelwright.verbs.train.settings.config import TrainConfig
+from pixelwright.verbs.train.settings.terms import license_of
 
 
 def check_labels(dataset: Dataset) -> None:

@@ -18,7 +18,7 @@ from pixelwright.runtimes.choose import REFERENCE
 from pixelwright.runtimes.protocol import Graph, Runtime
 from pixelwright.runtimes.timing import run_times
 from pixelwright.structures.spec import Parity
-from pixelwright.verbs.train.observe import Observed, Where
+from pixelwright.verbs.train.scoring.observe import Observed, Where
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from lightning_fabric.plugins.precision import MixedPrecision, Precision
 
 from pixelwright.errors import PixelwrightError
 from pixelwright.model import usable_cores
-from pixelwright.verbs.train.config import MachineConfig
+from pixelwright.verbs.train.settings.config import MachineConfig
 
 Device = Literal["cpu", "cuda"]
 

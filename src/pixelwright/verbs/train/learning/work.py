@@ -11,21 +11,21 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision import Precision
 
 from pixelwright.contract import LossOptions
-from pixelwright.verbs.train import balance
-from pixelwright.verbs.train.feed import Order
-from pixelwright.verbs.train.folder import LOG, Run
-from pixelwright.verbs.train.learner import Learner, memory_told
-from pixelwright.verbs.train.loop import Loop
-from pixelwright.verbs.train.machine import free_bytes, threads_of
-from pixelwright.verbs.train.plan import Plan
-from pixelwright.verbs.train.progress import Progress, Watch
-from pixelwright.verbs.train.rate import STEPS, find_rate
-from pixelwright.verbs.train.recipe import changed
-from pixelwright.verbs.train.samples import MEMORY_SHARE, Store
-from pixelwright.verbs.train.source import Source, encode
-from pixelwright.verbs.train.telling import lines, told_by
-from pixelwright.verbs.train.validate import Validation
-from pixelwright.verbs.train.variation import policy_of
+from pixelwright.verbs.train.learning.feed import Order
+from pixelwright.verbs.train.learning.learner import Learner, memory_told
+from pixelwright.verbs.train.learning.loop import Loop
+from pixelwright.verbs.train.learning.progress import Progress, Watch
+from pixelwright.verbs.train.learning.rate import STEPS, find_rate
+from pixelwright.verbs.train.learning.run import LOG, Run
+from pixelwright.verbs.train.learning.source import Source, encode
+from pixelwright.verbs.train.learning.telling import lines, told_by
+from pixelwright.verbs.train.parts import balance
+from pixelwright.verbs.train.parts.samples import MEMORY_SHARE, Store
+from pixelwright.verbs.train.planning.machine import free_bytes, threads_of
+from pixelwright.verbs.train.planning.plan import Plan
+from pixelwright.verbs.train.planning.variation import policy_of
+from pixelwright.verbs.train.scoring.validate import Validation
+from pixelwright.verbs.train.settings.recipe import changed
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ from lightning_fabric import Fabric
 
 from pixelwright.errors import NotFinite, TrainingError
 from pixelwright.models.schedules import factor
-from pixelwright.verbs.train.folder import Run
-from pixelwright.verbs.train.learner import NOT_FINITE, Learner
-from pixelwright.verbs.train.progress import Shown, Watch
-from pixelwright.verbs.train.source import Source
-from pixelwright.verbs.train.validate import Validation
+from pixelwright.verbs.train.learning.learner import NOT_FINITE, Learner
+from pixelwright.verbs.train.learning.progress import Shown, Watch
+from pixelwright.verbs.train.learning.run import Run
+from pixelwright.verbs.train.learning.source import Source
+from pixelwright.verbs.train.scoring.validate import Validation
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pixelwright.errors import UsageError
 from pixelwright.structures.spec import License, Terms
-from pixelwright.verbs.train.config import BundleConfig
+from pixelwright.verbs.train.settings.config import BundleConfig
 
 Commercial = Literal["yes", "no", "unknown"]
 

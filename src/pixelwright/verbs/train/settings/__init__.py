@@ -1,0 +1,1 @@
+"""What a training is told: its configuration, recipes, licenses, and what is wrong with them in words."""
