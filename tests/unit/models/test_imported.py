@@ -198,14 +198,15 @@ def test_a_quantized_network_becomes_a_float_one_within_its_rounding(tmp_path: P
     assert expected.max() > 0.5  # and there is something to compare
 
 
-@pytest.mark.parametrize("name", ["digits", "fashion", "chest-xray", "clothing", "signs", "blood-cells"])
+@pytest.mark.parametrize("name", ["digits", "fashion", "chest-xray", "clothing", "signs", "blood-cells", "roads"])
 def test_a_network_of_the_zoo_gives_the_features_that_onnx_runtime_sees(name: str) -> None:
     bundle = read_bundle(DIGITS.parent / name)
     backbone = imported.open_backbone(bundle)
     model = onnx.load(bundle.file("model"))
     model.graph.output.append(helper.make_tensor_value_info(backbone.features, TensorProto.FLOAT, None))
     resize = bundle.spec.input.resize
-    images = RNG.random((4, 1 if bundle.spec.input.channels == "gray" else 3, *resize.size_hw), np.float32)  # type: ignore[union-attr]
+    size_hw = resize.size_hw if resize else (64, 96)
+    images = RNG.random((4, 1 if bundle.spec.input.channels == "gray" else 3, *size_hw), np.float32)
     session = onnxruntime.InferenceSession(model.SerializeToString())
     (expected,) = session.run([backbone.features], {session.get_inputs()[0].name: images})
     with torch.no_grad():

@@ -13,7 +13,7 @@ from pixelwright.structures.spec import License, Parity, Terms
 from pixelwright.verbs import models
 
 # What a business may not use, or nobody can say: the README tells them from the others.
-NOT_FREE = {"clothing": "no", "signs": "unknown"}
+NOT_FREE = {"clothing": "no", "roads": "no", "signs": "unknown"}
 
 
 def test_every_shipped_model_is_measured_and_says_whether_it_is_free_to_use() -> None:
