@@ -173,12 +173,13 @@ def test_a_box_without_area_is_no_thing_to_learn() -> None:
     assert made.boxes_xyxy[0].tolist() == [[0, 0, 32, 32]]
 
 
-def test_a_small_picture_is_padded_by_its_edge_where_nothing_is() -> None:
-    mask = np.ones((8, 10), bool)
+def test_a_small_picture_goes_on_by_its_edge_and_so_do_its_things() -> None:
+    mask = np.zeros((8, 10), bool)
+    mask[2:, 3:7] = True
     made = cut(encode(image(8, 10), of_masks(mask), MASKS, PLAIN), MASKS)
     assert made.images.shape == (1, 3, 16, 16)
     assert (made.images[0, :, 8:, :10] == made.images[0, :, 7:8, :10]).all()
-    assert made.instances[0].sum() == 80 and (made.instances[0, :8, :10] == 1).all()
+    assert (made.instances[0, 2:, 3:7] == 1).all() and made.instances[0].sum() == 14 * 4
 
 
 def test_half_of_the_crops_are_laid_on_a_thing() -> None:

@@ -175,13 +175,14 @@ def _cut(example: Example, window: Window, size_hw: tuple[int, int]) -> tuple[np
     """What a window shows of a picture, and the things seen in it."""
     top, left, height, width = window
     place = np.s_[top : top + height, left : left + width]
-    pixels = _extended(example.pixels[place], size_hw, mode="edge")
+    pixels = _extended(example.pixels[place], size_hw)
     arrays = dict(example.target)
     arrays["boxes"], seen = _clipped(arrays["boxes"], window)
     arrays["ignored"] = arrays["ignored"] | (seen < LEAST_SEEN)
     kept = seen > 0
     if "instances" in arrays:
-        instances = _extended(arrays["instances"][place], size_hw, mode="constant").astype(np.int32)
+        # The streaks that a thing at the border leaves there are no ground.
+        instances = _extended(arrays["instances"][place], size_hw).astype(np.int32)
         kept = np.isin(np.arange(1, len(kept) + 1), instances)
         rows = np.concatenate(([0], np.cumsum(kept) * kept)).astype(np.int32)
         arrays["instances"] = rows[instances]
@@ -189,10 +190,10 @@ def _cut(example: Example, window: Window, size_hw: tuple[int, int]) -> tuple[np
     return pixels, {name: one if name == "instances" else one[kept] for name, one in arrays.items()}
 
 
-def _extended(array: npt.NDArray[Any], size_hw: tuple[int, int], *, mode: Any) -> npt.NDArray[Any]:
-    """Padded at the bottom and right to a size."""
+def _extended(array: npt.NDArray[Any], size_hw: tuple[int, int]) -> npt.NDArray[Any]:
+    """Padded at the bottom and right by its edge to a size."""
     below, beside = size_hw[0] - array.shape[0], size_hw[1] - array.shape[1]
-    return np.pad(array, ((0, below), (0, beside), (0, 0))[: array.ndim], mode=mode) if below or beside else array
+    return np.pad(array, ((0, below), (0, beside), (0, 0))[: array.ndim], mode="edge") if below or beside else array
 
 
 def _clipped(boxes: Boxes, window: Window) -> tuple[Boxes, npt.NDArray[np.float32]]:
