@@ -34,7 +34,7 @@ import sys
 import numpy as np, torch
 from pathlib import Path
 from pixelwright.verbs.train import read_config
-from pixelwright.verbs.train.learning.loop import Watch
+from pixelwright.verbs.train.learning.progress import Watch
 from pixelwright.verbs.train.start import How, best_of, decide, start
 from pixelwright.verbs.train.learning.run import Run
 
