@@ -36,7 +36,7 @@ from pathlib import Path
 from pixelwright.verbs.train import read_config
 from pixelwright.verbs.train.learning.progress import Watch
 from pixelwright.verbs.train.start import How, best_of, decide, start
-from pixelwright.verbs.train.learning.run import Run
+from pixelwright.verbs.train.folder import Run
 
 recipe, arrays, scored, seed, run = sys.argv[1:]
 changes = {"data.path": arrays, "data.calibration": 0.0, "seed": int(seed)}

@@ -21,10 +21,10 @@ from pixelwright.verbs.train import read_config, resolve
 from pixelwright.verbs.train.learning.feed import Order
 from pixelwright.verbs.train.learning.learner import Learner
 from pixelwright.verbs.train.learning.source import Source, encode
-from pixelwright.verbs.train.parts.samples import Store
-from pixelwright.verbs.train.planning.machine import free_bytes, precision_of
+from pixelwright.verbs.train.machine import free_bytes, precision_of
 from pixelwright.verbs.train.planning.plan import Plan
 from pixelwright.verbs.train.planning.variation import policy_of
+from pixelwright.verbs.train.samples.store import Store
 from report import report, spread
 
 WARM_UP = 5

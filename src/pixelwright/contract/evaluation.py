@@ -38,6 +38,7 @@ class Scoring:
         exclusive: Whether a picture has exactly one class.
         void_id: The class of the truth's label maps that does not count, or None.
         left_out: Positions of labels that are in the data and are not scored.
+        masks: Whether things in the data have masks.
     """
 
     labels: tuple[str, ...]
@@ -45,6 +46,7 @@ class Scoring:
     exclusive: bool = True
     void_id: int | None = None
     left_out: frozenset[int] = frozenset()
+    masks: bool = False
 
     @classmethod
     def of(cls, dataset: Dataset, spec: BundleSpec, classes: Sequence[str] = ()) -> Scoring:
@@ -70,7 +72,7 @@ class Scoring:
         if missing:
             raise UsageError(_mismatch(missing, dataset, spec))
         left_out = frozenset(range(len(dataset.labels))) - frozenset(wanted)
-        return cls(dataset.labels, spec, dataset.exclusive, void, left_out)
+        return cls(dataset.labels, spec, dataset.exclusive, void, left_out, dataset.kind == "instances")
 
     @property
     def scored(self) -> list[int]:

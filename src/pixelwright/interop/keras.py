@@ -25,6 +25,11 @@ BACKENDS = ("tensorflow", "torch", "jax")
 SQUASHING = frozenset({"softmax", "sigmoid"})
 
 
+def is_keras(model: str) -> bool:
+    """Whether the name of a model says that Keras builds it."""
+    return model.startswith(PREFIX)
+
+
 @dataclass(frozen=True, slots=True)
 class KerasSource:
     """A function that builds a Keras model.

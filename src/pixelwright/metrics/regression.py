@@ -37,7 +37,8 @@ def statistic(predicted: Floats, truth: Floats, labels: Sequence[str]) -> Statis
 
     def over(picks: Picks) -> Mapping[str, float]:
         if not len(picks):
-            return dict.fromkeys(("mse", "rmse", "mae", "r2"), float("nan"))
+            each = [f"{name}/{label}" for label in labels for name in ("mae", "r2")] if len(labels) > 1 else []
+            return dict.fromkeys(("mse", "rmse", "mae", "r2", *each), float("nan"))
         weights = np.bincount(picks, minlength=len(true)) / len(picks)
         mse, mae = weights @ errors**2, weights @ np.abs(errors)
         spread = weights @ (true - weights @ true) ** 2

@@ -7,7 +7,7 @@ Written from the papers; no code was copied.
 Where ours differs:
 - places lie on every second pixel, and distances are predicted as logarithms, so that small things count as large ones;
 - distances are learned by the polar IoU (see `starconvex_loss`), not by their absolute error;
-- less than half a million parameters: residual blocks on the way down, one convolution a scale on the way up but for
+- half a million or a million parameters: residual blocks on the way down, one convolution a scale on the way up but for
   the finest, skips added and not stacked.
 """
 

@@ -195,7 +195,7 @@ def test_the_same_command_continues_a_run_that_was_stopped_and_knows_one_that_is
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from pixelwright.cli import main
-    from pixelwright.verbs.train.learning.run import Run
+    from pixelwright.verbs.train.folder import Run
 
     monkeypatch.setenv("KERAS_BACKEND", "torch")
     _pictures(tmp_path / "halves.npz")

@@ -228,6 +228,13 @@ def test_masks_are_learned_by_polygons_that_mask_ap_chooses(tmp_path: Path) -> N
     assert plan.spec.input.resize is None and plan.spec.output.decoder == "star-polygons"
 
 
+@pytest.mark.parametrize("goal", ["DSB_AP", "PQ", "mask_AP50_1000"])
+def test_the_goal_may_be_any_metric_of_masks_where_there_are_masks(tmp_path: Path, goal: str) -> None:
+    assert planned(tmp_path / "masks", "instances", goal=goal).config.goal == goal
+    with pytest.raises(UsageError, match=f"--goal {goal}: is not measured on these data"):
+        planned(tmp_path / "boxes", "boxes", goal=goal)
+
+
 def test_class_weights_that_a_detector_would_not_heed_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--class-weights: detect has no classes to be balanced"):
         planned(tmp_path, "boxes", **{"loss.class_weights": "balanced"})

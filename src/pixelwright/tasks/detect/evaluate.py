@@ -138,7 +138,8 @@ def statistic(observations: Sequence[Observation], scoring: Scoring) -> Statisti
     """COCO's numbers of boxes, and of masks, and what the bundle's thresholds make of them."""
     parts: list[Statistic] = []
     sides = [("", [one.boxes for one in observations], [one.passes for one in observations])]
-    if observations and all(one.masks is not None for one in observations):
+    # Without an observation, whether masks will be scored is up to the data.
+    if all(one.masks is not None for one in observations) if observations else scoring.masks:
         masks = [one.masks for one in observations if one.masks is not None]
         sides.append(("mask_", masks, [one.mask_passes for one in observations]))
     for prefix, matched, passes in sides:

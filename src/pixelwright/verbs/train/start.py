@@ -23,23 +23,24 @@ from pixelwright.data.augment.sheet import preview
 from pixelwright.data.opening import describe
 from pixelwright.data.splits import PARTS
 from pixelwright.errors import OutputError, PixelwrightError, TrainingError
+from pixelwright.interop.keras import is_keras
 from pixelwright.io.images import write_image
 from pixelwright.metrics.score import Score
 from pixelwright.verbs.baseline import baseline
-from pixelwright.verbs.train.finish import Origin, finish
+from pixelwright.verbs.train.finishing.finish import Origin, finish
+from pixelwright.verbs.train.finishing.report import write_report
+from pixelwright.verbs.train.folder import BASELINE, LOG, PREVIEW, SUMMARY, Run, find_run
 from pixelwright.verbs.train.learning import keras
 from pixelwright.verbs.train.learning.progress import Progress, Watch
-from pixelwright.verbs.train.learning.run import BASELINE, LOG, PREVIEW, SUMMARY, Run, find_run
 from pixelwright.verbs.train.learning.telling import level, written
 from pixelwright.verbs.train.learning.work import Work
-from pixelwright.verbs.train.parts.identity import identity_of
-from pixelwright.verbs.train.parts.sound import can_be_used, sound
+from pixelwright.verbs.train.machine import device_of, precision_of, threads_of
 from pixelwright.verbs.train.planning.decide import open_splits, plan_of
-from pixelwright.verbs.train.planning.machine import device_of, precision_of, threads_of
 from pixelwright.verbs.train.planning.networks import parent_of
 from pixelwright.verbs.train.planning.plan import Plan
 from pixelwright.verbs.train.planning.variation import policy_of
-from pixelwright.verbs.train.report import write_report
+from pixelwright.verbs.train.samples.identity import identity_of
+from pixelwright.verbs.train.samples.sound import can_be_used, sound
 from pixelwright.verbs.train.settings.config import TrainConfig
 from pixelwright.verbs.train.settings.recipe import AT_THE_END, value_of
 from pixelwright.verbs.train.trained import Trained
@@ -95,8 +96,8 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
             lost = sum(len(getattr(plan.splits, part)) - len(getattr(splits, part)) for part in PARTS)
             plan = replace(plan, splits=splits)
             _tell_baseline(plan, run)
-            keras_model = plan.architecture.startswith(keras.PREFIX)
-            progress = keras.fit(plan, run, how.watch) if keras_model else _launch(plan, run, identity, how)
+            by_keras = is_keras(plan.architecture)
+            progress = keras.fit(plan, run, how.watch) if by_keras else _launch(plan, run, identity, how)
             done = replace(_end(plan, run, how, progress), lost=lost + len(run.lost()))
             write_report(run, done)
             run.write(SUMMARY, json.dumps({**done.to_dict(), "data": identity}, indent=2).encode())

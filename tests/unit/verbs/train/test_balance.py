@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pixelwright.errors import UsageError
-from pixelwright.verbs.train.parts.balance import LARGEST_RATIO, chances, class_weights, weights_of
+from pixelwright.verbs.train.samples.balance import LARGEST_RATIO, chances, class_weights, weights_of
 
 
 def test_a_class_weighs_the_more_the_rarer_it_is() -> None:

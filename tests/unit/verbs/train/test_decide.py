@@ -51,6 +51,15 @@ def test_the_goal_may_be_that_of_one_class_which_there_is(configure: Configure) 
         resolve(configure(goal="f1/7"))
 
 
+def test_the_goal_may_be_that_of_one_value(tmp_path: Path) -> None:
+    write_gray(tmp_path / "values", [f"{number}.png" for number in range(24)])
+    rows = [f"{number}.png,{number},{number % 5}" for number in range(24)]
+    (tmp_path / "values" / "labels.csv").write_text("path,age,angle\n" + "\n".join(rows) + "\n")
+    wanted = {"model": "residual/xs", "budget.epochs": 1, "data.path": str(tmp_path / "values")}
+    for goal in ("mae/angle", "r2/age"):
+        assert resolve(read_config("regress", None, {**wanted, "goal": goal})).config.goal == goal
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

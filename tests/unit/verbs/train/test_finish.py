@@ -27,9 +27,9 @@ from pixelwright.runtimes.probe import read_probe  # noqa: E402
 from pixelwright.runtimes.torch import TorchGraph  # noqa: E402
 from pixelwright.structures.degradation import Degradation  # noqa: E402
 from pixelwright.verbs.evaluate import part_of  # noqa: E402
-from pixelwright.verbs.train import finish as finishing  # noqa: E402
 from pixelwright.verbs.train import read_config, train  # noqa: E402
-from pixelwright.verbs.train.finish import Finished, Origin, finish  # noqa: E402
+from pixelwright.verbs.train.finishing import finish as finishing  # noqa: E402
+from pixelwright.verbs.train.finishing.finish import Finished, Origin, finish  # noqa: E402
 from pixelwright.verbs.train.planning.decide import open_splits, plan_of  # noqa: E402
 from pixelwright.verbs.train.planning.plan import Plan  # noqa: E402
 from trainings import SMALL, write_data, write_gray  # noqa: E402

@@ -14,7 +14,7 @@ from pixelwright.data.opening import open_dataset
 from pixelwright.data.splits import SplitOptions, split
 from pixelwright.io.images import write_image
 from pixelwright.structures.image import GRAY, Image
-from pixelwright.verbs.train.parts.identity import identity_of
+from pixelwright.verbs.train.samples.identity import identity_of
 
 COUNT = 12
 

@@ -10,7 +10,7 @@ import pytest
 
 from pixelwright.errors import NotFinite, TrainingError
 from pixelwright.verbs.train import TrainConfig
-from pixelwright.verbs.train.learning.run import Run
+from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.scoring.validate import Validation
 from trainings import checkpoint, die, run, same, score, stopped
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pixelwright.errors import TrainingError
-from pixelwright.verbs.train.planning.machine import device_of, free_bytes, is_out_of_memory, threads_of
+from pixelwright.verbs.train.machine import device_of, free_bytes, is_out_of_memory, threads_of
 from pixelwright.verbs.train.settings.config import MachineConfig
 
 

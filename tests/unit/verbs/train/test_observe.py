@@ -13,11 +13,11 @@ from pixelwright.runtimes.torch import TorchGraph
 from pixelwright.structures.image import Image
 from pixelwright.structures.targets import Annotations
 from pixelwright.verbs.train import TrainConfig
+from pixelwright.verbs.train.finishing.parity import ONNX, TORCH
 from pixelwright.verbs.train.planning.decide import open_splits, plan_of
 from pixelwright.verbs.train.planning.plan import Plan
 from pixelwright.verbs.train.scoring import observe
 from pixelwright.verbs.train.scoring.observe import Kept, Part, held_bytes
-from pixelwright.verbs.train.scoring.parity import ONNX, TORCH
 from pixelwright.verbs.train.scoring.probes import graph_input
 
 Configure = Callable[..., TrainConfig]

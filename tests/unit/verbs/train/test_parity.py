@@ -12,8 +12,8 @@ pytest.importorskip("torch")
 
 import bundles
 from pixelwright.errors import ParityError
+from pixelwright.verbs.train.finishing.parity import ONNX, TORCH, UNROUNDED, Compared, compare
 from pixelwright.verbs.train.scoring.observe import Observed
-from pixelwright.verbs.train.scoring.parity import ONNX, TORCH, UNROUNDED, Compared, compare
 
 
 @pytest.fixture

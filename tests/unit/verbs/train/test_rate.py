@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pixelwright.verbs.train import TrainConfig
+from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learning.loop import Loop
 from pixelwright.verbs.train.learning.rate import PRUDENCE, SPAN, STEPS, best_factor
-from pixelwright.verbs.train.learning.run import Run
 from trainings import checkpoint, die, run, same
 
 

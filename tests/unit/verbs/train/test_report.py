@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from pixelwright.metrics.score import Score
-from pixelwright.verbs.train import TrainConfig, finish, resolve
-from pixelwright.verbs.train.learning.run import Run
-from pixelwright.verbs.train.report import write_report
+from pixelwright.verbs.train import TrainConfig, resolve
+from pixelwright.verbs.train.finishing import finish
+from pixelwright.verbs.train.finishing.report import write_report
+from pixelwright.verbs.train.folder import Run
 from trainings import run, write_gray
 
 

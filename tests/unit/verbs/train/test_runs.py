@@ -11,8 +11,8 @@ import pytest
 
 from pixelwright.errors import TrainingError, UnreadableImage, UsageError
 from pixelwright.verbs.train import TrainConfig, start
+from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learning import keras, work
-from pixelwright.verbs.train.learning.run import Run
 from pixelwright.verbs.train.planning.decide import open_splits
 from trainings import after_steps, checkpoint, die, press_ctrl_c, run, same, score, stopped, write_data, write_gray
 

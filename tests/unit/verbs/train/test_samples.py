@@ -11,7 +11,7 @@ import pytest
 from pixelwright.contract import Example
 from pixelwright.data.dataset import Sample
 from pixelwright.errors import DataError, TrainingError
-from pixelwright.verbs.train.parts.samples import Store
+from pixelwright.verbs.train.samples.store import Store
 
 
 class Nowhere:

@@ -17,9 +17,9 @@ from torch.multiprocessing.spawn import ProcessExitedException
 from pixelwright.errors import OutputError, RuntimeFailure, TrainingError
 from pixelwright.models.batch import Batch
 from pixelwright.verbs.train import TrainConfig, start
+from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learning import loop
 from pixelwright.verbs.train.learning.learner import SKIPPED_IN_A_ROW, Learner
-from pixelwright.verbs.train.learning.run import Run
 from pixelwright.verbs.train.learning.source import Source
 from trainings import Steps, after_steps, checkpoint, die, run, same, stopped, write_data
 
@@ -287,4 +287,4 @@ def _fill_disk(patch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    patch.setattr("pixelwright.verbs.train.learning.run.os.replace", full)
+    patch.setattr("pixelwright.verbs.train.folder.os.replace", full)

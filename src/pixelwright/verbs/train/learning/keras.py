@@ -21,19 +21,17 @@ import numpy.typing as npt
 import torch
 
 from pixelwright.errors import OutputError, TrainingError
-from pixelwright.interop.keras import PREFIX, backend
+from pixelwright.interop.keras import backend
 from pixelwright.interop.keras_fit import ANSWERS, ARRAYS, BEST, WEIGHTS, FitJob, Truth
 from pixelwright.interop.pytorch_keras import Config, trained
+from pixelwright.verbs.train.folder import KERAS, Run
 from pixelwright.verbs.train.learning.feed import normalized
 from pixelwright.verbs.train.learning.progress import Progress, Shown, Watch
-from pixelwright.verbs.train.learning.run import KERAS, Run
 from pixelwright.verbs.train.learning.source import encode
-from pixelwright.verbs.train.parts.samples import MEMORY_SHARE, Store
-from pixelwright.verbs.train.planning.machine import free_bytes, threads_of
+from pixelwright.verbs.train.machine import free_bytes, threads_of
 from pixelwright.verbs.train.planning.plan import Plan
+from pixelwright.verbs.train.samples.store import MEMORY_SHARE, Store
 from pixelwright.verbs.train.scoring.validate import Validation
-
-__all__ = ["PREFIX", "fit"]
 
 log = logging.getLogger(__name__)
 

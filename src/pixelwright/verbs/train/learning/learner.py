@@ -21,7 +21,7 @@ from pixelwright.models import optimizers
 from pixelwright.models.batch import Batch
 from pixelwright.verbs.train.learning.feed import normalized, parts
 from pixelwright.verbs.train.learning.progress import Progress
-from pixelwright.verbs.train.planning.machine import is_out_of_memory
+from pixelwright.verbs.train.machine import is_out_of_memory
 from pixelwright.verbs.train.planning.plan import Plan
 from pixelwright.verbs.train.settings.config import OptimizerConfig
 
@@ -115,7 +115,7 @@ class Learner:
 
     def losses(self, batch: Batch) -> Mapping[str, Tensor]:
         """The named parts of the loss."""
-        images = normalized_of(batch, self.plan)
+        images = normalized(batch.images, self.plan.spec.input)
         made = self.net(images) if batch.lengths is None else self.net(images, batch.lengths)
         named = dict(zip(self._record.outputs, (made,) if isinstance(made, Tensor) else made, strict=True))
         if self._record.loss is not None and not self._loss_options.name:
@@ -171,11 +171,6 @@ class Learner:
         """Take over what Fabric could not restore itself."""
         self._precision.load_state_dict(state["scaler"])
         self.progress = Progress(**state["progress"])
-
-
-def normalized_of(batch: Batch, plan: Plan) -> Tensor:
-    """What the network takes."""
-    return normalized(batch.images, plan.spec.input)
 
 
 @contextmanager

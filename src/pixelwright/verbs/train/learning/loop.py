@@ -15,9 +15,9 @@ from lightning_fabric import Fabric
 
 from pixelwright.errors import NotFinite, TrainingError
 from pixelwright.models.schedules import factor
+from pixelwright.verbs.train.folder import Run
 from pixelwright.verbs.train.learning.learner import NOT_FINITE, Learner
 from pixelwright.verbs.train.learning.progress import Shown, Watch
-from pixelwright.verbs.train.learning.run import Run
 from pixelwright.verbs.train.learning.source import Source
 from pixelwright.verbs.train.scoring.validate import Validation
 

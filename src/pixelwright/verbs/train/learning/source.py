@@ -16,8 +16,8 @@ from pixelwright.models.architecture import Problem
 from pixelwright.models.batch import Batch
 from pixelwright.ops.batch import decode_hw
 from pixelwright.verbs.train.learning.feed import Order, ahead, generator_of, moved
-from pixelwright.verbs.train.parts.samples import Store
 from pixelwright.verbs.train.planning.plan import Plan
+from pixelwright.verbs.train.samples.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,7 @@ class Source:
     def ahead(self, first: int) -> Iterator[Callable[[int], Batch]]:
         """A function to ask for one batch after the other. The next is made in the meantime, up to the device."""
         with ahead(self.made, first) as take:
-            yield (
-                (lambda step: take(step)) if self.device.type == "cpu" else (lambda step: self._sent(take(step), step))
-            )
+            yield take if self.device.type == "cpu" else lambda step: self._sent(take(step), step)
 
     def made(self, step: int) -> Batch:
         """A batch on the CPU; a GPU varies it itself."""

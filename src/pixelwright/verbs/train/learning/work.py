@@ -11,19 +11,19 @@ from lightning_fabric import Fabric
 from lightning_fabric.plugins.precision import Precision
 
 from pixelwright.contract import LossOptions
+from pixelwright.verbs.train.folder import LOG, Run
 from pixelwright.verbs.train.learning.feed import Order
 from pixelwright.verbs.train.learning.learner import Learner, memory_told
 from pixelwright.verbs.train.learning.loop import Loop
 from pixelwright.verbs.train.learning.progress import Progress, Watch
 from pixelwright.verbs.train.learning.rate import STEPS, find_rate
-from pixelwright.verbs.train.learning.run import LOG, Run
 from pixelwright.verbs.train.learning.source import Source, encode
 from pixelwright.verbs.train.learning.telling import lines, told_by
-from pixelwright.verbs.train.parts import balance
-from pixelwright.verbs.train.parts.samples import MEMORY_SHARE, Store
-from pixelwright.verbs.train.planning.machine import free_bytes, threads_of
+from pixelwright.verbs.train.machine import free_bytes, threads_of
 from pixelwright.verbs.train.planning.plan import Plan
 from pixelwright.verbs.train.planning.variation import policy_of
+from pixelwright.verbs.train.samples import balance
+from pixelwright.verbs.train.samples.store import MEMORY_SHARE, Store
 from pixelwright.verbs.train.scoring.validate import Validation
 from pixelwright.verbs.train.settings.recipe import changed
 

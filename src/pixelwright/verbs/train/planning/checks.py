@@ -11,7 +11,7 @@ from pixelwright.models.architecture import Problem
 from pixelwright.models.optimizers import OPTIMIZERS
 from pixelwright.models.schedules import SCHEDULES
 from pixelwright.structures.spec import BundleSpec
-from pixelwright.verbs.train.parts.balance import weights_of
+from pixelwright.verbs.train.samples.balance import weights_of
 from pixelwright.verbs.train.settings.config import TrainConfig
 from pixelwright.verbs.train.settings.terms import license_of
 

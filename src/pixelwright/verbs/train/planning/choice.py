@@ -18,7 +18,7 @@ from torch import nn
 
 from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Architecture, Problem
-from pixelwright.verbs.train.planning.machine import is_out_of_memory
+from pixelwright.verbs.train.machine import is_out_of_memory
 from pixelwright.verbs.train.planning.networks import fitted, record_of
 
 log = logging.getLogger(__name__)

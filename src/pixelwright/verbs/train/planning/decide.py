@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,23 +15,24 @@ from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
 from pixelwright.data.splits import SplitOptions, Splits, split
 from pixelwright.errors import PixelwrightError, UnknownName, UnreadableImage, UsageError
-from pixelwright.interop.keras import PREFIX
+from pixelwright.interop.keras import is_keras
 from pixelwright.metrics.definitions import TABLE
 from pixelwright.models.architecture import Problem
 from pixelwright.models.optimizers import DECAYS, RATES
 from pixelwright.structures.spec import BundleSpec, InputSpec
 from pixelwright.structures.targets import Values
+from pixelwright.verbs.train.machine import device_of
+from pixelwright.verbs.train.planning import keras
 from pixelwright.verbs.train.planning.checks import check_end, check_input, check_labels, check_learning
 from pixelwright.verbs.train.planning.choice import Bench, Limits, candidates, choose, survey
-from pixelwright.verbs.train.planning.machine import device_of
+from pixelwright.verbs.train.planning.choices import Choices
 from pixelwright.verbs.train.planning.plan import Plan, network_of, spec_of
 from pixelwright.verbs.train.planning.variation import degradation_of, policy_of, scale_of
 from pixelwright.verbs.train.settings.config import DataConfig, TrainConfig
-from pixelwright.verbs.train.settings.recipe import changed, counts, value_of, without_effect
+from pixelwright.verbs.train.settings.recipe import changed
 
 LOOKED_AT = 64  # pictures whose headers are read to learn their sizes
 CROP_PX = 256
-KERAS_EPOCHS, KERAS_BATCH = 10, 32
 DEFAULT_MINUTES = 10.0
 MANY = 50_000  # pictures, of which few are seen often
 
@@ -76,11 +76,11 @@ def plan_of(config: TrainConfig, splits: Splits, name: str = "") -> Plan:
         UsageError: Some of what was asked does not go together.
     """
     training: Training = registry.get("training", config.task)
-    choices = _Choices(config)
+    choices = Choices(config)
     if name:
         choices.fill("bundle.name", name, "as the run")
-    if choices.config.model.startswith(PREFIX):
-        _fill_keras(choices)
+    if is_keras(choices.config.model):
+        keras.fill(choices)
     sizes_hw, channels = _look(splits.train)
     choices.fill("input.channels", channels, "all pictures are gray" if channels == 1 else "there are colors")
     proposed, problem = _problem(choices, training, splits.train, sizes_hw)
@@ -98,65 +98,12 @@ def plan_of(config: TrainConfig, splits: Splits, name: str = "") -> Plan:
     check_input(spec)
     _fill_validations(choices)
     goal = _fill_goal(choices, problem, spec, splits.validation)
-    if architecture.startswith(PREFIX):
-        _check_keras(choices.config, network, goal)
+    if is_keras(architecture):
+        keras.check(choices.config, network, goal)
     return Plan(choices.config, splits, problem, architecture, network, spec, choices.reasons)
 
 
-class _Choices:
-    """A configuration that becomes complete, and why what was chosen was."""
-
-    def __init__(self, config: TrainConfig) -> None:
-        self.config, self.reasons = config, dict[str, str]()
-
-    def fill(self, name: str, value: Any, reason: str) -> None:
-        """Set what is still open, if it counts."""
-        if not counts(self.config, name):
-            return
-        found = value_of(self.config, name)
-        if found is None or (isinstance(found, str) and not found):
-            self.config = changed(self.config, {name: value})
-            self.reasons[name] = reason
-
-
-def _fill_keras(choices: _Choices) -> None:
-    """What Keras itself takes, where it is not said.
-
-    Raises:
-        UsageError: Something is said that does not count.
-    """
-    choices.fill("augment.preset", "none", "layers of a Keras model vary its pictures")
-    asked = without_effect(choices.config)
-    if choices.config.augment.preset != "none":
-        asked.append(f"augment.preset {choices.config.augment.preset!r}")
-    if asked:
-        raise UsageError(
-            f"{choices.config.model}: Keras trains it, by epochs, and these have no effect on it: {', '.join(asked)}. "
-            "Leave them out; what is optimizer, loss or augmentation can be said in the file of the model."
-        )
-    choices.fill("budget.epochs", KERAS_EPOCHS, "Keras trains by epochs")
-    choices.fill("batch.size", KERAS_BATCH, "as Keras")
-
-
-def _check_keras(config: TrainConfig, network: Any, goal: str) -> None:
-    """Nothing, if the goal is what Keras goes by, and the learning rate is not the business of the model.
-
-    Raises:
-        UsageError: One is said, and would make no difference.
-    """
-    if config.goal != goal:
-        raise UsageError(
-            f"--goal {config.goal}: the best epoch of a Keras model is that of the best accuracy or else the smallest "
-            f"loss, and what is told of it is {goal}. Leave the option out."
-        )
-    if network.compiled and config.optimizer.learning_rate is not None:
-        raise UsageError(
-            f"--lr {config.optimizer.learning_rate:g}: {config.model} comes compiled, with an optimizer of its own. "
-            "Leave the option out, or say it in the file of the model."
-        )
-
-
-def _fill_model(choices: _Choices, problem: Problem, proposed: InputSpec, splits: Splits) -> None:
+def _fill_model(choices: Choices, problem: Problem, proposed: InputSpec, splits: Splits) -> None:
     """The network: the one that suits the time, or where time is no matter the first that takes the problem."""
     training: Training = registry.get("training", choices.config.task)
     budget = choices.config.budget
@@ -200,7 +147,7 @@ def _look(dataset: Dataset) -> tuple[list[tuple[int, int]], int]:
 
 
 def _problem(
-    choices: _Choices, training: Training, dataset: Dataset, sizes_hw: Sequence[tuple[int, int]]
+    choices: Choices, training: Training, dataset: Dataset, sizes_hw: Sequence[tuple[int, int]]
 ) -> tuple[InputSpec, Problem]:
     proposed = training.input(dataset, sizes_hw, choices.config.input.channels or 3)
     asked = choices.config.input.size_hw
@@ -252,13 +199,12 @@ def _range(sizes_hw: Sequence[tuple[int, int]]) -> str:
     )
 
 
-def _fill_goal(choices: _Choices, problem: Problem, spec: BundleSpec, dataset: Dataset) -> str:
+def _fill_goal(choices: Choices, problem: Problem, spec: BundleSpec, dataset: Dataset) -> str:
     """Gives the default, which one that is said may differ from."""
     task = choices.config.task
     evaluation: Evaluation = registry.get("evaluation", task)
     # Without a single observation a metric has no value, but its name.
     names = list(evaluation.statistic((), Scoring.of(dataset, spec))(np.arange(0)))
-    names += [f"mask_{name}" for name in names] if problem.masks else []
     default = evaluation.goals_for(names)[0]
     kind = " by masks" if default.startswith("mask_") else "" if problem.exclusive else " of several labels a picture"
     choices.fill("goal", default, f"the default for {task}{kind}")
@@ -271,7 +217,7 @@ def _fill_goal(choices: _Choices, problem: Problem, spec: BundleSpec, dataset: D
     raise UnknownName("metric", goal, names)
 
 
-def _fill_machine(choices: _Choices) -> None:
+def _fill_machine(choices: Choices) -> None:
     machine = choices.config.machine
     on_gpu = device_of(machine) == "cuda"
     if machine.accelerator == "cuda" and not on_gpu:
@@ -286,7 +232,7 @@ def _fill_machine(choices: _Choices) -> None:
     choices.fill("machine.precision", "bf16" if quick else "f32", why if quick else "no bfloat16 in hardware")
 
 
-def _fill_batch(choices: _Choices, problem: Problem, count: int) -> None:
+def _fill_batch(choices: Choices, problem: Problem, count: int) -> None:
     pixels = problem.size_hw[0] * (1 if problem.sequence else problem.size_hw[1])
     size = next((batch for most, batch in BATCHES if pixels <= most), SMALLEST_BATCH)
     few = max(2 ** max((count // STEPS_AN_EPOCH).bit_length() - 1, 0), 2)
@@ -299,7 +245,7 @@ def _fill_batch(choices: _Choices, problem: Problem, count: int) -> None:
         raise UsageError(
             f"--batch {config.batch.size}: {devices} devices cannot share it evenly. Take a multiple of {devices}."
         )
-    if config.model.startswith(PREFIX):
+    if is_keras(config.model):
         return  # a model that comes without an optimizer gets Keras' own
     choices.fill("optimizer.weight_decay", DECAYS[config.optimizer.name], f"the default of {config.optimizer.name}")
     factor = min((config.batch.size or 64) / 64, 1.0) ** 0.5
@@ -310,14 +256,14 @@ def _fill_batch(choices: _Choices, problem: Problem, count: int) -> None:
     )
 
 
-def _fill_augment(choices: _Choices, dataset: Dataset) -> None:
+def _fill_augment(choices: Choices, dataset: Dataset) -> None:
     if dataset.kind == "values":
         choices.fill("augment.preset", "none", "what is varied in a picture may be what its values measure")
     choices.fill("augment.preset", "light" if len(dataset) > MANY else "standard", f"{len(dataset):,} pictures")
     policy_of(choices.config, dataset)  # refuses what cannot be before anything is decoded
 
 
-def _fill_validations(choices: _Choices) -> None:
+def _fill_validations(choices: Choices) -> None:
     epochs = choices.config.budget.epochs
     if epochs is None:
         choices.fill("budget.validations", 25, "spread over the minutes")

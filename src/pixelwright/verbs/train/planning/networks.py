@@ -9,7 +9,7 @@ from pixelwright import hub, registry
 from pixelwright.bundle import ModelBundle, read_bundle
 from pixelwright.errors import UnknownName, UsageError
 from pixelwright.interop import pytorch_continued, pytorch_keras
-from pixelwright.interop.keras import PREFIX
+from pixelwright.interop.keras import is_keras
 from pixelwright.models import imported, timm_network
 from pixelwright.models.architecture import Architecture, Problem
 
@@ -32,7 +32,7 @@ def record_of(name: str) -> Architecture:
         UsageError: There is nothing in it that could serve as a backbone; or the Keras model cannot be used.
         MissingExtra: It is a model of Keras or timm, which is not installed.
     """
-    if name.startswith(PREFIX):
+    if is_keras(name):
         return pytorch_keras.architecture(name)
     if name.startswith(timm_network.PREFIXES):
         return timm_network.architecture(name)
@@ -44,7 +44,7 @@ def record_of(name: str) -> Architecture:
 
 def parent_of(name: str) -> ModelBundle | None:
     """The bundle that a network of this name starts from, if it does."""
-    if name.startswith((PREFIX, *timm_network.PREFIXES)) or name in registry.names("architecture"):
+    if is_keras(name) or name.startswith(timm_network.PREFIXES) or name in registry.names("architecture"):
         return None
     return _bundle(name)
 

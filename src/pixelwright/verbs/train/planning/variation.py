@@ -10,7 +10,7 @@ from pixelwright.data.dataset import Dataset
 from pixelwright.errors import DataError, UsageError
 from pixelwright.structures.degradation import Degradation
 from pixelwright.structures.image import Image
-from pixelwright.verbs.train.parts.sound import can_be_used
+from pixelwright.verbs.train.samples.sound import can_be_used
 from pixelwright.verbs.train.settings.config import TrainConfig
 from pixelwright.verbs.train.settings.wording import with_changes
 

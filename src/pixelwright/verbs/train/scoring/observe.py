@@ -20,6 +20,7 @@ from pixelwright.contract import Evaluation, Scoring, Task
 from pixelwright.data.dataset import Dataset, Sample
 from pixelwright.metrics.score import Statistic
 from pixelwright.models.architecture import Problem
+from pixelwright.runtimes.choose import REFERENCE
 from pixelwright.runtimes.parity import difference
 from pixelwright.runtimes.protocol import Array, Graph
 from pixelwright.structures.raster import Raster
@@ -31,6 +32,9 @@ BATCH_VALUES = 1 << 22  # numbers in one batch: 64 pictures of 28x28, or 8 of 36
 
 Trial = Callable[[Any, Target | None, Problem, int], tuple[Any, Target | None]]
 Where = tuple[str, Precision]  # a runtime, or what stands for one, and its arithmetic
+TORCH: Where = ("pytorch", "f32")
+UNROUNDED: Where = ("pytorch before rounding", "f32")
+ONNX: Where = (REFERENCE, "f32")
 
 
 @dataclass(eq=False, slots=True)

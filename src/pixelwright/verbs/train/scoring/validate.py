@@ -12,8 +12,7 @@ from pixelwright.errors import UsageError
 from pixelwright.metrics.definitions import definition_of
 from pixelwright.runtimes.torch import TorchGraph
 from pixelwright.verbs.train.planning.plan import Plan
-from pixelwright.verbs.train.scoring.observe import Kept, Part, observe
-from pixelwright.verbs.train.scoring.parity import TORCH
+from pixelwright.verbs.train.scoring.observe import TORCH, Kept, Part, observe
 from pixelwright.verbs.train.scoring.probes import graph_input
 
 

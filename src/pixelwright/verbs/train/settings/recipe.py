@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from pixelwright.errors import UsageError
-from pixelwright.interop.keras import PREFIX
+from pixelwright.interop.keras import is_keras
 from pixelwright.verbs.train.settings.config import TrainConfig
 from pixelwright.verbs.train.settings.wording import sentence
 
@@ -71,7 +71,7 @@ def changed(config: TrainConfig, changes: Mapping[str, Any]) -> TrainConfig:
 
 def counts(config: TrainConfig, name: str) -> bool:
     """Whether the value of a dotted name makes a difference to this model."""
-    return not config.model.startswith(PREFIX) or name.startswith(OF_KERAS)
+    return not is_keras(config.model) or name.startswith(OF_KERAS)
 
 
 def without_effect(config: TrainConfig) -> list[str]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pixelwright.contract import Training
 from pixelwright.errors import UsageError
 from pixelwright.models.architecture import Problem
-from pixelwright.verbs.train.parts.samples import Store
+from pixelwright.verbs.train.samples.store import Store
 
 LARGEST_RATIO = 20.0  # of two weights: a class of three pictures must not drown all others
 

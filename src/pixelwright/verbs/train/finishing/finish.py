@@ -43,11 +43,11 @@ from pixelwright.structures.spec import (
     Splitting,
     Terms,
 )
-from pixelwright.verbs.train.parts.identity import name_of
-from pixelwright.verbs.train.planning.machine import threads_of
+from pixelwright.verbs.train.finishing.parity import Compared, compare, open_all
+from pixelwright.verbs.train.machine import threads_of
 from pixelwright.verbs.train.planning.plan import Plan
-from pixelwright.verbs.train.scoring.observe import Observed, Part, Where, observe
-from pixelwright.verbs.train.scoring.parity import ONNX, TORCH, UNROUNDED, Compared, compare, open_all
+from pixelwright.verbs.train.samples.identity import name_of
+from pixelwright.verbs.train.scoring.observe import ONNX, TORCH, UNROUNDED, Observed, Part, Where, observe
 from pixelwright.verbs.train.scoring.probes import graph_input, probes, together
 from pixelwright.verbs.train.settings.terms import license_of
 
@@ -65,15 +65,11 @@ class Finished:
     Attributes:
         bundle: As written, in the run's folder.
         scores: On the validation part, through ONNX Runtime, with intervals.
-        size_bytes: Of the network's file.
-        run_s: Seconds for one picture of the validation part on one thread, in ONNX Runtime.
         remarks: What a user should know, a sentence each.
     """
 
     bundle: ModelBundle
     scores: tuple[Score, ...]
-    size_bytes: int
-    run_s: float
     remarks: tuple[str, ...]
 
 
@@ -129,7 +125,7 @@ def finish(plan: Plan, net: nn.Module, run: Path, origin: Origin = Origin()) -> 
     few = too_few(len(plan.splits.validation))
     remarks = (*remarks, *compared.remarks, *([f"validation: {few}"] if few else []))
     _say(bundle, scores, size, compared, remarks)
-    return Finished(bundle, tuple(scores), size, compared.run_s, remarks)
+    return Finished(bundle, tuple(scores), remarks)
 
 
 class _Work:

@@ -14,11 +14,10 @@ from pathlib import Path
 from pixelwright import registry
 from pixelwright.errors import ParityError, RuntimeFailure
 from pixelwright.interop.measure import TOLERANCES
-from pixelwright.runtimes.choose import REFERENCE
 from pixelwright.runtimes.protocol import Graph, Runtime
 from pixelwright.runtimes.timing import run_times
 from pixelwright.structures.spec import Parity
-from pixelwright.verbs.train.scoring.observe import Observed, Where
+from pixelwright.verbs.train.scoring.observe import ONNX, TORCH, UNROUNDED, Observed, Where
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +25,6 @@ MOST_APART = 1e-4  # of the metric, in its own unit, between PyTorch and the ref
 # Outputs as near as this differ by the order of sums alone. A metric may jump nevertheless, where two scores are equal
 # but for rounding: on 20 pictures, one of them is 0.05 of the accuracy.
 ROUNDING = 1e-5
-
-TORCH: Where = ("pytorch", "f32")
-UNROUNDED: Where = ("pytorch before rounding", "f32")
-ONNX: Where = (REFERENCE, "f32")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pixelwright.data.dataset import Dataset, Sample
 from pixelwright.data.splits import Splits
 from pixelwright.errors import DataError, PixelwrightError
-from pixelwright.verbs.train.parts.samples import lost_text
+from pixelwright.verbs.train.samples.store import lost_text
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from pixelwright.verbs.report.charts import Series, lines
 from pixelwright.verbs.report.markup import Readout, grid, section, table, text
 from pixelwright.verbs.report.page import Album, Page
 from pixelwright.verbs.report.scores import score_tables
-from pixelwright.verbs.train.learning.run import PREVIEW, REPORT, Run
-from pixelwright.verbs.train.parts.identity import name_of
+from pixelwright.verbs.train.folder import PREVIEW, REPORT, Run
+from pixelwright.verbs.train.samples.identity import name_of
 from pixelwright.verbs.train.settings.recipe import to_toml, value_of
 from pixelwright.verbs.train.trained import Trained
 
