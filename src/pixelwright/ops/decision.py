@@ -41,3 +41,23 @@ def thresholds(
     for place, label in enumerate(labels):
         least[place] = decision.thresholds.get(label, least[place])
     return least
+
+
+def passing(
+    scores: npt.NDArray[np.float32], least: npt.NDArray[np.float32], *, exclusive: bool
+) -> npt.NDArray[np.bool_]:
+    """(K,) which labels reach their least score.
+
+    Where more than two classes exclude each other, none does unless the highest score reaches its own, of equal ones
+    the first: thresholds are fitted to pictures where their class is the highest, and say nothing of the others. Of
+    two classes one passes where the other does not.
+
+    Args:
+        scores: (K,).
+        least: (K,).
+        exclusive: Whether a picture has exactly one class.
+    """
+    passes = scores >= least
+    if exclusive and len(scores) > 2 and not passes[scores.argmax()]:
+        return np.zeros(len(scores), bool)
+    return passes

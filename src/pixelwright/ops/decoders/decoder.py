@@ -77,6 +77,7 @@ class Decoder:
             `ANY_RANK`.
         class_count: `(outputs' tensors by name, parameters)` to how many classes the outputs have, None where the
             graph leaves it open: there must be a label for each.
+        exclusive: Whether its scores are of classes of which each picture has one.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Decoder:
     decode: Callable[..., Any]
     ranks: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     class_count: Callable[[Mapping[str, TensorSpec], Mapping[str, Any]], int | None] = no_class_count
+    exclusive: bool = False
 
     @property
     def asks_for(self) -> frozenset[str]:

@@ -41,4 +41,4 @@ def _class_count(tensors: Mapping[str, TensorSpec], parameters: Mapping[str, Any
     return axis_size(tensors, parameters.get("output"), 1)
 
 
-DECODER = Decoder("softmax", "scores", softmax, MappingProxyType({"output": 2}), _class_count)
+DECODER = Decoder("softmax", "scores", softmax, MappingProxyType({"output": 2}), _class_count, exclusive=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pixelwright import registry
 from pixelwright.contract import Decided, Evaluation, Outcome, PredictOptions, Scoring
 from pixelwright.errors import DataError
 from pixelwright.metrics import labels as metric
@@ -71,7 +72,7 @@ def observe(result: ClassScores, target: Target, scoring: Scoring) -> Observatio
     scores, answered = np.zeros(count, np.float32), np.zeros(count, bool)
     known = places >= 0
     np.maximum.at(scores, places[known], result.scores[known])  # several of a model's classes may be called the same
-    passes = np.flatnonzero(result.scores >= _thresholds(result.labels, scoring))
+    passes = np.flatnonzero(_passing(result, scoring))
     answers = places[passes[:1] if scoring.exclusive else passes]
     answered[answers[answers >= 0]] = True
     others = result.scores[~known].astype(np.float64)
@@ -79,8 +80,11 @@ def observe(result: ClassScores, target: Target, scoring: Scoring) -> Observatio
     return Observation(scores, answered, truth, float(others.max(initial=0.0)), above, float(others @ others))
 
 
-def _thresholds(labels: Sequence[str], scoring: Scoring) -> Floats:
-    return decision.thresholds(labels, scoring.spec.decision, None, otherwise=0.0 if scoring.exclusive else HALF)
+def _passing(result: ClassScores, scoring: Scoring) -> Flags:
+    """Which rows a user of the bundle gets."""
+    spec = scoring.spec
+    least = decision.thresholds(result.labels, spec.decision, None, otherwise=0.0 if scoring.exclusive else HALF)
+    return decision.passing(result.scores, least, exclusive=registry.get("decoder", spec.output.decoder).exclusive)
 
 
 def statistic(observations: Sequence[Observation], scoring: Scoring) -> Statistic:

@@ -39,7 +39,10 @@ def predict(
     labels = spec.output.labels
     wanted = decision.wanted_classes(options.classes, labels)
     least = decision.thresholds(labels, spec.decision, options.threshold)
-    return [_rank(row, labels, wanted & (row >= least), options.top_k or DEFAULT_TOP_K) for row in scores]
+    exclusive = registry.get("decoder", spec.output.decoder).exclusive
+    kept = (wanted & decision.passing(row, least, exclusive=exclusive) for row in scores)
+    top_k = options.top_k or DEFAULT_TOP_K
+    return [_rank(row, labels, keep, top_k) for row, keep in zip(scores, kept, strict=True)]
 
 
 def _rank(scores: npt.NDArray[np.float32], labels: list[str], keep: npt.NDArray[np.bool_], top_k: int) -> ClassScores:
