@@ -190,9 +190,10 @@ def _patch(mask: Flags) -> tuple[tuple[int, int, int, int], Flags]:
     """A mask without the empty rows and columns around it, and where it lies: top, left, bottom, right."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
-        return (0, 0, 0, 0), mask[:0, :0]
+        return (0, 0, 0, 0), np.zeros((0, 0), bool)
     place = int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
-    return place, mask[place[0] : place[2], place[1] : place[3]]
+    # A copy: a view would keep the whole mask, and a thousand of those are gigabytes.
+    return place, mask[place[0] : place[2], place[1] : place[3]].copy()
 
 
 def _ranks(ids: Ids) -> Ids:

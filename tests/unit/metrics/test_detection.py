@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import tracemalloc
 from dataclasses import dataclass
 from typing import Any
 
@@ -224,3 +225,22 @@ def test_a_right_answer_stands_for_the_thing_of_its_class_though_it_covers_anoth
     truth = Truth(np.array([1, 0, 0]), box_areas(there), crowd, ~crowd)
     made = match(box_overlaps(found, there, crowd), np.array([0.7]), np.zeros(1, int), box_areas(found), truth)
     assert (made.mates.tolist(), made.missed().tolist()) == ([1], [True, False, False])
+
+
+def test_of_large_masks_only_what_is_in_them_is_kept() -> None:
+    side, count = 1000, 30
+    masks = []
+    for number in range(count):
+        mask = np.zeros((side, side), bool)
+        mask[10 * number : 10 * number + 5, :5] = True
+        masks.append(mask)
+    coded = Masks.of(masks, (side, side))
+    del masks
+    tracemalloc.start()
+    try:
+        overlaps = mask_overlaps(coded, coded, np.zeros(count, bool))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert overlaps.tolist() == np.eye(count).tolist()
+    assert peak_bytes < 10 * side * side  # a few masks at a time, not all sixty

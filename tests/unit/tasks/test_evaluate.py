@@ -12,7 +12,7 @@ from bundles import spec
 from pixelwright.contract import Scoring
 from pixelwright.data.dataset import Dataset
 from pixelwright.errors import DataError, UsageError
-from pixelwright.metrics.calibration import Goal
+from pixelwright.metrics.calibration import Goal, fit_thresholds
 from pixelwright.structures.detections import Detections
 from pixelwright.structures.image import Image
 from pixelwright.structures.label_map import LabelMap
@@ -28,8 +28,8 @@ from pixelwright.tasks.segment import evaluate as segment
 
 def _scoring(model: tuple[str, ...], data: tuple[str, ...], classes: tuple[str, ...] = (), **changes: Any) -> Scoring:
     decision = changes.pop("decision", Decision())
+    output = OutputSpec(decoder=changes.pop("decoder", "scores"), labels=list(model))
     dataset = Dataset(Path("data"), "table", changes.pop("kind", "classes"), data, (), **changes)
-    output = OutputSpec(decoder="scores", labels=list(model))
     return Scoring.of(dataset, spec(output=output, decision=decision), classes)
 
 
@@ -110,6 +110,29 @@ def test_an_answer_below_the_bundles_threshold_is_none() -> None:
     assert seen is not None and not seen.answered.any()
     values = classify.statistic([seen], scoring)(np.arange(1))
     assert (values["accuracy"], values["recall/cat"]) == (1, 0)
+
+
+ROWS = np.array([[0.9, 0.05, 0.05], [0.5, 0.45, 0.05], [0.5, 0.45, 0.05], [0.1, 0.6, 0.3], [0.2, 0.4, 0.39]])
+TRUTH = (0, 2, 2, 1, 1)
+
+
+def test_thresholds_reach_their_goal_where_they_are_measured() -> None:
+    names = ("a", "b", "c")
+    fitted = fit_thresholds(ROWS, np.array(TRUTH), Goal("precision", 0.9))
+    thresholds = {name: one.threshold for name, one in zip(names, fitted, strict=True) if one is not None}
+    scoring = _scoring(names, names, decision=Decision(thresholds=thresholds), decoder="softmax")
+    rows = [dict(zip(names, row.tolist(), strict=True)) for row in ROWS]
+    seen = [classify.observe(_classes(**row), Classes((true,)), scoring) for row, true in zip(rows, TRUTH, strict=True)]
+    values = classify.statistic([one for one in seen if one is not None], scoring)(np.arange(5))
+    assert fitted[1] is not None and (values["precision/b"], values["recall/b"]) == (1, 1)
+    assert fitted[1].precision == 1
+
+
+def test_of_two_classes_the_second_is_answered_from_its_threshold_on() -> None:
+    decision = Decision(thresholds={"normal": 0.875, "ill": 0.125})
+    scoring = _scoring(("normal", "ill"), ("normal", "ill"), decision=decision, decoder="softmax")
+    seen = classify.observe(_classes(normal=0.7, ill=0.3), Classes((1,)), scoring)
+    assert seen is not None and seen.answered.tolist() == [False, True]
 
 
 def test_several_labels_are_answered_from_one_half_on_without_thresholds() -> None:
@@ -198,6 +221,25 @@ def test_a_thing_found_as_another_class_is_a_confusion_and_not_two_mistakes() ->
     table = detect._confusion([seen], scoring)
     assert table.labels == ("cell", "dust", "nothing")
     assert table.counts.tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
+
+
+def test_what_is_matched_below_the_threshold_alone_can_be_taken_for_another_class() -> None:
+    scoring = _scoring(("cat", "dog"), ("cat", "dog"), kind="boxes")
+    found = _found(np.concatenate([BOX, BOX]), [0.9, 0.05], ("dog", "cat"))
+    table = detect._confusion([detect.observe(found, _there(BOX, [0]), scoring)], scoring)
+    assert table.counts.tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
+
+
+def test_the_curve_of_crowds_goes_on_past_a_hundred_things() -> None:
+    scoring = _scoring(("cell",), ("cell",), kind="boxes")
+    places = np.arange(300, dtype=np.float32)
+    boxes = np.stack([40 * (places % 20), 40 * (places // 20)], axis=1)
+    boxes = np.concatenate([boxes, boxes + 20], axis=1)
+    scores = np.linspace(0.9, 0.3, 300)
+    seen = detect.observe(_found(boxes, scores, ("cell",) * 300), _there(boxes, [0] * 300), scoring)
+    (curve,) = detect._curves("", [seen.boxes], scoring).curves
+    assert curve.x[-1] == 1
+    assert curve.name == "cell: AP50_1000 1.000"
 
 
 def test_the_picture_of_mistakes_has_a_color_for_each_kind() -> None:

@@ -48,7 +48,8 @@ class Observation:
         masks: By IoU of masks, where truth and answer have them.
         passes: (D,) whether a row of `boxes` reaches the bundle's threshold.
         mask_passes: The same of `masks`.
-        taken: For each row of `boxes` that is wrong although it covers a thing: that thing's class; -1 elsewhere.
+        taken: For each row of `boxes` that is matched to nothing although it covers a thing that is missed at the
+            threshold: that thing's class; -1 elsewhere.
     """
 
     boxes: Matched
@@ -85,8 +86,9 @@ def observe(result: Detections, target: Target, scoring: Scoring) -> Observation
     least = decision.thresholds(found.labels, scoring.spec.decision, None, otherwise=DEFAULT_THRESHOLD)
     passes = found.scores >= least
     mask_passes = passes[masks.rows] if masks is not None else np.zeros(0, bool)
-    taken = _taken(overlaps, boxes, truth.class_ids)
-    return Observation(boxes, masks, passes[boxes.rows], mask_passes, taken)
+    box_passes = passes[boxes.rows]
+    taken = _taken(overlaps, boxes, box_passes, truth.class_ids)
+    return Observation(boxes, masks, box_passes, mask_passes, taken)
 
 
 def _sides(result: Detections, target: Target, scoring: Scoring) -> tuple[Annotations, Detections, Rows]:
@@ -121,10 +123,12 @@ def _areas(truth: Annotations) -> npt.NDArray[Any]:
     return metric.box_areas(truth.boxes_xyxy) if truth.masks is None else truth.masks.areas.astype(np.float64)
 
 
-def _taken(overlaps: npt.NDArray[Any], boxes: Matched, class_ids: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
-    """What a wrong box covers nevertheless: a thing of another class that is missed."""
+def _taken(
+    overlaps: npt.NDArray[Any], boxes: Matched, passes: Flags, class_ids: npt.NDArray[Any]
+) -> npt.NDArray[np.int32]:
+    """What a wrong box covers nevertheless: a thing that nothing is matched to that passes."""
     taken = np.full(len(boxes.rows), -1, np.int32)
-    open_to = np.flatnonzero(boxes.missed())
+    open_to = np.flatnonzero(boxes.missed(passes))
     if not len(open_to):
         return taken
     reach = overlaps[np.ix_(boxes.rows, open_to)]
@@ -191,14 +195,17 @@ def figures(observations: Sequence[Observation], scoring: Scoring) -> list[Figur
 
 
 def _curves(title: str, matched: Sequence[Matched], scoring: Scoring) -> Curves:
-    table = Table.of(matched, len(scoring.labels))
+    table = Table.of(matched, len(scoring.labels), MOST_THINGS)
     average = Steps.of(table).areas(np.ones(len(matched)))[0][metric.FIRST]
     there = table.there(np.ones(len(matched)))
     rows = [one for one in np.argsort(-there, kind="stable") if one in scoring.scored and np.isfinite(average[one])]
     curves = tuple(
-        Curve(f"{scoring.labels[one]}: AP50 {average[one]:.3f}", *table.curve(int(one))) for one in rows[:MOST_CURVES]
+        Curve(f"{scoring.labels[one]}: AP50_{MOST_THINGS} {average[one]:.3f}", *table.curve(int(one)))
+        for one in rows[:MOST_CURVES]
     )
-    note = f"The {MOST_CURVES} most frequent classes." if len(rows) > MOST_CURVES else ""
+    note = f"Of up to {MOST_THINGS:,} answers in a picture."
+    if len(rows) > MOST_CURVES:
+        note = f"The {MOST_CURVES} most frequent classes. {note}"
     return Curves(title, "Recall", "Precision", curves, (), note)
 
 
