@@ -72,7 +72,8 @@ def _hints(options: argparse.Namespace) -> Hints:
 
 def _doctor(options: argparse.Namespace) -> int:
     from pixelwright.errors import DataError
-    from pixelwright.verbs.doctor import CHECKS, check_report, examine, open_patient, write_report
+    from pixelwright.verbs.doctor import CHECKS, examine, open_patient, write_report
+    from pixelwright.verbs.report.page import check_report
 
     checks = [one.strip() for given in options.check for one in given.split(",")]
     unknown = sorted(set(checks) - set(CHECKS))

@@ -86,7 +86,8 @@ def _names(kind: str) -> str:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from pixelwright.verbs.evaluate import evaluate
-    from pixelwright.verbs.evaluate.report import check_report, write_report
+    from pixelwright.verbs.evaluate.report import write_report
+    from pixelwright.verbs.report.page import check_report
 
     if options.report:
         check_report(options.report)

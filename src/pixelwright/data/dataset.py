@@ -160,6 +160,11 @@ class Dataset:
     faults: tuple[Fault, ...] = field(default=())
     remarks: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What the data are called: as their folder or file, also where that was given as `.` or `..`."""
+        return self.root.resolve().name
+
     def __len__(self) -> int:
         return len(self.samples)
 

@@ -2,6 +2,6 @@
 
 from pixelwright.verbs.doctor.examine import examine, open_patient
 from pixelwright.verbs.doctor.finding import CHECKS, Case, Diagnosis, Finding
-from pixelwright.verbs.doctor.page import check_report, write_report
+from pixelwright.verbs.doctor.page import write_report
 
-__all__ = ["CHECKS", "Case", "Diagnosis", "Finding", "check_report", "examine", "open_patient", "write_report"]
+__all__ = ["CHECKS", "Case", "Diagnosis", "Finding", "examine", "open_patient", "write_report"]

@@ -66,7 +66,7 @@ def examine(
     Example:
         >>> diagnosis = examine(open_patient(Path("flowers")))  # doctest: +SKIP
         >>> [finding.headline for finding in diagnosis.findings]  # doctest: +SKIP
-        ['2 groups of equal pictures lie in different splits']
+        ['groups of equal pictures in different splits: 2']
     """
     unknown = sorted(set(checks) - set(CHECKS))
     if unknown or not checks:
@@ -93,7 +93,7 @@ def _unlearnable(dataset: Dataset) -> tuple[Fault, ...]:
     try:
         split(dataset, SplitOptions(by_content=False))  # equal pictures are found otherwise, without reading all again
     except (DataError, ImageError) as err:
-        return (Fault(dataset.root.resolve().name, str(err).removeprefix(f"{dataset.root}: "), kind="stop"),)
+        return (Fault(dataset.name, str(err).removeprefix(f"{dataset.root}: "), kind="stop"),)
     return ()
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from pixelwright.data.dataset import Dataset, Sample
-from pixelwright.errors import PixelwrightError, UsageError
+from pixelwright.errors import PixelwrightError
 from pixelwright.io.icc import to_srgb
 from pixelwright.ops import color, draw
 from pixelwright.structures.image import Image
 from pixelwright.structures.targets import Annotations, Classes
 from pixelwright.verbs.doctor.finding import SEVERITIES, Case, Diagnosis, Finding, Severity
 from pixelwright.verbs.report.markup import Readout, grid, more, section, table, text
-from pixelwright.verbs.report.page import Album, Page
+from pixelwright.verbs.report.page import Album, Page, check_report
 
 SHOWN_CASES = 24  # of a finding with pictures
 SHOWN_IDS = 4  # of a group
@@ -33,7 +33,7 @@ def write_report(diagnosis: Diagnosis, dataset: Dataset, path: Path) -> None:
     """An HTML file, offline, with its pictures inside.
 
     Raises:
-        UsageError: The name does not end in .html.
+        UsageError: The name does not end in .html, or its folder is not there.
         OutputError: The disk is full or not writable.
     """
     check_report(path)
@@ -46,18 +46,8 @@ def write_report(diagnosis: Diagnosis, dataset: Dataset, path: Path) -> None:
         for severity in SEVERITIES
     ]
     lead = f"{diagnosis.samples:,} samples, of which {diagnosis.read:,} could be read. {text(album.remark)}"
-    title = f"Examination of {dataset.root.resolve().name}"
+    title = f"Examination of {dataset.name}"
     Page("doctor", title, title, lead, sections, readouts, style=SEVERITY_STYLE).write(path)
-
-
-def check_report(path: Path) -> None:
-    """Refuse a name that is no page's, before anything is examined.
-
-    Raises:
-        UsageError: The name does not end in .html.
-    """
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"--report {path}: expected a name that ends in .html, got {path.suffix!r}.")
 
 
 def _first(diagnosis: Diagnosis, severity: Severity) -> str:

@@ -80,7 +80,8 @@ class Census:
         """Classes of which there are too few samples."""
         labels = self.dataset.labels
         splits = sorted({sample.split for sample in self.dataset.samples})
-        totals = {one: sum(self.samples_of[split, one] for split in splits) for one in range(len(labels))}
+        learned = (one for one in range(len(labels)) if one != self.dataset.void_id)  # void is nothing to be learned
+        totals = {one: sum(self.samples_of[split, one] for split in splits) for one in learned}
         if not labels or not any(totals.values()):
             return {}
         missing = [one for one, count in totals.items() if not count]

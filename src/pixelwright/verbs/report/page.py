@@ -16,15 +16,28 @@ import numpy as np
 import numpy.typing as npt
 
 from pixelwright import __version__
-from pixelwright.errors import ImageError, OutputError
+from pixelwright.errors import ImageError, OutputError, UsageError
 from pixelwright.io import atomic
 from pixelwright.ops import resample
 from pixelwright.verbs.report.markup import Readout, figure, text
 
+PAGES = (".html", ".htm")
 PAGE_BYTES = 24_000_000  # of pictures inside: what a browser opens at once and a mail still takes
 THUMB_PX = 256
 SMALL_PX = 96  # below this a picture is shown enlarged, its pixels as squares
 JPEG_QUALITY = 85
+
+
+def check_report(path: Path) -> None:
+    """Refuse a name that no page is written under, before anything is computed.
+
+    Raises:
+        UsageError: It does not end in `.html`, or its folder is not there.
+    """
+    if path.suffix.lower() not in PAGES:
+        raise UsageError(f"--report {path}: expected a name that ends in .html, got {path.suffix or 'no ending'!r}.")
+    if not path.parent.is_dir():
+        raise UsageError(f"--report {path}: the folder {path.parent} is not there. Make it first.")
 
 
 @dataclass(frozen=True, slots=True)

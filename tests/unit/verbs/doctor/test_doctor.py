@@ -14,6 +14,7 @@ from PIL import ImageEnhance
 
 from datasets import page
 from patients import SHAPES, boxed_pictures, shape_folders, shape_picture
+from pixelwright.cli import main
 from pixelwright.data.layout import Hints
 from pixelwright.errors import DataError, UsageError
 from pixelwright.verbs.doctor import CHECKS, Diagnosis, examine, open_patient, write_report
@@ -336,6 +337,19 @@ def test_a_mask_of_another_size_is_found(tmp_path: Path) -> None:
     assert "40x40" in finding.cases[0].detail
 
 
+def test_the_class_for_not_known_needs_no_sample(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for folder in ("images", "masks"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "labels.txt").write_text("sky\nroad\nvoid\n")
+    for number in range(6):
+        PillowImage.fromarray(rng.integers(0, 255, (48, 48, 3), np.uint8)).save(tmp_path / f"images/{number}.png")
+        PillowImage.fromarray(rng.integers(0, 3, (48, 48), np.uint8)).save(tmp_path / f"masks/{number}.png")
+    assert open_patient(tmp_path).void_id == 2
+    diagnosis = examined(tmp_path)
+    assert (cases(diagnosis), diagnosis.exit_code) == ({}, 0)
+
+
 def test_one_check_alone_is_made(patient: Path) -> None:
     same_file_twice(patient)
     cut_short(patient)
@@ -382,6 +396,15 @@ def test_a_page_needs_the_name_of_one(sound: Path, tmp_path: Path) -> None:
     dataset = open_patient(sound)
     with pytest.raises(UsageError, match=r"ends in \.html, got '\.pdf'"):
         write_report(examine(dataset, workers=1, checks=("files",)), dataset, tmp_path / "page.pdf")
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_examined(
+    sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "absent" / "page.html"
+    assert main(["doctor", str(sound), "--report", str(path)]) == 2
+    told = capsys.readouterr()
+    assert f"--report {path}: the folder {path.parent} is not there" in told.err and told.out == ""
 
 
 def test_hashes_do_not_change_with_brightness_and_are_half_ones() -> None:
