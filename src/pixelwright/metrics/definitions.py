@@ -207,6 +207,9 @@ TABLE: tuple[Definition, ...] = (
     ),
 )
 
+# Errors have no upper end, decibels neither, and R² has no lower one.
+_NO_SHARES = frozenset({"brier", "psnr-rgb", "psnr-y", "mse", "mae", "r2"})
+
 _BY_METRIC = {metric: definition for definition in TABLE for metric in definition.metrics}
 
 
@@ -217,3 +220,12 @@ def definition_of(metric: str) -> Definition:
         KeyError: No metric of ours has that name.
     """
     return _BY_METRIC[metric.partition("/")[0]]
+
+
+def is_share(metric: str) -> bool:
+    """Whether a score, by its name, is 0..1 and can be told in points of a hundred.
+
+    Raises:
+        KeyError: No metric of ours has that name.
+    """
+    return definition_of(metric).id not in _NO_SHARES

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pixelwright import registry
-from pixelwright.metrics.definitions import TABLE, definition_of
+from pixelwright.metrics.definitions import TABLE, definition_of, is_share
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
 
@@ -32,3 +32,12 @@ def test_goals_agree_with_the_definitions_on_what_is_better(task: str) -> None:
 
 def test_the_score_of_a_class_is_defined_as_that_of_all() -> None:
     assert definition_of("f1/cat") is definition_of("f1_macro")
+
+
+@pytest.mark.parametrize(
+    ("metric", "share"),
+    [("accuracy", True), ("f1/cat", True), ("ece", True), ("mask_AP50", True), ("r2", False), ("r2/age", False),
+     ("mse", False), ("mae/age", False), ("psnr_y", False), ("brier", False)],
+)  # fmt: skip
+def test_what_has_an_open_end_is_no_share(metric: str, share: bool) -> None:
+    assert is_share(metric) == share

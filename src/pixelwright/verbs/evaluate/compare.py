@@ -13,7 +13,7 @@ from pixelwright.contract import Evaluation, Scoring
 from pixelwright.data.dataset import Dataset, fingerprint
 from pixelwright.errors import DataError, UsageError
 from pixelwright.metrics import intervals
-from pixelwright.metrics.definitions import definition_of
+from pixelwright.metrics.definitions import definition_of, is_share
 from pixelwright.metrics.intervals import Difference
 from pixelwright.model import Model
 from pixelwright.verbs.evaluate.known import remarks_on
@@ -168,7 +168,7 @@ def _differences(
 
 def in_words(one: Difference, names: tuple[str, str]) -> str:
     """A difference as a sentence."""
-    unit, factor, digits = (" points", 100, 2) if _is_share(one) else ("", 1, 3)
+    unit, factor, digits = (" points", 100, 2) if is_share(one.metric) else ("", 1, 3)
     if one.metric.startswith("psnr"):
         unit, digits = " dB", 2
     amount = abs(one.difference) * factor
@@ -188,11 +188,6 @@ def in_words(one: Difference, names: tuple[str, str]) -> str:
         f"{better} is better by {amount:.{digits}f}{unit} of {one.metric} ({low:.{digits}f} to {high:.{digits}f}), "
         f"p = {one.p_value:.2g}, on {one.n} pictures: {one.first:.4f} and {one.second:.4f}."
     )
-
-
-def _is_share(one: Difference) -> bool:
-    bounded = one.higher_is_better and one.metric not in ("r2",) and not one.metric.startswith("psnr")
-    return bounded or one.metric in ("ece", "ece_pooled")
 
 
 def _exactly(one: Difference, first: Sequence[Seen], second: Sequence[Seen]) -> Difference:

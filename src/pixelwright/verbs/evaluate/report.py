@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pixelwright.errors import UsageError
+from pixelwright.metrics.definitions import is_share
 from pixelwright.metrics.figures import ByClass, Confusion, Curves, Figure, Histogram, Reliability
 from pixelwright.metrics.score import Score
 from pixelwright.verbs.evaluate.mistakes import mistakes
@@ -21,22 +21,9 @@ from pixelwright.verbs.report.matrix import confusion
 from pixelwright.verbs.report.page import Album, Page
 from pixelwright.verbs.report.scores import interval, number, score_tables
 
-PAGES = (".html", ".htm")
 HEADLINES = 4
 MOST_BARS = 60
 FAILURES_SHOWN = 20
-
-
-def check_report(path: Path) -> None:
-    """Refuse a name that no page is written under, before anything is computed.
-
-    Raises:
-        UsageError: It does not end in `.html`, or its folder is not there.
-    """
-    if path.suffix.lower() not in PAGES:
-        raise UsageError(f"--report {path}: expected a name that ends in .html, got {path.suffix or 'no ending'!r}.")
-    if not path.parent.is_dir():
-        raise UsageError(f"--report {path}: the folder {path.parent} is not there. Make it first.")
 
 
 def write_report(evaluated: Evaluated, path: Path, robustness: Robustness | None = None) -> None:
@@ -68,8 +55,8 @@ def page_of(evaluated: Evaluated, robustness: Robustness | None = None) -> Page:
     part = f", {evaluated.split}" if evaluated.split else ""
     return Page(
         kind="evaluate",
-        title=f"{spec.name} on {data.root.name}",
-        heading=f"How good {spec.name} is on {data.root.name}{part}",
+        title=f"{spec.name} on {data.name}",
+        heading=f"How good {spec.name} is on {data.name}{part}",
         lead=f"{text(spec.summary)} {len(evaluated.seen):,} pictures were scored, {len(evaluated.failures)} failed.",
         readouts=[_readout(score) for score in _headlines(evaluated)],
         sections=[one for one in sections if one],
@@ -127,6 +114,11 @@ def _lines(figure: Curves) -> str:
     return charts.lines(figure.title, series, x=x, y=y, ideal=figure.ideal, caption=text(figure.note))
 
 
+def _axis(metric: str) -> Axis:
+    """From nothing to all where a metric is a share, else as far as its values reach."""
+    return Axis(metric, 0.0, 1.0) if is_share(metric) else Axis(metric)
+
+
 def _bars(figure: ByClass, evaluated: Evaluated) -> str:
     found = [
         score for score in evaluated.scores if score.metric.startswith(f"{figure.metric}/") and np.isfinite(score.value)
@@ -136,7 +128,7 @@ def _bars(figure: ByClass, evaluated: Evaluated) -> str:
     found.sort(key=lambda score: score.value)
     items = [charts.Bar(score.metric.partition("/")[2], score.value, score.ci95) for score in found[:MOST_BARS]]
     note = f"The {MOST_BARS} lowest of {len(found)}." if len(found) > MOST_BARS else ""
-    return charts.bars(figure.title, items, axis=Axis(figure.metric, 0.0, 1.0), caption=note)
+    return charts.bars(figure.title, items, axis=_axis(figure.metric), caption=note)
 
 
 def _slices(evaluated: Evaluated) -> str:
@@ -145,7 +137,7 @@ def _slices(evaluated: Evaluated) -> str:
         charts.bars(
             f"{evaluated.headline.metric} by {name}",
             [charts.Bar(f"{one.name} ({one.n})", one.score.value, one.score.ci95) for one in found],
-            axis=Axis(evaluated.headline.metric, 0.0, None if evaluated.headline.value > 1 else 1.0),
+            axis=_axis(evaluated.headline.metric),
         )
         for name, found in slices(evaluated).items()
     ]
@@ -168,7 +160,7 @@ def _robustness(robustness: Robustness) -> str:
         f"{robustness.metric} of spoiled pictures",
         series,
         x=Axis("Severity (0: as they are)", 0.0, 5.0),
-        y=Axis(robustness.metric, low=0.0, high=1.0 if robustness.clean <= 1 else None),
+        y=_axis(robustness.metric),
     )
     rows = [[text(kind), *(f"{value:.4f}" for value in robustness.values[kind])] for kind in SEVERITIES]
     listed = table(

@@ -63,7 +63,7 @@ class Robustness:
         """Plain data."""
         return {
             "metric": self.metric,
-            "clean": self.clean,
+            "clean": _known(self.clean),
             "n": self.n,
             "severities": {kind: list(strengths) for kind, strengths in SEVERITIES.items()},
             "values": {kind: [_known(value) for value in found] for kind, found in self.values.items()},

@@ -85,7 +85,7 @@ class Evaluated:
         model: What was scored.
         dataset: On what.
         split: Which part of it, as asked for.
-        fingerprint: Of the pictures of that part.
+        fingerprint: Of the pictures that were scored.
         scores: All metrics with intervals, the task's goals first.
         seen: The pictures that were scored, in order.
         failures: Ids of the others, and why.
@@ -192,8 +192,7 @@ def evaluate(
     rounds = options.rounds or intervals.rounds_for(len(seen))
     groups = [one.group for one in seen]
     scores = intervals.measure(statistic, len(seen), groups=groups, rounds=rounds, seed=options.seed)
-    failed = {name for name, _ in failures}
-    mark = fingerprint(dataset.only(one for one in dataset.samples if one.id not in failed))
+    mark = fingerprint(selected(dataset, seen))
     return Evaluated(
         model=model,
         dataset=dataset,

@@ -24,7 +24,7 @@ from pixelwright.structures.image import Image
 from pixelwright.structures.spec import Data, Decision, Provenance, Splitting
 from pixelwright.verbs.evaluate import Evaluated, EvaluateOptions, compare, evaluate, group_for, part_of
 from pixelwright.verbs.evaluate.report import page_of
-from pixelwright.verbs.evaluate.robustness import SEVERITIES, robustness_of, spoil
+from pixelwright.verbs.evaluate.robustness import SEVERITIES, Robustness, robustness_of, spoil
 from pixelwright.verbs.evaluate.slices import slices
 from pixelwright.verbs.tally import Progress
 
@@ -110,6 +110,13 @@ def test_a_picture_that_is_gone_is_counted_and_stops_nothing(model: Model, data:
     found = evaluate(_trained_on(model, holed), holed, EvaluateOptions(rounds=20))
     assert [name for name, _ in found.failures] == [gone.id]
     assert found.fingerprint == fingerprint(data.only(data.samples[:-1]))
+
+
+def test_pictures_of_classes_that_are_not_scored_are_no_part_of_the_fingerprint(model: Model, data: Dataset) -> None:
+    found = evaluate(model, data, EvaluateOptions(rounds=20, classes=("dark",)))
+    dark = data.only(one for one in data.samples if one.id.startswith("dark/"))
+    assert (len(found.seen), found.fingerprint) == (20, fingerprint(dark))
+    assert compare((model, model), data, EvaluateOptions(rounds=20, classes=("dark",))).fingerprint == found.fingerprint
 
 
 def test_where_nothing_can_be_read_there_is_no_score(model: Model, tmp_path: Path) -> None:
@@ -264,6 +271,11 @@ def test_robustness_scores_the_same_pictures_spoiled(evaluated: Evaluated) -> No
     # Half of white is added at the end: everything above 0 is bright to this model.
     assert found.values["brightness"][-1] < 0.6
     assert found.to_dict()["severities"]["jpeg"][0] == 60
+
+
+def test_a_clean_score_that_has_no_value_is_null() -> None:
+    found = Robustness("r2", float("nan"), dict.fromkeys(SEVERITIES, (float("nan"),) * 5), 3).to_dict()
+    assert found["clean"] is None and found["values"]["noise"] == [None] * 5
 
 
 def test_robustness_of_what_mends_pictures_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from bundles import brightness, squares
 from pixelwright.data.opening import open_dataset
 from pixelwright.errors import OutputError, UsageError
 from pixelwright.io.images import write_image
+from pixelwright.metrics.figures import ByClass
+from pixelwright.metrics.score import Score
 from pixelwright.model import load
 from pixelwright.structures.image import Image
-from pixelwright.verbs.evaluate import Evaluated, EvaluateOptions, evaluate
-from pixelwright.verbs.evaluate.report import check_report, page_of, write_report
+from pixelwright.verbs.evaluate import Evaluated, EvaluateOptions, evaluate, report
+from pixelwright.verbs.evaluate.report import page_of, write_report
 from pixelwright.verbs.evaluate.robustness import SEVERITIES, Robustness
+from pixelwright.verbs.evaluate.slices import Slice
+from pixelwright.verbs.report.page import check_report
 
 
 class _Balanced(HTMLParser):
@@ -111,3 +116,55 @@ def test_things_are_drawn_on_their_pictures(tmp_path: Path) -> None:
     html = page_of(found).html()
     assert "0 right, 1 wrong, 1 missed" in html and "data:image/jpeg" in html
     assert "Right is green, wrong orange, missed blue" in html
+
+
+def _heights(html: str, title: str) -> list[float]:
+    """Of the points of the first curve of a chart."""
+    points = re.findall(r'<polyline class="curve[^"]*" points="([^"]+)"', html.split(f"<b>{title}</b>")[1])[0]
+    return [float(point.split(",")[1]) for point in points.split()]
+
+
+def _widths(html: str, title: str) -> list[float]:
+    """Of the bars of a chart."""
+    chart = html.split(f"<b>{title}</b>")[1].split("</svg>")[0]
+    return [float(width) for width in re.findall(r'<rect class="bar"[^>]* width="([\d.]+)"', chart)]
+
+
+def test_errors_that_grow_above_one_are_drawn_as_they_grow(evaluated: Evaluated) -> None:
+    values = dict.fromkeys(SEVERITIES, (1.0, 2.0, 3.0, 4.0, 5.0))
+    heights = _heights(page_of(evaluated, Robustness("mse", 0.2, values, 30)).html(), "mse of spoiled pictures")
+    assert heights == sorted(set(heights), reverse=True)  # the larger, the nearer to the top
+
+
+def test_a_share_is_drawn_between_nothing_and_all(evaluated: Evaluated) -> None:
+    values = dict.fromkeys(SEVERITIES, (0.5,) * 5)
+    heights = _heights(
+        page_of(evaluated, Robustness("accuracy", 0.5, values, 30)).html(), "accuracy of spoiled pictures"
+    )
+    assert heights == [pytest.approx((10 + 340 - 44) / 2)] * 6
+
+
+@pytest.mark.parametrize("value", [0.002, -3.0])
+def test_small_errors_and_negative_r2_have_bars(
+    evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    score = Score("mse" if value > 0 else "r2", value, None, 40, "mse" if value > 0 else "r2")
+    found = {"brightness": [Slice("dark", 20, score), Slice("bright", 20, replace(score, value=value / 2))]}
+    monkeypatch.setattr(report, "slices", lambda _: found)
+    html = page_of(replace(evaluated, scores=(score, *evaluated.scores))).html()
+    long, short = _widths(html, f"{score.metric} by brightness")
+    assert long == pytest.approx(2 * short, rel=0.01) and short > 100
+
+
+def test_r2_of_each_value_is_drawn_below_nothing(evaluated: Evaluated) -> None:
+    scores = tuple(Score(f"r2/{name}", value, None, 40, "r2") for name, value in (("age", -2.0), ("size", 0.5)))
+    html = report._bars(ByClass("R² of each value", "r2"), replace(evaluated, scores=scores))
+    below, above = _widths(html, "R² of each value")
+    assert below == pytest.approx(4 * above, rel=0.01) and above > 0
+
+
+def test_data_that_are_the_current_folder_have_its_name(evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(evaluated.dataset.root)
+    page = page_of(replace(evaluated, dataset=replace(evaluated.dataset, root=Path())))
+    name = evaluated.dataset.root.name
+    assert page.title == f"brightness on {name}" and page.heading == f"How good brightness is on {name}, all"
