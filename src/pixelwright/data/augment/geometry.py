@@ -98,8 +98,11 @@ def move_pictures(pictures: Tensor, motion: Motion, outside: Outside) -> Tensor:
     return pictures.index_copy(0, rows, warped)
 
 
-def move_ids(ids: Tensor, motion: Motion, void: int) -> Tensor:
-    """Whole numbers (N, h, w): each pixel takes that of the nearest one; `void` where nothing comes from inside."""
+def move_ids(ids: Tensor, motion: Motion, void: int, outside: Outside = "black") -> Tensor:
+    """Whole numbers (N, h, w): each pixel takes that of the nearest one.
+
+    Where nothing comes from inside it takes `void` where that is black, else what `move_pictures` shows there.
+    """
     ids = _turn(ids, motion)
     rows = motion.warped.nonzero()[:, 0]
     if not len(rows):
@@ -107,10 +110,14 @@ def move_ids(ids: Tensor, motion: Motion, void: int) -> Tensor:
     height, width = ids.shape[1:]
     places = _sources(motion, rows, (height, width))
     inside = (places.abs() < 1).all(dim=-1)
+    if outside == "reflect":
+        places = torch.where(inside[..., None], places, ((places - 1).remainder(4) - 2).abs() - 1)
     x = ((places[..., 0] + 1) * (width / 2)).floor().long().clamp_(0, width - 1)
     y = ((places[..., 1] + 1) * (height / 2)).floor().long().clamp_(0, height - 1)
     nearest = ids[rows].flatten(1).gather(1, (y * width + x).flatten(1)).view_as(x)
-    return ids.index_copy(0, rows, torch.where(inside, nearest, torch.full_like(nearest, void)))
+    if outside == "black":
+        nearest = torch.where(inside, nearest, torch.full_like(nearest, void))
+    return ids.index_copy(0, rows, nearest)
 
 
 def move_points(points_xy: Tensor, motion: Motion, sample: int) -> Tensor:

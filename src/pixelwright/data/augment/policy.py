@@ -35,7 +35,7 @@ class Policy:
         perspective: Largest change of size from one edge to the other, 0..0.5.
         elastic: Largest displacement of a smooth random distortion, as a share of the shorter side; 0..0.05.
         outside: What is seen beyond the picture's edge: its own edge drawn out, black, or its reflection. Maps are
-            void there.
+            void there, things with masks go on as their pixels do, boxes do not.
         least_left: Of a thing's area, the share that must be left in view for it to be learned; 0..1.
         keypoint_swaps: Positions of keypoints that change their places in a mirror, such as left and right eye.
         brightness: Largest value added, of white; 0..1.

@@ -13,6 +13,7 @@ from torch import Tensor
 from pixelwright.data.augment.apply import augment
 from pixelwright.data.augment.policy import MIXES, Policy
 from pixelwright.data.augment.truth import extents
+from pixelwright.errors import ShapeError
 from pixelwright.models.batch import VOID, Batch
 from pixelwright.ops import color
 from pixelwright.structures.image import Image
@@ -27,7 +28,9 @@ def vary(image: Image, target: Target | None, policy: Policy, seed: int) -> tupl
     """A picture and what is true of it, varied; the same seed gives the same.
 
     Depth and white stay. Nothing is mixed, as there is no other picture. Things that are hardly in view any more are
-    marked to be ignored. Maps become void outside: as the number that they have for it, else 255.
+    marked to be ignored. Maps become void outside: as the number that they have for it, else 255. Masks go on where the
+    edge is drawn out, and end where it is mirrored. Stated areas stay the same part of their boxes; of what has a mask
+    they are that of the mask.
 
     Args:
         image: Gray, RGB or any channels; alpha moves along.
@@ -36,7 +39,7 @@ def vary(image: Image, target: Target | None, policy: Policy, seed: int) -> tupl
         seed: Decides everything.
 
     Raises:
-        ShapeError: The image holds NaN, or its map has 256 classes and no void.
+        ShapeError: The image holds NaN, or its map has 256 classes or more and no void.
     """
     policy = replace(policy, **dict.fromkeys(MIXES, 0.0))
     if isinstance(target, Image):
@@ -50,7 +53,7 @@ def vary(image: Image, target: Target | None, policy: Policy, seed: int) -> tupl
     alpha = image.alpha
     if alpha is not None and varied.clean is not None:
         alpha = color.from_float(varied.clean[0, 0].numpy(), alpha.dtype, image.white)
-    return image.replace(pixels=pixels, alpha=alpha, warnings=()), _truth(varied, target, sets)
+    return image.replace(pixels=pixels, alpha=alpha, warnings=()), _truth(varied, target, sets, policy)
 
 
 def _planes(pixels: npt.NDArray[np.float32]) -> Tensor:
@@ -85,22 +88,22 @@ def _fill(batch: Batch, target: Target | None) -> npt.NDArray[np.bool_]:
 def _fill_masks(batch: Batch, masks: Masks) -> npt.NDArray[np.bool_]:
     """Masks may cover each other: a map with a number for each set of masks that a pixel is in holds all of them."""
     count = len(masks)
-    painted, covers = np.zeros(masks.size_hw, np.int32), np.zeros(masks.size_hw, np.int32)
-    stack = list(masks)
-    for row, mask in enumerate(stack, 1):
+    painted, ids = np.zeros(masks.size_hw, np.int32), np.zeros(masks.size_hw, np.int64)
+    sets = list(np.eye(count + 1, count, -1, dtype=bool))
+    for row, mask in enumerate(masks, 1):  # one at a time: all of them may not fit into memory
         painted[mask] = row
-        covers += mask
-    ids, sets = painted.astype(np.int64), np.eye(count + 1, count, -1, dtype=bool)
-    shared = covers > 1
-    if shared.any():
-        several, which = np.unique(np.stack([mask[shared] for mask in stack], axis=1), axis=0, return_inverse=True)
-        ids[shared] = count + 1 + which.ravel()
-        sets = np.concatenate([sets, several])
+        under = ids[mask]
+        above = np.zeros(len(sets), np.int64)
+        for one in np.flatnonzero(np.bincount(under)).tolist():
+            above[one] = len(sets) if one else row
+            if one:
+                sets.append(sets[one] | sets[row])
+        ids[mask] = above[under]
     batch.instances, batch.maps = torch.from_numpy(painted)[None], torch.from_numpy(ids)[None]
-    return sets
+    return np.stack(sets)
 
 
-def _truth(varied: Batch, target: Target | None, sets: npt.NDArray[np.bool_]) -> Target | None:
+def _truth(varied: Batch, target: Target | None, sets: npt.NDArray[np.bool_], policy: Policy) -> Target | None:
     if isinstance(target, Image) and varied.clean is not None:
         pixels = color.from_float(_pixels(varied.clean), target.pixels.dtype, target.white)
         return target.replace(pixels=pixels, warnings=())
@@ -108,26 +111,35 @@ def _truth(varied: Batch, target: Target | None, sets: npt.NDArray[np.bool_]) ->
         void_id = target.void_id
         ids = varied.maps[0].numpy()
         if void_id is None and (ids == VOID).any():
-            void_id = _VOC_VOID  # raises in `LabelMap` where that is a class
+            void_id = _VOC_VOID
+            if len(target.labels) > void_id:
+                raise ShapeError(f"the map has {len(target.labels)} classes, {void_id} among them, and none is void.")
         known = np.where(ids == VOID, -1 if void_id is None else void_id, ids)
         wide = target.ids.dtype == np.uint16
         return LabelMap(known.astype(np.uint16) if wide else known.astype(np.uint8), target.labels, void_id)
     if isinstance(target, Annotations):
-        return _annotations(varied, target, sets)
+        return _annotations(varied, target, sets, policy)
     return target
 
 
-def _annotations(varied: Batch, target: Annotations, sets: npt.NDArray[np.bool_]) -> Annotations:
+def _annotations(varied: Batch, target: Annotations, sets: npt.NDArray[np.bool_], policy: Policy) -> Annotations:
     rows = _column(varied.box_classes)
     boxes, ignored = _column(varied.boxes_xyxy), _column(varied.box_ignored)
     keypoints = None if varied.keypoints is None else _column(varied.keypoints)
     masks = target.masks
     there = np.ones(len(rows), np.bool_)
-    if masks is not None and varied.maps is not None and len(sets):
-        moved, edges = _moved_masks(varied.maps[0], sets, rows)
+    if masks is not None and varied.maps is not None and varied.instances is not None and len(sets):
+        # Where nothing is known there is no thing, as 0 is no mask's, or what the edge draws out of the uppermost one;
+        # a mirrored one is another thing, and no more of this one.
+        whose = torch.from_numpy(np.concatenate(([0], rows + 1)))
+        drawn = whose[varied.instances[0].long()] if policy.outside == "edge" else torch.tensor(0)
+        moved, edges = _moved_masks(torch.where(varied.maps[0] == VOID, drawn, varied.maps[0]), sets, rows)
         there = np.all(edges[:, 2:] > edges[:, :2], axis=1)
         boxes = edges
         masks = Masks(masks.size_hw, tuple(runs for runs, kept in zip(moved, there.tolist(), strict=True) if kept))
+    areas = None
+    if masks is None and target.areas is not None:  # as large a part of the box as it was
+        areas = (target.areas[rows] * _box_areas(boxes) / _box_areas(target.boxes_xyxy[rows])).astype(np.float32)
     crowd = None if target.crowd is None else target.crowd[rows][there]
     return Annotations(
         boxes[there].astype(np.float32),
@@ -136,14 +148,18 @@ def _annotations(varied: Batch, target: Annotations, sets: npt.NDArray[np.bool_]
         None if keypoints is None else keypoints[there],
         crowd,
         ignored[there] if target.ignore is not None or ignored.any() else None,
+        areas,
     )
+
+
+def _box_areas(boxes_xyxy: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    return np.prod(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], axis=1, dtype=np.float64)
 
 
 def _moved_masks(
     ids: Tensor, sets: npt.NDArray[np.bool_], rows: npt.NDArray[np.int64]
 ) -> tuple[list[Runs], npt.NDArray[np.float32]]:
     """The runs of masks and their boxes (M, 4); a box is empty where nothing is left of a mask."""
-    ids = torch.where(ids == VOID, 0, ids)  # where nothing is known there is no thing; 0 is no mask's
     number = ids.numpy()
     _, edges = extents(ids, len(sets) - 1)
     moved, boxes = [], np.zeros((len(rows), 4), np.float32)

@@ -20,16 +20,19 @@ def move_truth(batch: Batch, motion: Motion, policy: Policy) -> Batch:
     if batch.maps is not None:
         moved.maps = move_ids(batch.maps, motion, VOID)
     if batch.instances is not None:
-        moved.instances = move_ids(batch.instances, motion, 0)
+        # What is drawn out or mirrored of a thing is no ground.
+        moved.instances = move_ids(batch.instances, motion, 0, policy.outside)
     if batch.keypoints is not None:
         moved.keypoints = [_move_keypoints(one, motion, row, policy) for row, one in enumerate(batch.keypoints)]
     if batch.boxes_xyxy is not None:
         whole = [move_boxes(one, motion, row) for row, one in enumerate(batch.boxes_xyxy)]
         growth = [_growth(one, motion, row) for row, one in enumerate(batch.boxes_xyxy)]
         still = _still(motion)
+        within = None if batch.instances is None else move_ids(batch.instances, motion, 0)
         for row in range(len(batch)):
             if not still[row]:
-                _settle(batch, moved, row, (whole[row], _cut(whole[row], motion.size_hw), growth[row]), policy)
+                fate = (whole[row], _cut(whole[row], motion.size_hw), growth[row])
+                _settle(batch, moved, row, fate, policy, within=within)
     return moved
 
 
@@ -51,8 +54,7 @@ def cover_truth(batch: Batch, covered: Tensor, policy: Policy) -> Batch:
         left.instances = batch.instances.masked_fill(inside(covered, (height, width)), 0)
     for row, boxes in enumerate(batch.boxes_xyxy or ()):
         whole, over = boxes.double(), covered[row].double()
-        common = torch.cat((torch.maximum(whole[:, :2], over[:2]), torch.minimum(whole[:, 2:], over[2:])), dim=1)
-        seen = 1 - _areas(common) / _areas(whole)
+        seen = 1 - _areas(_common(whole, over)) / _areas(whole)
         _settle(batch, left, row, (whole, whole, torch.ones_like(seen)), policy, seen=seen)
     return left
 
@@ -123,6 +125,12 @@ def _cut(boxes_xyxy: Tensor, size_hw: tuple[int, int]) -> Tensor:
     return torch.minimum(boxes_xyxy.clamp(min=0), far)
 
 
+def _common(boxes_xyxy: Tensor, others_xyxy: Tensor) -> Tensor:
+    """What boxes share with others: no area where they are apart."""
+    low = torch.maximum(boxes_xyxy[..., :2], others_xyxy[..., :2])
+    return torch.cat((low, torch.minimum(boxes_xyxy[..., 2:], others_xyxy[..., 2:])), dim=-1)
+
+
 def _areas(boxes_xyxy: Tensor) -> Tensor:
     sides = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).clamp(min=0)
     return sides[:, 0] * sides[:, 1]
@@ -136,6 +144,7 @@ def _settle(
     policy: Policy,
     *,
     seen: Tensor | None = None,
+    within: Tensor | None = None,
 ) -> None:
     """Keep those things of a picture of which enough is left, with the boxes of what is left; in place in `after`.
 
@@ -148,17 +157,27 @@ def _settle(
         fate: Of each thing: its whole box afterward (M, 4), what of it is within the picture, by what its area grew.
         policy: Says how much must be left.
         seen: (M,) share of each box that is left; None for what the cut left.
+        within: (N, H, W) the things without what is drawn out or mirrored of them beyond the pictures' edges, by which
+            they are no larger than they were; None for what is left of them in their boxes.
     """
     whole, cut, growth = fate
     share = _areas(cut) / _areas(whole).clamp(min=1e-9) if seen is None else seen
+    there = share > 0
     if before.instances is not None and after.instances is not None:
         pixels, _ = extents(before.instances[row], len(whole))
-        kept_pixels, kept_boxes = extents(after.instances[row], len(whole))
+        shown_pixels, shown_boxes = extents(after.instances[row], len(whole))
+        if within is None:
+            kept_pixels, kept_boxes = shown_pixels, _common(shown_boxes, whole)
+        else:
+            kept_pixels, kept_boxes = extents(within[row], len(whole))
         masked = pixels > 0  # a row without pixels, such as a crowd's, goes by its box
+        # Of some only what is drawn out or mirrored is in view.
+        kept_boxes = torch.where(_areas(kept_boxes)[:, None] > 0, kept_boxes, shown_boxes)
         cut = torch.where(masked[:, None], kept_boxes, cut)
         share = torch.where(masked, kept_pixels / (pixels * growth).clamp(min=1e-9), share)
-    there = (share > 0) & (cut[:, 2:] - cut[:, :2] >= LEAST_SIDE_PX).all(dim=1)
-    enough = there & (share >= policy.least_left)
+        there = torch.where(masked, shown_pixels, share) > 0
+    there &= (cut[:, 2:] - cut[:, :2] >= LEAST_SIDE_PX).all(dim=1)
+    enough = there & (share > 0) & (share >= policy.least_left)
     if before.box_ignored is None:
         there = enough
     _write_rows(before, after, row, cut, there)

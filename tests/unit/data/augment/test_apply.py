@@ -14,7 +14,7 @@ from skimage.transform import ProjectiveTransform, warp
 
 from pixelwright.data.augment.apply import augment
 from pixelwright.data.augment.geometry import draw_motion, move_ids, move_pictures, move_points
-from pixelwright.data.augment.policy import PRESETS, Policy
+from pixelwright.data.augment.policy import OUTSIDE, PRESETS, Outside, Policy
 from pixelwright.data.augment.truth import extents, move_boxes
 from pixelwright.errors import ShapeError
 from pixelwright.models.batch import VOID, Batch
@@ -170,6 +170,61 @@ def test_masks_of_rendered_things_follow_their_pictures(seed: int) -> None:
     seen, said = after.images[:, 0] > 0.5, after.instances > 0
     assert float((seen & said).sum() / (seen | said).sum().clamp(min=1)) > 0.95
     assert torch.equal(after.maps == VOID, (after.maps != after.instances))
+
+
+@pytest.mark.parametrize("outside", OUTSIDE)
+@given(seed=SEEDS)
+@settings(max_examples=15, deadline=None)
+def test_things_go_on_beyond_the_edge_as_their_pictures_do(outside: Outside, seed: int) -> None:
+    instances = torch.zeros(2, 120, 120, dtype=torch.int32)
+    instances[:, :50, 20:60], instances[:, 60:, 70:] = 1, 2  # at the edge, and in a corner
+    batch = Batch(
+        (instances > 0).float()[:, None],
+        boxes_xyxy=[torch.tensor([[20.0, 0, 60, 50], [70, 60, 120, 120]])] * 2,
+        box_ignored=[torch.zeros(2, dtype=torch.bool)] * 2,
+        instances=instances,
+    )
+    after = augment(batch, replace(GEOMETRY, shift=0.2, perspective=0.2, mirror=0.5, outside=outside), seeded(seed))
+    assert after.instances is not None
+    seen, said = after.images[:, 0] > 0.5, after.instances > 0
+    assert float((seen & said).sum() / (seen | said).sum()) > 0.97
+
+
+@pytest.mark.parametrize("outside", OUTSIDE)
+def test_a_thing_is_no_larger_for_what_is_beyond_the_edge(outside: Outside) -> None:
+    instances = torch.zeros(64, 40, 40, dtype=torch.int32)
+    instances[:, 10:30, :10] = 1
+    batch = Batch(
+        (instances > 0).float()[:, None],
+        boxes_xyxy=[torch.tensor([[0.0, 10, 10, 30]])] * 64,
+        box_ignored=[torch.tensor([False])] * 64,
+        instances=instances,
+    )
+    policy = Policy(shift=0.9, least_left=0.9, outside=outside)
+    after = augment(batch, policy, seeded(2))
+    alone = augment(replace(batch, instances=None), policy, seeded(2))
+    assert after.boxes_xyxy is not None and after.box_ignored is not None and after.instances is not None
+    assert alone.boxes_xyxy is not None and alone.box_ignored is not None
+    learned = 0
+    for row in range(64):
+        if not len(alone.boxes_xyxy[row]):
+            assert after.box_ignored[row].all()  # nothing of it, or what is drawn out or mirrored alone
+            continue
+        if len(after.boxes_xyxy[row]):  # less than a pixel of it may have none
+            assert float((after.boxes_xyxy[row] - alone.boxes_xyxy[row]).abs().max()) <= 1
+        if (alone.boxes_xyxy[row][:, 2:] - alone.boxes_xyxy[row][:, :2]).prod() < 140:
+            assert after.box_ignored[row].all()
+        learned += int((~after.box_ignored[row]).sum())
+    assert learned > 5
+
+
+def test_a_cutout_leaves_boxes_where_they_were_beyond_the_edge() -> None:
+    instances = torch.zeros(16, 40, 40, dtype=torch.int32)
+    instances[:, 10:30, :10] = 1
+    batch = Batch(torch.zeros(16, 1, 40, 40), boxes_xyxy=[torch.tensor([[0.0, 10, 10, 30]])] * 16, instances=instances)
+    policy = Policy(shift=0.5, outside="reflect")
+    moved, covered = (augment(batch, replace(policy, cutout=one), seeded()) for one in (0.0, 1e-6))
+    assert same(moved, covered)
 
 
 @given(seed=SEEDS)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from pixelwright.data.augment.policy import PRESETS, Policy
 from pixelwright.data.augment.single import vary
+from pixelwright.errors import ShapeError
 from pixelwright.structures.image import GRAY, Image
 from pixelwright.structures.label_map import LabelMap
 from pixelwright.structures.masks import Masks
@@ -108,3 +111,59 @@ def test_no_thing_at_all_is_varied_too() -> None:
     _, after = vary(Image(np.zeros((20, 30, 3), np.uint8)), nothing, PRESETS["strong"], 0)
     assert isinstance(after, Annotations)
     assert len(after) == 0
+
+
+def test_masks_go_on_where_the_edge_is_drawn_out_and_not_where_it_is_mirrored() -> None:
+    pixels, mask = np.zeros((40, 40, 1), np.uint8), np.zeros((40, 40), bool)
+    mask[10:30, :10] = True
+    pixels[mask] = 255
+    truth = Annotations(np.array([[0, 10, 10, 30]], np.float32), np.zeros(1, np.int32), Masks.of([mask], mask.shape))
+    for seed in range(20):
+        shown, after = vary(Image(pixels, GRAY), truth, Policy(shift=0.5), seed)
+        assert isinstance(after, Annotations) and after.masks is not None
+        painted = np.any([*after.masks, np.zeros((40, 40), bool)], axis=0)
+        assert np.mean(painted != (shown.pixels[:, :, 0] > 127)) < 0.03
+        _, after = vary(Image(pixels, GRAY), truth, Policy(shift=0.5, outside="reflect"), seed)
+        assert isinstance(after, Annotations)
+        assert all(box[2] - box[0] <= 10 for box in after.boxes_xyxy)
+
+
+def test_three_masks_over_each_other_stay_apart() -> None:
+    masks = RNG.random((5, 12, 14)) < 0.6
+    columns = np.tile(np.array([0, 0, 14, 12], np.float32), (5, 1)), np.arange(5, dtype=np.int32)
+    image = Image(np.zeros((12, 14, 3), np.uint8))
+    _, after = vary(image, Annotations(*columns, Masks.of(list(masks), (12, 14))), Policy(mirror=1.0), 0)
+    assert isinstance(after, Annotations) and after.masks is not None
+    assert (np.stack(list(after.masks)) == masks[:, :, ::-1]).all()
+
+
+def test_many_masks_are_not_in_memory_at_once() -> None:
+    sides = (300, 300)
+    runs = tuple(np.array([one, 300, 300 * 300 - 300 - one], np.uint32) for one in range(0, 300 * 150, 150))
+    boxes = np.tile(np.array([0, 0, 300, 300], np.float32), (300, 1))
+    truth = Annotations(boxes, np.zeros(300, np.int32), Masks(sides, runs))
+    tracemalloc.start()
+    vary(Image(np.zeros((*sides, 1), np.uint8), GRAY), truth, Policy(), 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 300 * 300 * 300 / 2  # half of what they are
+
+
+def test_stated_areas_stay_the_same_part_of_their_boxes() -> None:
+    boxes = np.array([[2, 4, 12, 8], [10, 10, 30, 20]], np.float32)
+    truth = Annotations(boxes, np.zeros(2, np.int32), areas=np.array([30, 50], np.float32))
+    image = Image(np.zeros((20, 30, 3), np.uint8))
+    _, mirrored = vary(image, truth, Policy(mirror=1.0), 0)
+    assert isinstance(mirrored, Annotations) and mirrored.areas is not None
+    assert mirrored.areas.tolist() == [30, 50]
+    _, moved = vary(image, truth, Policy(scale=0.5, least_left=0.0), 4)
+    assert isinstance(moved, Annotations) and moved.areas is not None
+    sides = moved.boxes_xyxy[:, 2:] - moved.boxes_xyxy[:, :2]
+    assert moved.areas / sides.prod(axis=1) == pytest.approx([0.75, 0.25])
+
+
+def test_a_map_of_256_classes_without_void_is_refused_where_something_is_void() -> None:
+    labels = tuple(map(str, range(300)))
+    ids = np.full((20, 30), 255, np.uint16)
+    with pytest.raises(ShapeError, match="300 classes"):
+        vary(Image(np.zeros((20, 30, 3), np.uint8)), LabelMap(ids, labels), Policy(shift=0.5), 3)
