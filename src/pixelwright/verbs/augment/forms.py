@@ -15,7 +15,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,6 +24,7 @@ import numpy as np
 
 from pixelwright.data import groups
 from pixelwright.data.dataset import Dataset, Kind, Sample
+from pixelwright.data.layouts.masks import VOID_NAMES
 from pixelwright.data.pairing import BETTER, MASKS, PICTURES, WORSE
 from pixelwright.data.stated import split_of
 from pixelwright.errors import DataError
@@ -41,6 +42,8 @@ Records = Callable[[], Iterable[dict[str, Any]]]
 
 _ROLES = PICTURES | MASKS | WORSE | BETTER  # folders called so are taken for a part of every sample
 NO_SPLIT = "all"  # the folder of pictures that belong to no split
+VOC_VOID = 255  # what readers take for void where no label is called so,
+MOST_BESIDE_VOID = 254  # and there are no more labels
 WHOLE = 0.5  # of a pixel: COCO's keypoints are those of a pixel, ours of its center
 
 
@@ -164,6 +167,8 @@ def _thing(target: Annotations, row: int) -> dict[str, Any]:
         runs = target.masks.runs[row]
         thing["segmentation"] = {"size": list(target.masks.size_hw), "counts": runs_to_text(runs)}
         thing["area"] = int(runs[1::2].sum())
+    if target.areas is not None:
+        thing["area"] = float(target.areas[row])
     if target.keypoints is not None:
         points = target.keypoints[row].astype(np.float64)
         points[:, :2] = np.where(points[:, 2:] > 0, points[:, :2] - WHOLE, 0)
@@ -217,8 +222,29 @@ def _keep_map(root: Path, place: str, target: Target | None, size_hw: tuple[int,
         raise DataError(f"{place}: has no map to be written.")
     mask = root / f"masks/{place.partition('/')[2]}.png"
     mask.parent.mkdir(parents=True, exist_ok=True)
-    write_picture(Raster.of(Image(target.ids[:, :, None], GRAY)), mask, None, in_job=True)
+    ids, stored = target.ids, _stored_void(target.labels, target.void_id)
+    if stored is not None and stored != target.void_id:
+        ids = np.where(ids == target.void_id, ids.dtype.type(stored), ids)
+    write_picture(Raster.of(Image(ids[:, :, None], GRAY)), mask, None, in_job=True)
     return {}
+
+
+def _stored_void(labels: Sequence[str], void_id: int | None) -> int | None:
+    """The number of void in masks: 255 where who reads them will take that for void, else that which it has."""
+    if void_id is None or any(label.casefold() in VOID_NAMES for label in labels) or len(labels) > MOST_BESIDE_VOID:
+        return void_id
+    # Masks of 0 and 255 alone would be read as those of two classes.
+    return VOC_VOID if any(one != void_id for one in range(1, len(labels))) else void_id
+
+
+def void_remarks(dataset: Dataset) -> tuple[str, ...]:
+    """What must be said to the reader of written masks, where neither they nor the labels tell what void is."""
+    if dataset.kind != "map" or dataset.void_id is None:
+        return ()
+    stored = _stored_void(dataset.labels, dataset.void_id)
+    first = next((place for place, label in enumerate(dataset.labels) if label.casefold() in VOID_NAMES), None)
+    found = VOC_VOID if first is None and len(dataset.labels) <= MOST_BESIDE_VOID else first
+    return () if found == stored else (f"void is written as {stored}: read the masks with --void {stored}",)
 
 
 def _finish_maps(root: Path, dataset: Dataset, records: Records) -> None:

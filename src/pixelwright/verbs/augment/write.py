@@ -27,7 +27,7 @@ from pixelwright.io.sources import Item
 from pixelwright.pipeline import flow
 from pixelwright.structures.image import Image
 from pixelwright.structures.raster import Raster
-from pixelwright.verbs.augment.forms import Form, finish_groups, form_of
+from pixelwright.verbs.augment.forms import Form, finish_groups, form_of, void_remarks
 from pixelwright.verbs.job import Job, open_job, stopped
 from pixelwright.verbs.outputs import DISK_TROUBLE, write_picture
 from pixelwright.verbs.tally import KEPT_FAILURES, Progress
@@ -35,6 +35,7 @@ from pixelwright.verbs.tally import KEPT_FAILURES, Progress
 JOB = ".augment"
 FORMAT = 1
 JPEG_QUALITY = 95  # of variants of JPEGs: what their own noise and blocks hide
+_VARIANT = re.compile(r"(.*)-v\d+", re.DOTALL)
 EXPECTED = (PixelwrightError, OSError, MemoryError)  # of a picture, which others do not suffer by
 OnProgress = Callable[[Progress], None]
 
@@ -103,6 +104,7 @@ def augment_dataset(
     """
     began = time.monotonic()
     policy, remarks = _checked(dataset, request)
+    remarks += void_remarks(dataset)
     form = form_of(dataset)
     plan = _plan(dataset, request)
     wanted = asdict(replace(request, policy=policy)) | {"output": "", "data": fingerprint(dataset), "form": form.layout}
@@ -202,13 +204,18 @@ def _plan(dataset: Dataset, request: AugmentRequest) -> list[tuple[Sample, int]]
 
 
 def _names(dataset: Dataset) -> dict[str, str]:
-    """For each sample a name without an ending, different from all others: that of its file where that is enough."""
+    """For each sample a name without an ending: that of its file, where no other and no variant has it too."""
     short = {sample.id: _stem(sample.id.rpartition("/")[2]) for sample in dataset.samples}
     counts = Counter(name.casefold() for name in short.values())
     names = {one: name if counts[name.casefold()] == 1 else _stem(one) for one, name in short.items()}
     taken = Counter(name.casefold() for name in names.values())
+
+    def alone(name: str) -> bool:
+        varied = _VARIANT.fullmatch(name.casefold())  # as in a folder that was augmented before
+        return taken[name.casefold()] == 1 and not (varied and taken[varied[1]])
+
     return {
-        one: name if taken[name.casefold()] == 1 else f"{name}-{hashlib.sha256(os.fsencode(one)).hexdigest()[:8]}"
+        one: name if alone(name) else f"{name}-{hashlib.sha256(os.fsencode(one)).hexdigest()[:8]}"
         for one, name in names.items()
     }
 

@@ -371,3 +371,72 @@ def test_which_keypoints_change_places_in_a_mirror_is_kept(tmp_path: Path) -> No
     augment_dataset(open_dataset(tmp_path / "in"), AugmentRequest(tmp_path / "more", MIRROR), workers=1)
     again = open_dataset(tmp_path / "more")
     assert (again.layout, again.kind, again.mirrored) == ("coco", "keypoints", (1, 0, 2))
+
+
+def test_what_augment_wrote_is_augmented_again_without_overwriting(tmp_path: Path) -> None:
+    root = boxed_pictures(tmp_path / "boxes", 3)
+    augment_dataset(open_dataset(root), AugmentRequest(tmp_path / "once", MIRROR), workers=1)
+    once = open_dataset(tmp_path / "once")
+    written = augment_dataset(once, AugmentRequest(tmp_path / "twice", MIRROR), workers=1)
+    after = open_dataset(tmp_path / "twice")
+    assert (written.pictures, len(after), after.faults) == (12, 12, ())
+    assert {sample.picture.digest() for sample in once.samples} <= {one.picture.digest() for one in after.samples}
+    assert {"001", "001-v1"} <= {Path(sample.id).stem for sample in after.samples}
+
+
+def _mapped(root: Path, numbers: tuple[int, ...], labels: str) -> Path:
+    rng = np.random.default_rng(0)
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True)
+    (root / "labels.txt").write_text(labels)
+    for number in range(3):
+        shape_picture("disc", rng).save(root / f"images/{number}.png")
+        PillowImage.fromarray(rng.choice(np.array(numbers, np.uint8), (48, 48))).save(root / f"masks/{number}.png")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("numbers", "labels", "hinted", "read"),
+    [
+        ((0, 1, 2), "road\nsky\n", 2, 255),  # a number of its own, as CamVid's 11
+        ((0, 1, 2), "ground\nroad\nsky\n", 0, 255),  # a class by its name
+        ((0, 1, 2), "void\nroad\nsky\n", None, 0),
+        ((0, 1, 2, 255), "ground\nroad\nsky\n", None, 255),
+    ],
+)
+def test_void_is_read_back_as_void(
+    tmp_path: Path, numbers: tuple[int, ...], labels: str, hinted: int | None, read: int
+) -> None:
+    before = open_dataset(_mapped(tmp_path / "maps", numbers, labels), hints=Hints(void_id=hinted))
+    written = augment_dataset(before, AugmentRequest(tmp_path / "more", MIRROR), workers=1)
+    after = open_dataset(tmp_path / "more")
+    assert (after.labels, after.void_id, after.faults) == (before.labels, read, ())
+    assert not any("--void" in remark for remark in written.remarks)
+    found = {Path(sample.id).stem: sample.truth() for sample in after.samples}
+    for sample in before.samples:
+        one, other = sample.truth(), found[Path(sample.id).stem]
+        assert isinstance(one, LabelMap) and isinstance(other, LabelMap)
+        assert ((one.ids == one.void_id) == (other.ids == read)).all()
+        assert one.shares == other.shares
+
+
+def test_void_that_only_an_option_tells_is_said(tmp_path: Path) -> None:
+    root = _mapped(tmp_path / "maps", (0, 1, 2), "void\nroad\nsky\n")
+    before = open_dataset(root, hints=Hints(void_id=2))
+    written = augment_dataset(before, AugmentRequest(tmp_path / "more", MIRROR), workers=1)
+    assert "void is written as 2: read the masks with --void 2" in written.remarks
+    assert open_dataset(tmp_path / "more", hints=Hints(void_id=2)).void_id == 2
+
+
+def test_stated_areas_without_masks_are_kept(tmp_path: Path) -> None:
+    root = boxed_pictures(tmp_path / "boxes", 2)
+    (file,) = root.rglob("*.json")
+    stated = json.loads(file.read_text())
+    for thing in stated["annotations"]:
+        thing["area"] = 70.125
+    file.write_text(json.dumps(stated))
+    augment_dataset(open_dataset(root), AugmentRequest(tmp_path / "more", MIRROR), workers=1)
+    for sample in open_dataset(tmp_path / "more").samples:
+        target = sample.truth()
+        assert isinstance(target, Annotations) and target.areas is not None
+        assert target.areas.tolist() == pytest.approx([70.125] * len(target))
