@@ -28,28 +28,6 @@ HELD_OUT = 2_000
 VALIDATED = 500  # what ours is validated on, once, at the end
 BENCHMARKS, RECIPES = ROOT / "benchmarks", ROOT / "recipes"
 
-# As `pixelwright train`, up to the checkpoint: the bundle at the end, which Keras has nothing like, is timed apart.
-OURS = """
-import sys
-import numpy as np, torch
-from pathlib import Path
-from pixelwright.verbs.train import read_config
-from pixelwright.verbs.train.learning.progress import Watch
-from pixelwright.verbs.train.start import How, best_of, decide, start
-from pixelwright.verbs.train.folder import Run
-
-recipe, arrays, scored, seed, run = sys.argv[1:]
-changes = {"data.path": arrays, "data.calibration": 0.0, "seed": int(seed)}
-config = read_config("classify", Path(recipe), changes)
-start(config, Path(run), How(Watch(), bundle=False))
-print("trained", flush=True)
-net = best_of(decide(config, Run(Path(run))), Run(Path(run)))
-with np.load(scored) as kept, torch.no_grad():
-    pictures = torch.from_numpy(kept["images"]).unsqueeze(1).float() / 255
-    answers = torch.cat([net(part).argmax(1) for part in pictures.split(500)])
-    print(float((answers.numpy() == kept["labels"]).mean()), flush=True)
-"""
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -63,7 +41,7 @@ def main() -> None:
         arrays, scored = write_arrays(options.data, folder, held_out=options.held_out)
         common = [str(arrays), str(scored)]
         commands = {"keras": [str(options.peer), str(BENCHMARKS / "peer_keras.py"), *common]}
-        ours = [sys.executable, "-c", OURS]
+        ours = [sys.executable, str(BENCHMARKS / "ours_keras.py")]
         commands |= {
             name: [*ours, str(RECIPES / f"{recipe}.toml"), *common]
             for name, recipe in (("faithful", "keras-mnist"), ("best", "keras-mnist-fast"))

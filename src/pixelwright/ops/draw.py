@@ -20,6 +20,7 @@ Rgb = tuple[int, int, int]
 
 INK = (255, 255, 255)
 PAPER = (24, 26, 31)
+COVERED = 0.25  # of a picture, by tags
 BLACK = (0, 0, 0)  # on any color at all this or white has a contrast of 4.5
 LEAST_WIDTH_PX = 240  # a picture of 28 pixels is enlarged, or its caption could not be read
 
@@ -132,6 +133,11 @@ class Tag:
     text: str
     box_xyxy: tuple[float, float, float, float]
     paint: Rgb
+
+
+def crowded(on: Canvas, wanted: Sequence[Tag]) -> bool:
+    """Whether the tags would cover more than a quarter of the picture, and so what they speak of."""
+    return sum(_stamp(tag.text, on.text_px).size for tag in wanted) > COVERED * on.pixels[:, :, 0].size
 
 
 def tags(on: Canvas, wanted: Sequence[Tag]) -> None:

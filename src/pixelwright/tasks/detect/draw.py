@@ -17,19 +17,26 @@ LEFT, RIGHT = (64, 196, 255), (255, 160, 64)  # sides of a body, told apart by c
 
 
 def draw(image: Image, result: Detections, bundle: ModelBundle) -> Image:
-    """The picture (8-bit sRGB) with boxes and tags, masks below them, keypoints above; the best things on top."""
+    """The picture (8-bit sRGB) with boxes and tags, masks below them, keypoints above; the best things on top.
+
+    Where tags would hide a crowd it has none; its masks then have no boxes either, and each thing a color of its own.
+    """
     canvas = paint.canvas(image)
     rows = range(len(result) - 1, -1, -1)
     colors = [paint.color_of(int(number)) for number in result.class_ids]
+    tags = [paint.Tag(_text(result, row), result[row].box_xyxy, colors[row]) for row in reversed(rows)]
+    crowded = paint.crowded(canvas, tags)
     if result.masks is not None:
         for row in rows:
-            _draw_mask(canvas, result, row, colors[row])
-    for row in rows:
-        paint.box(canvas, result.boxes_xyxy[row], colors[row])
+            _draw_mask(canvas, result, row, paint.color_of(row) if crowded else colors[row])
+    if result.masks is None or not crowded:
+        for row in rows:
+            paint.box(canvas, result.boxes_xyxy[row], colors[row])
     if result.keypoints is not None:
         for row in rows:
             _draw_keypoints(canvas, result, row, bundle)
-    paint.tags(canvas, [paint.Tag(_text(result, row), result[row].box_xyxy, colors[row]) for row in reversed(rows)])
+    if not crowded:
+        paint.tags(canvas, tags)
     return Image(canvas.pixels, source=image.source)
 
 

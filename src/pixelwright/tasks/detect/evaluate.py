@@ -245,12 +245,9 @@ def draw(image: Image, result: Detections, target: Target, scoring: Scoring) -> 
         row, color = int(matched.rows[place]), RIGHT if hits[place] else WRONG
         _outline(canvas, found.boxes_xyxy[row], found.masks, row, color)
         tags.append(paint.Tag(f"{found.labels[row]} {found.scores[row]:.0%}", found[row].box_xyxy, color))
-    if len(tags) <= MOST_TAGS:
+    if not paint.crowded(canvas, tags):
         paint.tags(canvas, tags)
     return Image(canvas.pixels, source=image.source)
-
-
-MOST_TAGS = 20  # more of them hide the picture
 
 
 def _outline(canvas: paint.Canvas, box: npt.NDArray[Any], masks: Masks | None, row: int, color: paint.Rgb) -> None:
