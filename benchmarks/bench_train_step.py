@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import torch
 from lightning_fabric import Fabric
@@ -28,6 +29,7 @@ from pixelwright.verbs.train.samples.store import Store
 from report import report, spread
 
 WARM_UP = 5
+ROUNDS = 8
 
 
 def step_times(step: Callable[[int], object], seconds: float) -> list[float]:
@@ -56,11 +58,20 @@ def measure(plan: Plan, samples: int, seconds: float) -> None:
     order = Order(len(store), plan.config.batch.size or 1, 0)
     policy, _ = policy_of(plan.config, plan.splits.train)
     source = Source(store, order, plan.training(), plan.problem, policy, fabric.device)
+    network: list[float] = []
+    whole: list[float] = []
     with source.ahead(0) as take:
         ready: list[Batch] = [take(step) for step in range(4)]
-    network = step_times(lambda step: learner.step(ready[step % len(ready)], 0.5), seconds)
-    with source.ahead(0) as take:
-        whole = step_times(lambda step: learner.step(take(step), 0.5), seconds)
+        count = 0
+
+        def one() -> object:
+            nonlocal count
+            count += 1
+            return learner.step(take(count + len(ready) - 1), 0.5)
+
+        for _ in range(ROUNDS):  # in turns: a machine is not equally fast all the time
+            network += step_times(lambda step: learner.step(ready[step % len(ready)], 0.5), seconds / ROUNDS)
+            whole += step_times(lambda _: one(), seconds / ROUNDS)
     report(
         "train_step",
         task=plan.config.task,
@@ -73,7 +84,7 @@ def measure(plan: Plan, samples: int, seconds: float) -> None:
         threads=torch.get_num_threads(),
         network_s=spread(network),
         whole_s=spread(whole),
-        network_share=round(sum(network) / len(network) / (sum(whole) / len(whole)), 4),
+        network_share=round(median(network) / median(whole), 4),
     )
 
 
