@@ -25,7 +25,8 @@ def main() -> None:
     start(config, run.path, How(Watch(), bundle=False))
     print("trained", flush=True)
     plan, best = decide(config, run), run.kept()
-    assert best is not None  # the training would have failed
+    if best is None:
+        raise SystemExit(f"{run.path}: no weights were kept.")
     net = plan.record().build(plan.network)
     net.load_state_dict(best["net"])
     net.eval()

@@ -198,7 +198,9 @@ def test_a_quantized_network_becomes_a_float_one_within_its_rounding(tmp_path: P
     assert expected.max() > 0.5  # and there is something to compare
 
 
-@pytest.mark.parametrize("name", ["digits", "fashion", "chest-xray", "clothing", "signs", "blood-cells", "nuclei", "roads"])
+@pytest.mark.parametrize(
+    "name", ["digits", "fashion", "chest-xray", "clothing", "signs", "blood-cells", "nuclei", "roads"]
+)
 def test_a_network_of_the_zoo_gives_the_features_that_onnx_runtime_sees(name: str) -> None:
     bundle = read_bundle(DIGITS.parent / name)
     backbone = imported.open_backbone(bundle)
