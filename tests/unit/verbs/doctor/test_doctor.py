@@ -233,13 +233,19 @@ def test_a_thing_with_two_boxes_is_found(tmp_path: Path) -> None:
     assert cases(examined(harmed_coco(tmp_path / "boxes", harm)))["box-twice"] == [("images/005.png",)]
 
 
-def test_boxes_drawn_on_a_picture_before_it_was_turned_are_found(tmp_path: Path) -> None:
-    rows = ["file,class,x1,y1,x2,y2"]
+def write_six(folder: Path, size: tuple[int, int]) -> None:
+    """Pictures of which number 4 is stored on its side."""
     exif = PillowImage.Exif()
     exif[0x0112] = 6
     for number in range(6):
-        picture = shape_picture("disc", np.random.default_rng(number)).resize((96, 72))
-        picture.save(tmp_path / f"{number}.jpg", exif=exif if number == 4 else PillowImage.Exif())
+        picture = shape_picture("disc", np.random.default_rng(number)).resize(size)
+        picture.save(folder / f"{number}.jpg", exif=exif if number == 4 else PillowImage.Exif())
+
+
+def test_boxes_drawn_on_a_picture_before_it_was_turned_are_found(tmp_path: Path) -> None:
+    rows = ["file,class,x1,y1,x2,y2"]
+    write_six(tmp_path, (96, 72))
+    for number in range(6):
         rows.append(f"{number}.jpg,disc,70,10,90,30")  # fits 96x72, not 72x96
     (tmp_path / "labels.csv").write_text("\n".join(rows))
     found = cases(examined(tmp_path))
@@ -248,22 +254,16 @@ def test_boxes_drawn_on_a_picture_before_it_was_turned_are_found(tmp_path: Path)
 
 
 def test_labels_of_a_square_picture_fit_it_either_way(tmp_path: Path) -> None:
-    exif = PillowImage.Exif()
-    exif[0x0112] = 6
+    write_six(tmp_path, (96, 96))
     for number in range(6):
-        picture = shape_picture("disc", np.random.default_rng(number)).resize((96, 96))
-        picture.save(tmp_path / f"{number}.jpg", exif=exif if number == 4 else PillowImage.Exif())
         corners = (70, 10, 120, 30) if number == 4 else (70, 10, 90, 30)
         (tmp_path / f"{number}.xml").write_text(page(f"{number}.jpg", ("disc", *corners), size=(96, 96)))
     assert cases(examined(tmp_path, ("labels",))) == {"box-outside": [("4.jpg",)]}
 
 
 def test_labels_made_for_the_picture_as_stored_are_one_finding(tmp_path: Path) -> None:
-    exif = PillowImage.Exif()
-    exif[0x0112] = 6
+    write_six(tmp_path, (96, 72))
     for number in range(6):
-        picture = shape_picture("disc", np.random.default_rng(number)).resize((96, 72))
-        picture.save(tmp_path / f"{number}.jpg", exif=exif if number == 4 else PillowImage.Exif())
         (tmp_path / f"{number}.xml").write_text(page(f"{number}.jpg", ("disc", 70, 10, 90, 30), size=(96, 72)))
     diagnosis = examined(tmp_path, ("labels", "surprises"))
     assert cases(diagnosis) == {"box-turned": [("4.jpg",)]}

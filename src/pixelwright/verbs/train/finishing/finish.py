@@ -46,7 +46,6 @@ from pixelwright.structures.spec import (
 from pixelwright.verbs.train.finishing.parity import Compared, compare, open_all
 from pixelwright.verbs.train.machine import threads_of
 from pixelwright.verbs.train.planning.plan import Plan
-from pixelwright.verbs.train.samples.identity import name_of
 from pixelwright.verbs.train.scoring.observe import ONNX, TORCH, UNROUNDED, Observed, Part, Where, observe
 from pixelwright.verbs.train.scoring.probes import graph_input, probes, together
 from pixelwright.verbs.train.settings.terms import license_of
@@ -102,7 +101,7 @@ def finish(plan: Plan, net: nn.Module, run: Path, origin: Origin = Origin()) -> 
         BundleError: The bundle cannot be written.
     """
     goal = Goal.parse(plan.config.bundle.threshold)
-    said = license_of(plan.config.bundle, name_of(plan.splits.train.root), _inherited(plan, origin))
+    said = license_of(plan.config.bundle, plan.splits.train.name, _inherited(plan, origin))
     with tempfile.TemporaryDirectory(prefix="pixelwright-") as place:
         work = _Work(plan, net, Path(place))
         decided, remarks = work.decide(goal)
@@ -231,7 +230,7 @@ class _Work:
 
 
 def _data(dataset: Dataset, split: str) -> Data:
-    return Data(name_of(dataset.root), fingerprint(dataset), split)
+    return Data(dataset.name, fingerprint(dataset), split)
 
 
 def _scores(statistic: Any, dataset: Dataset) -> list[Score]:
@@ -291,7 +290,7 @@ def _provenance(plan: Plan, origin: Origin) -> Provenance:
 def _summary(plan: Plan) -> str:
     labels = ", ".join(plan.problem.labels[:5]) + (", ..." if len(plan.problem.labels) > 5 else "")
     of = f": {labels}" if labels else ""
-    return f"{plan.config.model} for {plan.config.task}, trained on {name_of(plan.splits.train.root)}{of}."
+    return f"{plan.config.model} for {plan.config.task}, trained on {plan.splits.train.name}{of}."
 
 
 def _try(bundle: ModelBundle, dataset: Dataset) -> None:

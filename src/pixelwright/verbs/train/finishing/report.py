@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 from pixelwright.errors import PixelwrightError
 from pixelwright.io.images import read_image
@@ -15,7 +16,6 @@ from pixelwright.verbs.report.markup import Readout, grid, section, table, text
 from pixelwright.verbs.report.page import Album, Page
 from pixelwright.verbs.report.scores import score_tables
 from pixelwright.verbs.train.folder import PREVIEW, REPORT, Run
-from pixelwright.verbs.train.samples.identity import name_of
 from pixelwright.verbs.train.settings.recipe import to_toml, value_of
 from pixelwright.verbs.train.trained import Trained
 
@@ -33,7 +33,7 @@ def write_report(run: Run, done: Trained) -> None:
     Page(
         kind="train",
         title=f"{run.path.name}: {config.task}",
-        heading=f"How {config.model} learned {name_of(config.data.path)}",
+        heading=f"How {config.model} learned {Path(config.data.path).resolve().name}",
         lead=f"{done.steps:,} steps in {done.seconds / 60:.1f} minutes. The weights are those of {where}, which "
         "did best on the validation part: a score that is chosen by is a little too good.",
         readouts=[

@@ -1,17 +1,11 @@
-"""Identity: what the data of a run are called, and whether they are still what they were."""
+"""Identity: whether the data of a run are still what they were."""
 
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
 
 from pixelwright.data.digests import digests_of
 from pixelwright.data.splits import Splits
-
-
-def name_of(root: Path | str) -> str:
-    """What data are called: as their folder or file, also where that was given as `.` or `..`."""
-    return Path(root).resolve().name
 
 
 def identity_of(splits: Splits) -> str:
