@@ -22,7 +22,7 @@ from pixelwright.verbs.train import read_config, resolve
 from pixelwright.verbs.train.learning.feed import Order
 from pixelwright.verbs.train.learning.learner import Learner
 from pixelwright.verbs.train.learning.source import Source, encode
-from pixelwright.verbs.train.machine import free_bytes, precision_of
+from pixelwright.verbs.train.machine import free_bytes, keep_freed_memory, precision_of
 from pixelwright.verbs.train.planning.plan import Plan
 from pixelwright.verbs.train.planning.variation import policy_of
 from pixelwright.verbs.train.samples.store import Store
@@ -99,6 +99,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    keep_freed_memory()
     changes = {"data.path": str(given.data), "machine.threads": given.threads}
     changes |= {"model": given.model} if given.model else {}
     measure(resolve(read_config(given.task, given.recipe, changes)), given.samples, given.seconds)

@@ -49,10 +49,10 @@ class Batch:
 
 
 def stacked_pictures(pixels: Sequence[npt.NDArray[Any]]) -> Tensor:
-    """Pictures (H, W, C) of one size and dtype as (N, C, H, W) float32, 0..1; the memory keeps its order."""
+    """Pictures (H, W, C) of one size and dtype as (N, C, H, W) float32, 0..1."""
     stacked = np.stack(pixels)
     white = float(np.iinfo(stacked.dtype).max) if stacked.dtype.kind == "u" else 1.0
-    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / white
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).contiguous().float().div_(white)
 
 
 def filled_sequences(pixels: Sequence[npt.NDArray[np.float32]]) -> tuple[Tensor, Tensor]:

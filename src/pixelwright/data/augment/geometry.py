@@ -33,8 +33,8 @@ class Motion:
         quarters: (N,) int64 then turns by 90 degrees to the left, 0..3.
         warped: (N,) whether the picture is then resampled.
         matrix: (N, 3, 3) float64 of all of it, pixels to pixels.
-        back: (N, 3, 3) float64 of the resampling alone, from where it leads back to where it comes from, with -1..1
-            from edge to edge.
+        back: (N, 3, 3) float64 of all of it, from where it leads back to where it comes from, with -1..1 from edge to
+            edge.
         bends: (N, 2, cells, cells) coarse field (x, y) in units of -1..1, or None.
     """
 
@@ -69,13 +69,13 @@ def draw_motion(count: int, size_hw: tuple[int, int], policy: Policy, generator:
     warped = chance(count, policy.share if policy.warps else 0.0, generator)
     drawn = _drawn_matrix(count, size_hw, policy, generator)
     forward = torch.where(warped[:, None, None], drawn, torch.eye(3, dtype=torch.float64, device=drawn.device))
-    exact = _turn_matrix(mirrored, flipped, quarters, size_hw)
-    to_unit = _to_unit(size_hw, forward)
-    back = to_unit @ torch.linalg.inv(forward) @ torch.linalg.inv(to_unit)
+    matrix = forward @ _turn_matrix(mirrored, flipped, quarters, size_hw)
+    to_unit = _to_unit(size_hw, matrix)
+    back = to_unit @ torch.linalg.inv(matrix) @ torch.linalg.inv(to_unit)
     bends = _bends(count, size_hw, policy, generator) if policy.elastic else None
     if bends is not None:
         bends = bends * warped[:, None, None, None]
-    return Motion(size_hw, mirrored, flipped, quarters, warped, forward @ exact, back, bends)
+    return Motion(size_hw, mirrored, flipped, quarters, warped, matrix, back, bends)
 
 
 def to_device(motion: Motion, device: torch.device) -> Motion:
@@ -87,15 +87,19 @@ def to_device(motion: Motion, device: torch.device) -> Motion:
 
 def move_pictures(pictures: Tensor, motion: Motion, outside: Outside) -> Tensor:
     """Pictures (N, C, h, w) of any size that stands for `size_hw`, resampled between their pixels."""
-    pictures = _turn(pictures, motion)
     rows = motion.warped.nonzero()[:, 0]
     if not len(rows):
-        return pictures
+        return _turned(pictures, motion)
+    every = len(rows) == len(pictures)
     places = _sources(motion, rows, (pictures.shape[2], pictures.shape[3])).to(pictures.dtype)
     warped = functional.grid_sample(
-        pictures[rows], places, mode="bilinear", padding_mode=PADDING[outside], align_corners=False
+        pictures if every else pictures[rows],
+        places,
+        mode="bilinear",
+        padding_mode=PADDING[outside],
+        align_corners=False,
     )
-    return pictures.index_copy(0, rows, warped)
+    return warped if every else _turned(pictures, motion).index_copy_(0, rows, warped)
 
 
 def move_ids(ids: Tensor, motion: Motion, void: int, outside: Outside = "black") -> Tensor:
@@ -103,10 +107,9 @@ def move_ids(ids: Tensor, motion: Motion, void: int, outside: Outside = "black")
 
     Where nothing comes from inside it takes `void` where that is black, else what `move_pictures` shows there.
     """
-    ids = _turn(ids, motion)
     rows = motion.warped.nonzero()[:, 0]
     if not len(rows):
-        return ids
+        return _turned(ids, motion)
     height, width = ids.shape[1:]
     places = _sources(motion, rows, (height, width))
     inside = (places.abs() < 1).all(dim=-1)
@@ -117,47 +120,46 @@ def move_ids(ids: Tensor, motion: Motion, void: int, outside: Outside = "black")
     nearest = ids[rows].flatten(1).gather(1, (y * width + x).flatten(1)).view_as(x)
     if outside == "black":
         nearest = torch.where(inside, nearest, torch.full_like(nearest, void))
-    return ids.index_copy(0, rows, nearest)
+    return _turned(ids, motion).index_copy_(0, rows, nearest)
 
 
-def move_points(points_xy: Tensor, motion: Motion, sample: int) -> Tensor:
-    """Places (..., 2) in one picture, float64."""
-    matrix = motion.matrix[sample]
-    whole = points_xy.double() @ matrix[:, :2].T + matrix[:, 2]
+def move_points(points_xy: Tensor, motion: Motion, samples: Tensor) -> Tensor:
+    """P places of each of M things (M, P, 2), float64; `samples` (M,) says in which picture a thing is."""
+    matrix = motion.matrix[samples]
+    whole = points_xy.double() @ matrix[:, :, :2].mT + matrix[:, None, :, 2]
     depth = whole[..., 2:]
-    return unbend(torch.where(depth > NEAREST_DEPTH, whole[..., :2] / depth, FARTHEST_PX), motion, sample)
+    return unbend(torch.where(depth > NEAREST_DEPTH, whole[..., :2] / depth, FARTHEST_PX), motion, samples)
 
 
-def unbend(points_xy: Tensor, motion: Motion, sample: int) -> Tensor:
-    """Where places (..., 2) that the matrix gave come to lie through the distortion, which is defined backward."""
+def unbend(points_xy: Tensor, motion: Motion, samples: Tensor) -> Tensor:
+    """Where places (M, P, 2) that the matrix gave come to lie through the distortion, which is defined backward."""
     if motion.bends is None or not points_xy.numel():
         return points_xy
     height, width = motion.size_hw
     half = torch.tensor((width / 2, height / 2), dtype=torch.float64, device=points_xy.device)
     wanted = points_xy / half - 1
-    found, bends = wanted, motion.bends[sample : sample + 1]
+    found, bends = wanted, motion.bends[samples]
     for _ in range(INVERSION_STEPS):
-        places = found.reshape(1, 1, -1, 2)
+        places = found[:, None]
         bent = functional.grid_sample(bends, places, mode="bicubic", padding_mode="border", align_corners=False)
-        found = wanted - bent[0, :, 0].T.reshape(found.shape)
+        found = wanted - bent[:, :, 0].mT
     return (found + 1) * half
 
 
-def _turn(pictures: Tensor, motion: Motion) -> Tensor:
-    """Mirrored and turned by 90 degrees, pixel for pixel; the last two axes are y and x."""
+def _turned(pictures: Tensor, motion: Motion) -> Tensor:
+    """A copy, in which those that are not resampled are mirrored and turned pixel for pixel.
 
-    def over_axes(flags: Tensor) -> Tensor:
-        return flags.view(-1, *(1,) * (pictures.ndim - 1))
-
-    if motion.mirrored.any():
-        pictures = torch.where(over_axes(motion.mirrored), pictures.flip(-1), pictures)
-    if motion.flipped.any():
-        pictures = torch.where(over_axes(motion.flipped), pictures.flip(-2), pictures)
-    for turns in (1, 2, 3):
-        wanted = motion.quarters == turns
-        if wanted.any():
-            pictures = torch.where(over_axes(wanted), pictures.rot90(turns, (-2, -1)), pictures)
-    return pictures
+    The last two axes are y and x. One picture after the other: turning the whole batch copies it for each kind of turn.
+    """
+    moved = pictures.clone()
+    still = (~motion.warped).nonzero()[:, 0].tolist()
+    flags = torch.stack((motion.mirrored, motion.flipped, motion.quarters)).T.tolist()
+    for sample in still:
+        mirrored, flipped, quarters = flags[sample]
+        axes = [axis for axis, wanted in ((-1, mirrored), (-2, flipped)) if wanted]
+        if axes or quarters:
+            moved[sample] = pictures[sample].flip(axes).rot90(quarters, (-2, -1))
+    return moved
 
 
 def _turn_matrix(mirrored: Tensor, flipped: Tensor, quarters: Tensor, size_hw: tuple[int, int]) -> Tensor:
@@ -225,6 +227,9 @@ def _sources(motion: Motion, rows: Tensor, size_hw: tuple[int, int]) -> Tensor:
     """For pictures of this size: (n, h, w, 2) float32 where each pixel's value comes from, in -1..1."""
     height, width = size_hw
     back = motion.back[rows].float()
+    flat = not bool(back[:, 2, :2].any())  # no perspective: nothing to divide by
+    if flat:
+        back = back[:, :2] / back[:, 2:, 2:]
     x = (torch.arange(width, device=back.device) + 0.5) * (2 / width) - 1
     y = (torch.arange(height, device=back.device) + 0.5) * (2 / height) - 1
     matrix = back[:, None, None]
@@ -235,4 +240,4 @@ def _sources(motion: Motion, rows: Tensor, size_hw: tuple[int, int]) -> Tensor:
         bent = functional.interpolate(motion.bends[rows].float(), size_hw, mode="bicubic", align_corners=False)
         across, down = bent[:, 0] + x, bent[:, 1] + y[:, None]
         whole = across[..., None] * matrix[..., 0] + down[..., None] * matrix[..., 1] + matrix[..., 2]
-    return whole[..., :2] / whole[..., 2:]
+    return whole if flat else whole[..., :2] / whole[..., 2:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -23,10 +24,10 @@ def move_truth(batch: Batch, motion: Motion, policy: Policy) -> Batch:
         # What is drawn out or mirrored of a thing is no ground.
         moved.instances = move_ids(batch.instances, motion, 0, policy.outside)
     if batch.keypoints is not None:
-        moved.keypoints = [_move_keypoints(one, motion, row, policy) for row, one in enumerate(batch.keypoints)]
+        moved.keypoints = _of_all(batch.keypoints, lambda rows, samples: _move_keypoints(rows, motion, samples, policy))
     if batch.boxes_xyxy is not None:
-        whole = [move_boxes(one, motion, row) for row, one in enumerate(batch.boxes_xyxy)]
-        growth = [_growth(one, motion, row) for row, one in enumerate(batch.boxes_xyxy)]
+        whole = _of_all(batch.boxes_xyxy, lambda rows, samples: move_boxes(rows, motion, samples))
+        growth = _of_all(batch.boxes_xyxy, lambda rows, samples: _growth(rows, motion, samples))
         still = _still(motion)
         within = None if batch.instances is None else move_ids(batch.instances, motion, 0)
         for row in range(len(batch)):
@@ -67,7 +68,14 @@ def inside(rectangles: Tensor, size_hw: tuple[int, int]) -> Tensor:
     return ((y >= top) & (y < bottom))[:, :, None] & ((x >= left) & (x < right))[:, None, :]
 
 
-def move_boxes(boxes_xyxy: Tensor, motion: Motion, sample: int) -> Tensor:
+def _of_all(columns: list[Tensor], of: Callable[[Tensor, Tensor], Tensor]) -> list[Tensor]:
+    """What a function makes of the rows of all pictures at once, by rows and their pictures; for each picture again."""
+    counts = [len(one) for one in columns]
+    samples = torch.arange(len(columns)).repeat_interleave(torch.tensor(counts)).to(columns[0].device)
+    return list(of(torch.cat(columns), samples).split(counts))
+
+
+def move_boxes(boxes_xyxy: Tensor, motion: Motion, samples: Tensor) -> Tensor:
     """The boxes (M, 4) of things that fill theirs as ellipses do, not cut at the picture's edges; float64.
 
     The ellipse's dual conic C becomes H C Hᵀ, and its upright tangents are the roots of c₃₃x² - 2 c₁₃x + c₁₁ = 0.
@@ -78,14 +86,11 @@ def move_boxes(boxes_xyxy: Tensor, motion: Motion, sample: int) -> Tensor:
     Rotation Invariance in Object Detection, ICCV 2021, https://arxiv.org/abs/2109.13488 (ellipses for boxes).
     """
     boxes = boxes_xyxy.double()
-    if not bool(motion.warped[sample]):
-        corners = move_points(boxes.view(-1, 2, 2), motion, sample)
-        return torch.cat((corners.amin(dim=1), corners.amax(dim=1)), dim=1)
     centers, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
     place = torch.eye(3, dtype=torch.float64, device=boxes.device).repeat(len(boxes), 1, 1)
     place[:, :2, 2] = centers
     place[:, 0, 0], place[:, 1, 1] = half.T
-    frame = motion.matrix[sample] @ place
+    frame = motion.matrix[samples] @ place
     conic = (frame * torch.tensor((1.0, 1.0, -1.0), dtype=torch.float64, device=frame.device)) @ frame.mT
     last = conic[:, 2, 2, None]  # negative, as long as all of the thing is before the camera
     across = conic[:, :2, 2]
@@ -93,26 +98,29 @@ def move_boxes(boxes_xyxy: Tensor, motion: Motion, sample: int) -> Tensor:
     before = (last < -NEAREST_DEPTH) & (frame[:, 2, 2, None] > 0)
     middle = torch.where(before, across / last, FARTHEST_PX)
     reach = torch.where(before, torch.sqrt((across**2 - squares * last).clamp(min=0)) / last.abs(), 0.0)
-    return _unbent(middle - reach, middle + reach, motion, sample)
+    turned = _unbent(middle - reach, middle + reach, motion, samples)
+    corners = move_points(boxes.view(-1, 2, 2), motion, samples)
+    exact = torch.cat((corners.amin(dim=1), corners.amax(dim=1)), dim=1)
+    return torch.where(motion.warped[samples, None], turned, exact)  # without the rounding of a root
 
 
-def _unbent(low: Tensor, high: Tensor, motion: Motion, sample: int) -> Tensor:
+def _unbent(low: Tensor, high: Tensor, motion: Motion, samples: Tensor) -> Tensor:
     """Boxes through the distortion: by the middles of their sides."""
     if motion.bends is None:
         return torch.cat((low, high), dim=1)
     middle = (low + high) / 2
     left, right = torch.stack((low[:, 0], middle[:, 1]), -1), torch.stack((high[:, 0], middle[:, 1]), -1)
     top, bottom = torch.stack((middle[:, 0], low[:, 1]), -1), torch.stack((middle[:, 0], high[:, 1]), -1)
-    places = unbend(torch.stack((left, right, top, bottom), dim=1), motion, sample)
+    places = unbend(torch.stack((left, right, top, bottom), dim=1), motion, samples)
     return torch.cat((places.amin(dim=1), places.amax(dim=1)), dim=1)
 
 
-def _growth(boxes_xyxy: Tensor, motion: Motion, sample: int) -> Tensor:
+def _growth(boxes_xyxy: Tensor, motion: Motion, samples: Tensor) -> Tensor:
     """(M,) how many times larger areas become at the middles of boxes: det H / w³."""
-    matrix = motion.matrix[sample]
+    matrix = motion.matrix[samples]
     centers = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]).double() / 2
-    depth = centers @ matrix[2, :2] + matrix[2, 2]
-    return (torch.linalg.det(matrix) / depth**3).abs()
+    depth = (centers * matrix[:, 2, :2]).sum(dim=1) + matrix[:, 2, 2]
+    return (torch.linalg.det(motion.matrix)[samples] / depth**3).abs()
 
 
 def _still(motion: Motion) -> list[bool]:
@@ -219,16 +227,15 @@ def extents(ids: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return pixels, torch.cat((low, high), dim=1)
 
 
-def _move_keypoints(keypoints: Tensor, motion: Motion, sample: int, policy: Policy) -> Tensor:
+def _move_keypoints(keypoints: Tensor, motion: Motion, samples: Tensor, policy: Policy) -> Tensor:
     """Keypoints (M, K, 3): those that leave the picture are not labeled any more; a mirror exchanges the sides."""
     height, width = motion.size_hw
-    places = move_points(keypoints[..., :2], motion, sample).to(keypoints.dtype)
+    places = move_points(keypoints[..., :2], motion, samples).to(keypoints.dtype)
     within = (places >= 0).all(dim=-1) & (places[..., 0] < width) & (places[..., 1] < height)
     labeled = within & (keypoints[..., 2] > 0)
     moved = torch.cat((places, keypoints[..., 2:]), dim=-1) * labeled[..., None]
-    if policy.keypoint_swaps and bool(motion.mirrored[sample] ^ motion.flipped[sample]):
-        order = list(range(keypoints.shape[1]))
-        for one, other in policy.keypoint_swaps:
-            order[one], order[other] = other, one
-        moved = moved[:, order]
-    return moved
+    order = list(range(keypoints.shape[1]))
+    for one, other in policy.keypoint_swaps:
+        order[one], order[other] = other, one
+    exchanged = (motion.mirrored ^ motion.flipped)[samples]
+    return torch.where(exchanged[:, None, None], moved[:, order], moved)

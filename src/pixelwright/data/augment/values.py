@@ -27,7 +27,10 @@ def change_values(images: Tensor, policy: Policy, generator: torch.Generator) ->
         images = _recolor(images, policy, varied, generator)
     if policy.gamma:
         exponent = torch.exp(_drawn(images, math.log1p(policy.gamma), varied, generator))
-        images = images.clamp(0, 1) ** exponent[:, None, None, None]
+        light = torch.clamp(
+            images, 0, 1, out=None if images is before else images
+        )  # memory anew costs more than a power
+        images = light.pow_(exponent[:, None, None, None])
     if policy.relight:
         images = _relight(images, _drawn_one_way(images, policy.relight, varied, generator), generator)
     if policy.blur_px:
@@ -38,7 +41,7 @@ def change_values(images: Tensor, policy: Policy, generator: torch.Generator) ->
         strength = _drawn_one_way(images, policy.noise, varied, generator)
         noise = torch.randn(images.shape, generator=generator, device=generator.device, dtype=images.dtype)
         images = torch.addcmul(images, noise.to(images.device), strength[:, None, None, None])
-    return images if images is before else images.clamp(0, 1)
+    return images if images is before else images.clamp_(0, 1)
 
 
 def _drawn(images: Tensor, limit: float, varied: Tensor, generator: torch.Generator) -> Tensor:
@@ -73,10 +76,10 @@ def _recolor(images: Tensor, policy: Policy, varied: Tensor, generator: torch.Ge
     offset = (1 - factor["contrast"]) / 2 + added
     sign = torch.where(negative, -1.0, 1.0).to(images.dtype)
     offset = torch.where(negative, 1 - offset, offset)
-    changed = torch.baddbmm(
-        offset[:, None, None].expand(-1, channels, 1), matrix * sign[:, None, None], images.flatten(2)
-    ).view_as(images)
-    return torch.where(varied[:, None, None, None], changed, images)
+    # Rounding alone made others of those that are left alone.
+    matrix = torch.where(varied[:, None, None], matrix * sign[:, None, None], torch.eye(channels).to(matrix))
+    offset = offset[:, None, None].expand(-1, channels, 1)
+    return torch.baddbmm(offset, matrix, images.flatten(2)).view_as(images)
 
 
 def _hue_turn(angles_rad: Tensor) -> Tensor:

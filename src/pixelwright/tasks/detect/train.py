@@ -19,10 +19,10 @@ from pixelwright.contract import Example, LossOptions, Training, kept
 from pixelwright.data.dataset import Dataset
 from pixelwright.errors import DataError, PixelwrightError, ShapeError, TrainingError
 from pixelwright.models.architecture import Problem
-from pixelwright.models.batch import Batch
+from pixelwright.models.batch import Batch, stacked_pictures
 from pixelwright.ops.batch import Placement
 from pixelwright.ops.boxes import Boxes
-from pixelwright.structures.image import Image, white_of
+from pixelwright.structures.image import Image
 from pixelwright.structures.spec import InputSpec, Resize
 from pixelwright.structures.targets import Annotations, Target
 
@@ -142,10 +142,9 @@ def _painted(target: Annotations, place: Placement, size_hw: tuple[int, ...]) ->
 def collate(examples: Sequence[Example], generator: np.random.Generator, problem: Problem) -> Batch:
     """Pictures of the problem's size, cut at random where they are larger, padded by their edge where smaller."""
     cuts = [_cut(one, _window(one, generator, problem.size_hw), problem.size_hw) for one in examples]
-    pixels = torch.from_numpy(np.stack([one for one, _ in cuts])).permute(0, 3, 1, 2)
     columns = {name: [torch.from_numpy(arrays[name]) for _, arrays in cuts] for name in cuts[0][1]}
     return Batch(
-        (pixels.float() / white_of(np.dtype(np.uint8))).contiguous(),
+        stacked_pictures([one for one, _ in cuts]),
         boxes_xyxy=columns["boxes"],
         box_classes=columns["classes"],
         box_ignored=columns["ignored"],

@@ -16,11 +16,11 @@ from pixelwright.contract import Example, LossOptions, Training, kept
 from pixelwright.data.dataset import Dataset
 from pixelwright.errors import DataError, ShapeError
 from pixelwright.models.architecture import Problem
-from pixelwright.models.batch import VOID, Batch
+from pixelwright.models.batch import VOID, Batch, stacked_pictures
 from pixelwright.models.losses import CLASS_LOSSES, class_loss
 from pixelwright.ops import resample
 from pixelwright.ops.batch import Placement
-from pixelwright.structures.image import Image, white_of
+from pixelwright.structures.image import Image
 from pixelwright.structures.label_map import LabelMap
 from pixelwright.structures.spec import InputSpec, Resize
 from pixelwright.structures.targets import Target
@@ -97,8 +97,7 @@ def _sampled(ids: Pixels, size_hw: tuple[int, ...], place: Placement) -> Pixels:
 def collate(examples: Sequence[Example], generator: np.random.Generator, problem: Problem) -> Batch:
     """A crop of each picture with its map, at a random scale; where the picture ends, its edge goes on and is void."""
     cuts = [_cut(example, generator, problem.size_hw) for example in examples]
-    stacked = np.stack([pixels for pixels, _ in cuts])
-    images = torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / white_of(stacked.dtype)
+    images = stacked_pictures([pixels for pixels, _ in cuts])
     maps = torch.from_numpy(np.stack([ids for _, ids in cuts])).long()
     return Batch(images, maps=maps, ids=tuple(example.id for example in examples))
 
@@ -112,8 +111,10 @@ def _cut(example: Example, generator: np.random.Generator, size_hw: tuple[int, i
         start = int(generator.integers(min(0, count - wanted), max(0, count - wanted) + 1))
         inner.append(slice(max(start, 0), min(start + wanted, count)))
         frame.append((max(-start, 0), max(start + wanted - count, 0)))
-    seen = np.pad(pixels[tuple(inner)], (*frame, (0, 0)), mode="edge")
-    known = np.pad(ids[tuple(inner)], frame, constant_values=VOID)
+    seen, known = pixels[tuple(inner)], ids[tuple(inner)]
+    if any(map(any, frame)):
+        seen = np.pad(seen, (*frame, (0, 0)), mode="edge")
+        known = np.pad(known, frame, constant_values=VOID)
     whole = Placement((known.shape[1] / size_hw[1], known.shape[0] / size_hw[0]), (0.0, 0.0))
     return resample.resize(seen, size_hw, antialias=scale < 1), _sampled(known, size_hw, whole)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import platform
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +15,9 @@ from pixelwright.model import usable_cores
 from pixelwright.verbs.train.settings.config import MachineConfig
 
 Device = Literal["cpu", "cuda"]
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+GLIBC_LARGEST_HEAPED = 32 << 20  # bytes: DEFAULT_MMAP_THRESHOLD_MAX
 
 
 def device_of(machine: MachineConfig) -> Device:
@@ -44,6 +49,18 @@ def free_bytes() -> int:
     except (OSError, KeyError, ValueError):
         pass  # another system, or another kind of control groups
     return max(min(found, default=4_000_000_000), 0)
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what tensors gave back, up to 64 MB, instead of asking the system for it anew in every step.
+
+    The system clears each page it hands out: 9 % of a step of `blood-cells` on two cores. The two limits are as high as
+    glibc raises them by itself in time (mallopt(3)); elsewhere nothing happens.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, GLIBC_LARGEST_HEAPED)
+        libc.mallopt(M_TRIM_THRESHOLD, 2 * GLIBC_LARGEST_HEAPED)
 
 
 def is_out_of_memory(err: Exception) -> bool:

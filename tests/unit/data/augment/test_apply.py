@@ -137,7 +137,7 @@ def test_a_quarter_turn_goes_to_the_left_with_everything() -> None:
     picture = torch.arange(16.0).view(1, 1, 4, 4).expand(64, 1, 4, 4)
     turned = move_pictures(picture, motion, "edge")[once, 0]
     assert turned[0].tolist() == [3.0, 7.0, 11.0, 15.0]  # what was the right column is the first row
-    assert move_points(torch.tensor([3.5, 1.5]), motion, once).tolist() == [1.5, 0.5]
+    assert move_points(torch.tensor([[[3.5, 1.5]]]), motion, torch.tensor([once])).tolist() == [[[1.5, 0.5]]]
 
 
 def test_pictures_that_are_not_square_turn_upside_down_only() -> None:
@@ -152,7 +152,7 @@ def test_boxes_of_ellipses_follow_any_affine_motion(seed: int) -> None:
     y, x = torch.meshgrid(torch.arange(120) + 0.5, torch.arange(168) + 0.5, indexing="ij")
     batch.instances = (((x - 84) / 36) ** 2 + ((y - 60) / 20) ** 2 <= 1).int()[None]
     motion = draw_motion(1, (120, 168), replace(GEOMETRY, shift=0.0, scale=0.2), seeded(seed))
-    box = move_boxes(torch.tensor([[48.0, 40, 120, 80]]), motion, 0)
+    box = move_boxes(torch.tensor([[48.0, 40, 120, 80]]), motion, torch.tensor([0]))
     _, of_mask = extents(move_ids(batch.instances, motion, 0)[0], 1)
     # A pixel for the mask's own edge, before and after.
     assert float((box - of_mask).abs().max()) < 1.5
@@ -236,7 +236,7 @@ def test_pixels_go_where_points_go(seed: int) -> None:
     places = torch.stack((x, y))
     origins = move_pictures(places[None], motion, "edge")[0]  # pixels that say where they come from
     inner = ((origins > 1) & (origins < 59)).all(dim=0)
-    found = move_points(origins.movedim(0, -1)[inner], motion, 0)
+    found = move_points(origins.movedim(0, -1)[inner][None], motion, torch.tensor([0]))[0]
     assert float((found - places.movedim(0, -1)[inner]).abs().max()) < 0.05
 
 

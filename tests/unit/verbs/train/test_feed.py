@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -12,7 +15,7 @@ from pixelwright.models.batch import Batch
 from pixelwright.ops import batch as inference
 from pixelwright.structures.image import Image
 from pixelwright.structures.spec import InputSpec
-from pixelwright.verbs.train.learning.feed import Order, ahead, normalized, parts
+from pixelwright.verbs.train.learning.feed import FEED_NICE, Order, ahead, normalized, parts
 
 
 def test_every_sample_is_seen_once_an_epoch_in_batches_of_one_size() -> None:
@@ -63,7 +66,7 @@ def test_the_next_batch_is_made_ahead_and_a_step_may_be_asked_for_again() -> Non
         made.append(step)
         return Batch(torch.full((1, 1, 1, 1), float(step)))
 
-    with ahead(make, 5) as take:
+    with ahead(make, 5, gives_way=False) as take:
         assert [float(take(step).images) for step in (5, 6, 6, 7)] == [5, 6, 6, 7]
     assert made[:2] == [5, 6]
 
@@ -72,8 +75,24 @@ def test_a_fault_in_making_a_batch_is_told_where_it_is_asked_for() -> None:
     def make(step: int) -> Batch:
         raise ValueError(f"step {step}")
 
-    with ahead(make, 0) as take, pytest.raises(ValueError, match="step 0"):
+    with ahead(make, 0, gives_way=True) as take, pytest.raises(ValueError, match="step 0"):
         take(0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads are Linux's")
+@pytest.mark.parametrize("gives_way", [True, False])
+def test_who_works_ahead_gives_way_to_the_network_where_they_share_cores(gives_way: bool) -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def make(step: int) -> Batch:
+        del step
+        return Batch(torch.full((1, 1, 1, 1), float(priority())))
+
+    before = priority()
+    with ahead(make, 0, gives_way=gives_way) as take:
+        assert float(take(0).images) == (min(before + FEED_NICE, 19) if gives_way else before)
+    assert priority() == before
 
 
 def test_parts_of_a_batch_have_all_of_it_in_order() -> None:

@@ -6,6 +6,9 @@ and a run that is continued sees what it would have seen.
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +25,7 @@ from pixelwright.models.batch import Batch
 from pixelwright.structures.spec import InputSpec
 
 ORDER, VARIATION = 0, 1  # streams of random numbers that must not be the same
+FEED_NICE = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,9 +67,16 @@ def _epoch(order: Order, epoch: int) -> npt.NDArray[np.int64]:
 
 
 @contextmanager
-def ahead(make: Callable[[int], Batch], first: int) -> Iterator[Callable[[int], Batch]]:
-    """A function to ask for batches one after the other; the next is made by a thread in the meantime."""
-    pool = ThreadPoolExecutor(1, thread_name_prefix="feed")
+def ahead(make: Callable[[int], Batch], first: int, *, gives_way: bool) -> Iterator[Callable[[int], Batch]]:
+    """A function to ask for batches one after the other; the next is made by a thread in the meantime.
+
+    Args:
+        make: Makes the batch of a step.
+        first: The step that will be asked for first.
+        gives_way: Whether the network runs on the same cores. It waits for the slowest of its threads, so the one that
+            works ahead must not hold up any of them, and takes the time that they leave.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="feed", initializer=_give_way if gives_way else None)
     coming: tuple[int, Future[Batch]] = first, pool.submit(make, first)
 
     def take(step: int) -> Batch:
@@ -79,6 +90,12 @@ def ahead(make: Callable[[int], Batch], first: int) -> Iterator[Callable[[int], 
         yield take
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _give_way() -> None:
+    if sys.platform == "linux":  # elsewhere a priority is that of the whole process
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + FEED_NICE)
 
 
 def generator_of(seed: int, step: int, rank: int) -> np.random.Generator:

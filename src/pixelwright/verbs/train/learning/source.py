@@ -47,8 +47,9 @@ class Source:
     @contextmanager
     def ahead(self, first: int) -> Iterator[Callable[[int], Batch]]:
         """A function to ask for one batch after the other. The next is made in the meantime, up to the device."""
-        with ahead(self.made, first) as take:
-            yield take if self.device.type == "cpu" else lambda step: self._sent(take(step), step)
+        on_cpu = self.device.type == "cpu"
+        with ahead(self.made, first, gives_way=on_cpu) as take:
+            yield take if on_cpu else lambda step: self._sent(take(step), step)
 
     def made(self, step: int) -> Batch:
         """A batch on the CPU; a GPU varies it itself."""

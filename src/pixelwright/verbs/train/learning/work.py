@@ -19,7 +19,7 @@ from pixelwright.verbs.train.learning.progress import Progress, Watch
 from pixelwright.verbs.train.learning.rate import STEPS, find_rate
 from pixelwright.verbs.train.learning.source import Source, encode
 from pixelwright.verbs.train.learning.telling import lines, told_by
-from pixelwright.verbs.train.machine import free_bytes, threads_of
+from pixelwright.verbs.train.machine import free_bytes, keep_freed_memory, threads_of
 from pixelwright.verbs.train.planning.plan import Plan
 from pixelwright.verbs.train.planning.variation import policy_of
 from pixelwright.verbs.train.samples import balance
@@ -63,6 +63,7 @@ class Work:
         plan, config = self.plan, self.plan.config
         threads = threads_of(config.machine)
         torch.set_num_threads(threads)
+        keep_freed_memory()
         memory = int(config.machine.memory_gb * 1e9 if config.machine.memory_gb else free_bytes() * MEMORY_SHARE)
         store = self._store(memory // fabric.world_size, threads)
         loss, order = self._balanced(store)
