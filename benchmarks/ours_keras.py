@@ -1,4 +1,4 @@
-"""Ours of `bench_keras_mnist.py`: `python ours_keras.py RECIPE ARRAYS SCORED SEED RUN`.
+"""Ours of `bench_keras_mnist.py`: `python ours_keras.py RECIPE PRECISION ARRAYS SCORED SEED RUN`.
 
 As `pixelwright train`, up to the checkpoint; the bundle at the end, which Keras has nothing like, is timed apart. Says
 `trained` once the weights are on the disk, then the share of right answers to the pictures of SCORED.
@@ -19,8 +19,9 @@ from pixelwright.verbs.train.start import How, decide, start
 
 
 def main() -> None:
-    recipe, arrays, scored, seed, folder = sys.argv[1:]
+    recipe, precision, arrays, scored, seed, folder = sys.argv[1:]
     run, changes = Run(Path(folder)), {"data.path": arrays, "data.calibration": 0.0, "seed": int(seed)}
+    changes |= {"machine.precision": precision}
     config = read_config("classify", Path(recipe), changes)
     start(config, run.path, How(Watch(), bundle=False))
     print("trained", flush=True)

@@ -7,6 +7,7 @@ asked, so that a million of them fit into memory.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -162,8 +163,8 @@ class Dataset:
 
     @property
     def name(self) -> str:
-        """What the data are called: as their folder or file, also where that was given as `.` or `..`."""
-        return self.root.resolve().name
+        """What the data are called: as their folder, file or link, also where that was given as `.` or `..`."""
+        return Path(os.path.abspath(self.root)).name  # noqa: PTH100 (a link has its own name)
 
     def __len__(self) -> int:
         return len(self.samples)

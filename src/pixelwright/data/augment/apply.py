@@ -19,9 +19,9 @@ from pixelwright.models.batch import Batch
 def augment(batch: Batch, policy: Policy, generator: torch.Generator) -> Batch:
     """A batch varied within a policy; the one given stays as it is.
 
-    Pictures are mirrored and turned pixel for pixel, then resampled once by one matrix each; boxes, masks, maps,
-    keypoints and better pictures follow. Then values change, of `images` alone; then a rectangle is painted over; then
-    pictures of one batch are mixed. A policy without limits gives the same tensors.
+    Pictures are mirrored and turned pixel for pixel, or resampled once, by one matrix each, which turns them too;
+    boxes, masks, maps, keypoints and better pictures follow. Then values change, of `images` alone; then a rectangle is
+    painted over; then pictures of one batch are mixed. A policy without limits gives the same tensors.
 
     Args:
         batch: Pictures or sequences, on any device.

@@ -1,4 +1,4 @@
-"""Where every pixel goes: exact turns, then one matrix a picture and one resampling of the batch.
+"""Where every pixel goes: exact turns of some pictures, and one resampling of the others, by one matrix each.
 
 Coordinates are pixels with centers at +0.5, which is `align_corners=False` of torch once they are divided by half the
 side. A matrix of `Motion` maps places of the picture as it was to places as it becomes.
@@ -31,7 +31,7 @@ class Motion:
         mirrored: (N,) left and right are exchanged, first of all.
         flipped: (N,) then top and bottom.
         quarters: (N,) int64 then turns by 90 degrees to the left, 0..3.
-        warped: (N,) whether the picture is then resampled.
+        warped: (N,) whether the picture is resampled, which mirrors and turns it too.
         matrix: (N, 3, 3) float64 of all of it, pixels to pixels.
         back: (N, 3, 3) float64 of all of it, from where it leads back to where it comes from, with -1..1 from edge to
             edge.

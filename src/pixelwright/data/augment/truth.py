@@ -179,10 +179,9 @@ def _settle(
         else:
             kept_pixels, kept_boxes = extents(within[row], len(whole))
         masked = pixels > 0  # a row without pixels, such as a crowd's, goes by its box
-        # Of some only what is drawn out or mirrored is in view.
-        kept_boxes = torch.where(_areas(kept_boxes)[:, None] > 0, kept_boxes, shown_boxes)
-        cut = torch.where(masked[:, None], kept_boxes, cut)
-        share = torch.where(masked, kept_pixels / (pixels * growth).clamp(min=1e-9), share)
+        itself = _areas(kept_boxes) > 0  # of others only what is drawn out or mirrored is in view
+        cut = torch.where(masked[:, None], torch.where(itself[:, None], kept_boxes, shown_boxes), cut)
+        share = torch.where(masked, kept_pixels * itself / (pixels * growth).clamp(min=1e-9), share)
         there = torch.where(masked, shown_pixels, share) > 0
     there &= (cut[:, 2:] - cut[:, :2] >= LEAST_SIDE_PX).all(dim=1)
     enough = there & (share > 0) & (share >= policy.least_left)

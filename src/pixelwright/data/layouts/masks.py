@@ -170,7 +170,7 @@ def _legend(tree: Tree, masks: Sequence[str], folders: Sequence[str], hints: Hin
     by_mask = _present(tree, masks)
     present, all_seen = set().union(*by_mask.values()), len(by_mask) == len(masks)
     white = present == {0, _VOC_VOID} or (present == {_VOC_VOID} and len(labels) == 2)
-    if white:
+    if white and hints.void_id != _VOC_VOID:
         return Legend(labels or ("background", "foreground"), hints.void_id, white=True), "0 and 255 are two classes"
     void_id = _void(labels, hints)
     if void_id is None and _VOC_VOID in present and max(present - {_VOC_VOID}, default=0) < _VOC_VOID - 1:

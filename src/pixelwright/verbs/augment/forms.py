@@ -25,6 +25,7 @@ import numpy as np
 from pixelwright.data import groups
 from pixelwright.data.dataset import Dataset, Kind, Sample
 from pixelwright.data.layouts.masks import VOID_NAMES
+from pixelwright.data.opening import open_dataset
 from pixelwright.data.pairing import BETTER, MASKS, PICTURES, WORSE
 from pixelwright.data.stated import split_of
 from pixelwright.errors import DataError
@@ -226,7 +227,7 @@ def _keep_map(root: Path, place: str, target: Target | None, size_hw: tuple[int,
     if stored is not None and stored != target.void_id:
         ids = np.where(ids == target.void_id, ids.dtype.type(stored), ids)
     write_picture(Raster.of(Image(ids[:, :, None], GRAY)), mask, None, in_job=True)
-    return {}
+    return {} if stored is None or not (ids == stored).any() else {"void": stored}
 
 
 def _stored_void(labels: Sequence[str], void_id: int | None) -> int | None:
@@ -237,14 +238,16 @@ def _stored_void(labels: Sequence[str], void_id: int | None) -> int | None:
     return VOC_VOID if any(one != void_id for one in range(1, len(labels))) else void_id
 
 
-def void_remarks(dataset: Dataset) -> tuple[str, ...]:
-    """What must be said to the reader of written masks, where neither they nor the labels tell what void is."""
-    if dataset.kind != "map" or dataset.void_id is None:
+def void_remarks(root: Path, records: Records) -> tuple[str, ...]:
+    """What must be said to the reader of written masks, where it does not find out by itself what void is in them."""
+    stored = {record["void"] for record in records() if "void" in record}
+    if not stored:
         return ()
-    stored = _stored_void(dataset.labels, dataset.void_id)
-    first = next((place for place, label in enumerate(dataset.labels) if label.casefold() in VOID_NAMES), None)
-    found = VOC_VOID if first is None and len(dataset.labels) <= MOST_BESIDE_VOID else first
-    return () if found == stored else (f"void is written as {stored}: read the masks with --void {stored}",)
+    try:
+        found = {open_dataset(root).void_id}
+    except DataError:  # numbers that are none of the classes
+        found = set()
+    return () if stored == found else (f"void is written as {max(stored)}: read the masks with --void {max(stored)}.",)
 
 
 def _finish_maps(root: Path, dataset: Dataset, records: Records) -> None:

@@ -104,7 +104,6 @@ def augment_dataset(
     """
     began = time.monotonic()
     policy, remarks = _checked(dataset, request)
-    remarks += void_remarks(dataset)
     form = form_of(dataset)
     plan = _plan(dataset, request)
     wanted = asdict(replace(request, policy=policy)) | {"output": "", "data": fingerprint(dataset), "form": form.layout}
@@ -134,6 +133,7 @@ def augment_dataset(
 
         form.finish(request.output, dataset, records)
         finish_groups(request.output, records)
+        remarks += void_remarks(request.output, records)
         job.finish()
         variants = sum(record["copy"] > 0 for record in records())
         pictures, failed = job.total - job.failed, len({one["path"] for one in job.records() if "error" in one})

@@ -52,10 +52,11 @@ def free_bytes() -> int:
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what tensors gave back, up to 64 MB, instead of asking the system for it anew in every step.
+    """Have glibc keep what tensors gave back instead of asking the system for it anew in every step.
 
-    The system clears each page it hands out: 9 % of a step of `blood-cells` on two cores. The two limits are as high as
-    glibc raises them by itself in time (mallopt(3)); elsewhere nothing happens.
+    The system clears each page it hands out: 9 % of a step of `blood-cells` on two cores. Up to 64 MB are kept for each
+    thread that allocates, by limits that glibc also raises that high by itself (mallopt(3)), for the whole process;
+    elsewhere nothing happens.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from skimage.transform import ProjectiveTransform, warp
 
 from pixelwright.data.augment.apply import augment
-from pixelwright.data.augment.geometry import draw_motion, move_ids, move_pictures, move_points
+from pixelwright.data.augment.geometry import Motion, draw_motion, move_ids, move_pictures, move_points
 from pixelwright.data.augment.policy import OUTSIDE, PRESETS, Outside, Policy
-from pixelwright.data.augment.truth import extents, move_boxes
+from pixelwright.data.augment.truth import cover_truth, extents, move_boxes
 from pixelwright.errors import ShapeError
 from pixelwright.models.batch import VOID, Batch
 
@@ -438,3 +438,45 @@ def test_sequences_keep_their_classes_and_change() -> None:
     after = augment(batch, replace(PRESETS["standard"], share=1.0), seeded())
     assert after.classes is batch.classes
     assert bool((after.images != batch.images).flatten(1).any(dim=1).all())
+
+
+@pytest.mark.parametrize("outside", ["edge", "black", "reflect"])
+def test_in_a_batch_each_picture_and_each_thing_follows_its_own_motion(outside: Outside) -> None:
+    policy = replace(GEOMETRY, share=0.5, mirror=0.5, vertical=0.5, quarter_turns=0.5, outside=outside, elastic=0.02)
+    counts = [0, 1, 3, 2, 0, 4, 1, 2]
+    motion = draw_motion(len(counts), (48, 48), policy, seeded(4))
+    assert 0 < int(motion.warped.sum()) < len(counts)
+    pictures = torch.rand(len(counts), 3, 48, 48, generator=seeded(1))
+    ids = torch.randint(0, 5, (len(counts), 48, 48), generator=seeded(2))
+    boxes = [torch.rand(count, 4, generator=seeded(3)) * 20 + torch.tensor([0.0, 0, 20, 20]) for count in counts]
+    samples = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    moved = move_boxes(torch.cat(boxes), motion, samples).split(counts)
+    shown, named = move_pictures(pictures, motion, outside), move_ids(ids, motion, 9, outside)
+    for row in range(len(counts)):
+        alone = _of_one(motion, row)
+        here = torch.zeros(counts[row], dtype=torch.long)
+        assert torch.allclose(shown[row], move_pictures(pictures[row : row + 1], alone, outside)[0], atol=1e-5)
+        assert torch.equal(named[row], move_ids(ids[row : row + 1], alone, 9, outside)[0])
+        assert torch.allclose(moved[row], move_boxes(boxes[row], alone, here))
+
+
+def _of_one(motion: Motion, row: int) -> Motion:
+    columns = {field.name: getattr(motion, field.name) for field in fields(motion) if field.name != "size_hw"}
+    return Motion(motion.size_hw, **{name: value[row : row + 1] for name, value in columns.items()})
+
+
+def test_what_is_left_of_a_thing_as_a_streak_beyond_its_box_is_not_learned() -> None:
+    batch = scene(1, (40, 40))
+    streak = torch.zeros(1, 40, 40, dtype=torch.int32)
+    streak[0, 10:30, 0:30] = 1  # drawn out to the left of its box
+    batch = replace(
+        batch,
+        instances=streak,
+        boxes_xyxy=[torch.tensor([[20.0, 10, 30, 30]])],
+        box_classes=[torch.tensor([1])],
+        keypoints=None,
+        maps=None,
+        box_ignored=[torch.tensor([False])],
+    )
+    left = cover_truth(batch, torch.tensor([[18, 8, 32, 32]]), Policy())
+    assert left.box_ignored is not None and left.box_ignored[0].tolist() == [True]

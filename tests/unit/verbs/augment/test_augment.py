@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import combinations, groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -424,7 +425,7 @@ def test_void_that_only_an_option_tells_is_said(tmp_path: Path) -> None:
     root = _mapped(tmp_path / "maps", (0, 1, 2), "void\nroad\nsky\n")
     before = open_dataset(root, hints=Hints(void_id=2))
     written = augment_dataset(before, AugmentRequest(tmp_path / "more", MIRROR), workers=1)
-    assert "void is written as 2: read the masks with --void 2" in written.remarks
+    assert "void is written as 2: read the masks with --void 2." in written.remarks
     assert open_dataset(tmp_path / "more", hints=Hints(void_id=2)).void_id == 2
 
 
@@ -440,3 +441,30 @@ def test_stated_areas_without_masks_are_kept(tmp_path: Path) -> None:
         target = sample.truth()
         assert isinstance(target, Annotations) and target.areas is not None
         assert target.areas.tolist() == pytest.approx([70.125] * len(target))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "labels", "hinted", "changes"),
+    [
+        ((0, 2), "road\nsky\n", 2, {"mirror": 1.0}),  # 0 and 255 alone look like two classes
+        ((0,), "road\nsky\n", None, {"mirror": 0.0, "shift": 0.5, "outside": "black"}),  # void of the variants alone
+        ((0, 254), "".join(f"{one}\n" for one in range(255)), None, {"mirror": 0.0, "shift": 0.5, "outside": "black"}),
+    ],
+)
+def test_void_that_the_masks_do_not_tell_is_said_and_read_as_said(
+    tmp_path: Path, numbers: tuple[int, ...], labels: str, hinted: int | None, changes: dict[str, Any]
+) -> None:
+    before = open_dataset(_mapped(tmp_path / "maps", numbers, labels), hints=Hints(void_id=hinted))
+    request = AugmentRequest(tmp_path / "more", replace(MIRROR, **changes))
+    written = augment_dataset(before, request, workers=1)
+    assert "void is written as 255: read the masks with --void 255." in written.remarks
+    again = augment_dataset(before, request, workers=1)
+    assert again.remarks == written.remarks
+    after = open_dataset(tmp_path / "more", hints=Hints(void_id=255))
+    assert (after.labels, after.void_id, after.faults) == (before.labels, 255, ())
+    seen: set[int] = set()
+    for sample in after.samples:
+        target = sample.truth()
+        assert isinstance(target, LabelMap)
+        seen |= set(np.unique(target.ids).tolist())
+    assert seen == set(numbers) - {hinted} | {255}
