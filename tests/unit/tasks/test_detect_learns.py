@@ -116,7 +116,7 @@ def test_boxes_become_a_bundle_that_finds_things(tmp_path: Path) -> None:
     made = learned(
         write_voc(tmp_path / "data", 50),
         tmp_path / "run",
-        **{"model": "onestage/n", "goal": "AP50", "budget.epochs": 40},
+        **{"model": "onestage/n", "goal": "AP50", "budget.epochs": 60},
     )
     assert made.score > 0.9
     assert made.bundle is not None

@@ -101,6 +101,7 @@ def start(config: TrainConfig, output: Path | None, how: How) -> Trained:
             done = replace(_end(plan, run, how, progress), lost=lost + len(run.lost()))
             write_report(run, done)
             run.write(SUMMARY, json.dumps({**done.to_dict(), "data": identity}, indent=2).encode())
+            _tell_in_vain(run, done)
             for fault in plan.splits.faults:  # said in the beginning, and forgotten since
                 log.warning("%s: %s", fault.where, fault.what)
     return done
@@ -140,6 +141,20 @@ def _tell_baseline(plan: Plan, run: Run) -> None:
     if found is not None:
         log.info("%s", found)
         run.write(BASELINE, json.dumps(found.to_dict(), indent=2).encode())
+
+
+def _tell_in_vain(run: Run, done: Trained) -> None:
+    """That seconds would have done better, if so."""
+    if not (run.path / BASELINE).exists():
+        return
+    there = json.loads((run.path / BASELINE).read_bytes())["metrics"][0]
+    reached = {done.goal: done.score, **{score.metric: score.value for score in done.scores}}.get(there["metric"])
+    if reached is not None and reached < there["value"]:
+        log.warning(
+            "the instant baseline was better: %s %.1f%% against %.1f%%. Train longer (--minutes), or start from a "
+            "network that knows pictures (--model mobilenet-v2-imagenet)",
+            *(there["metric"], 100 * there["value"], 100 * reached),
+        )
 
 
 def _read_summary(run: Run, config: TrainConfig) -> Trained:

@@ -38,6 +38,15 @@ def test_frozen_features_are_tried_before_anything_is_trained(configure: Configu
     assert said["metrics"][0]["metric"] == "accuracy" and said["metrics"][0]["value"] > 0.9 > said["guess"]
 
 
+@pytest.mark.parametrize(("rate", "epochs", "better"), [(1e-6, 1, True), (0.02, 12, False)])
+def test_it_is_said_when_seconds_would_have_done_better(
+    configure: Configure, tmp_path: Path, caplog: pytest.LogCaptureFixture, rate: float, epochs: int, better: bool
+) -> None:
+    changes = {"optimizer__learning_rate": rate, "budget__epochs": epochs, "augment__preset": "none"}
+    run(configure(budget__baseline=True, **changes), tmp_path / "run")
+    assert ("the instant baseline was better: accuracy 100.0% against" in caplog.text) == better
+
+
 def test_a_baseline_that_fails_stops_no_training(
     configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -18,7 +18,7 @@ from pixelwright.errors import PixelwrightError, UnknownName, UnreadableImage, U
 from pixelwright.interop.keras import is_keras
 from pixelwright.metrics.definitions import TABLE
 from pixelwright.models.architecture import Problem
-from pixelwright.models.optimizers import DECAYS, RATES
+from pixelwright.models.optimizers import ADAPTIVE, DECAYS, RATES
 from pixelwright.structures.spec import BundleSpec, InputSpec
 from pixelwright.structures.targets import Values
 from pixelwright.verbs.train.machine import device_of
@@ -26,11 +26,15 @@ from pixelwright.verbs.train.planning import keras
 from pixelwright.verbs.train.planning.checks import check_end, check_input, check_labels, check_learning
 from pixelwright.verbs.train.planning.choice import Bench, Limits, candidates, choose, survey
 from pixelwright.verbs.train.planning.choices import Choices
+from pixelwright.verbs.train.planning.networks import starts_from_weights
 from pixelwright.verbs.train.planning.plan import Plan, network_of, spec_of
 from pixelwright.verbs.train.planning.variation import degradation_of, policy_of, scale_of
 from pixelwright.verbs.train.settings.config import DataConfig, TrainConfig
 from pixelwright.verbs.train.settings.recipe import changed
 
+# On 240 faces of 30 people, scored on 30 others, three times the usual rate came from 0.40 to 0.53 (residual/s, 15
+# epochs), from 0.30 to 0.57 (efficient/s) and from 0.93 to 0.97 (cnn); recipes of the zoo have two to eight times it.
+FROM_NOTHING = 3.0
 LOOKED_AT = 64  # pictures whose headers are read to learn their sizes
 CROP_PX = 256
 DEFAULT_MINUTES = 10.0
@@ -96,6 +100,7 @@ def plan_of(config: TrainConfig, splits: Splits, name: str = "") -> Plan:
     architecture, network = network_of(choices.config, problem)
     spec = spec_of(choices.config, problem, network, proposed, splits.train)
     check_input(spec)
+    _fill_optimizer(choices, architecture)
     _fill_validations(choices)
     goal = _fill_goal(choices, problem, spec, splits.validation)
     if is_keras(architecture):
@@ -245,14 +250,21 @@ def _fill_batch(choices: Choices, problem: Problem, count: int) -> None:
         raise UsageError(
             f"--batch {config.batch.size}: {devices} devices cannot share it evenly. Take a multiple of {devices}."
         )
-    if is_keras(config.model):
+
+
+def _fill_optimizer(choices: Choices, architecture: str) -> None:
+    config, name = choices.config, choices.config.optimizer.name
+    if is_keras(architecture):
         return  # a model that comes without an optimizer gets Keras' own
-    choices.fill("optimizer.weight_decay", DECAYS[config.optimizer.name], f"the default of {config.optimizer.name}")
+    choices.fill("optimizer.weight_decay", DECAYS[name], f"the default of {name}")
+    rate, why = RATES[name], name
+    if name in ADAPTIVE and not starts_from_weights(architecture):
+        rate, why = rate * FROM_NOTHING, f"{name}, for a network that has learned nothing yet:"
     factor = min((config.batch.size or 64) / 64, 1.0) ** 0.5
     choices.fill(
         "optimizer.learning_rate",
-        float(f"{RATES[config.optimizer.name] * factor:.3g}"),
-        f"{config.optimizer.name} {RATES[config.optimizer.name]:g}, by the root of batch / 64 if below 1",
+        float(f"{rate * factor:.3g}"),
+        f"{why} {rate:g}, by the root of batch / 64 if below 1",
     )
 
 

@@ -42,6 +42,11 @@ def record_of(name: str) -> Architecture:
     return pytorch_continued.architecture(bundle) or imported.architecture(bundle, name)
 
 
+def starts_from_weights(name: str) -> bool:
+    """Whether a network of this name has learned something before."""
+    return name.startswith(timm_network.PREFIXES) or parent_of(name) is not None
+
+
 def parent_of(name: str) -> ModelBundle | None:
     """The bundle that a network of this name starts from, if it does."""
     if is_keras(name) or name.startswith(timm_network.PREFIXES) or name in registry.names("architecture"):
