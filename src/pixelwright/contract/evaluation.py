@@ -160,13 +160,23 @@ class Evaluation:
         return sorted((name for name, _ in self.goals if name in metrics), key=lambda name: "mask_" not in name)
 
 
+def met_by_number(data: Sequence[str], model: Sequence[str]) -> bool:
+    """Whether the data has numbers only, among them all places of the model's labels, which are no numbers."""
+    if not model or any(label.isdecimal() for label in model) or not all(label.isdecimal() for label in data):
+        return False
+    places = [int(label) for label in data]
+    return len(set(places)) == len(places) and set(range(len(model))) <= set(places)
+
+
 @lru_cache(maxsize=64)
 def _meetings(data: tuple[str, ...], model: tuple[str, ...]) -> dict[str, int]:
     """Each label of a model with the place of the data's label that it means.
 
     Those written alike come first; then those that differ in case, spaces and hyphens alone, or in what `SAME` says,
-    where only one of the data's labels can be meant.
+    where only one of the data's labels can be meant. Numbers are places in the model's order (`met_by_number`).
     """
+    if met_by_number(data, model):
+        return {model[int(number)]: place for place, number in enumerate(data) if int(number) < len(model)}
     exact = {label: place for place, label in enumerate(data)}
     met = {label: exact[label] for label in model if label in exact}
     rest: dict[str, list[int]] = {}
@@ -189,9 +199,11 @@ def _mismatch(missing: Sequence[str], dataset: Dataset, spec: BundleSpec) -> str
     hints = [f"{label!r} may be its {found[0]!r}" for label, found in near.items() if found]
     known = spec.output.labels
     hint = f"Perhaps {', '.join(hints)}. " if hints else ""
-    if all(label.isdecimal() for label in dataset.labels) and len(known) == len(dataset.labels):
-        order = ",".join(known) if len(known) <= NAMED else "names.txt"
-        hint = f"The data has numbers only; if they mean the model's labels in its order: --labels {order}. "
+    if all(label.isdecimal() for label in dataset.labels):
+        hint = (
+            f"The data has numbers only, and not just 0 to {len(known) - 1}, which would be taken for the model's "
+            "labels in its order; one that stands for nothing known is named by --void. "
+        )
     return (
         f"{dataset.root}: {len(missing)} of the data's {len(dataset.labels)} labels are unknown to {spec.name}: "
         f"{_listed(missing)}. It knows {len(known)}: {_listed(known)}. {hint}"

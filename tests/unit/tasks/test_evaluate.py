@@ -65,9 +65,15 @@ def test_labels_that_the_bundle_does_not_know_are_listed_beside_those_it_knows()
     assert "'cats' may be its 'cat'" in said and "--classes" in said
 
 
-def test_data_with_numbers_for_labels_is_told_how_to_name_them() -> None:
-    with pytest.raises(UsageError, match=r"numbers only; .*: --labels normal,ill\. "):
-        _scoring(("normal", "ill"), ("0", "1"))
+def test_numbers_are_places_in_the_models_order() -> None:
+    scoring = _scoring(("normal", "ill", "unclear"), ("2", "0", "01"))
+    assert scoring.places(["normal", "ill", "unclear"]).tolist() == [1, 2, 0]
+
+
+@pytest.mark.parametrize("numbers", [("0",), ("1", "2"), ("0", "1", "2"), ("0", "00", "1")])
+def test_numbers_that_are_not_just_the_models_places_are_refused(numbers: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match=r"numbers only, and not just 0 to 1, .* --void"):
+        _scoring(("normal", "ill"), numbers)
 
 
 def test_pictures_of_classes_that_are_not_scored_do_not_count() -> None:

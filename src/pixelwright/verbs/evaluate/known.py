@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from pixelwright.contract.evaluation import met_by_number
 from pixelwright.data.dataset import Dataset, fingerprint
 from pixelwright.data.layout import Hints
 from pixelwright.data.opening import open_dataset
@@ -32,6 +33,10 @@ def remarks_on(
     """
     yield from _met(spec, mark)
     yield from _met_parts(spec, dataset, whole, mark)
+    if met_by_number(dataset.labels, spec.output.labels):
+        last = len(spec.output.labels) - 1
+        first = f"0 was taken for {spec.output.labels[0]}, {last} for {spec.output.labels[last]}"
+        yield f"The data has numbers only, which are taken for the model's labels in its order: {first}."
     if grouped:
         yield "Intervals draw whole groups of pictures that belong together."
     if few := too_few(seen):
